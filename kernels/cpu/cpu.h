@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The CPU device: one worker that owns the threads, and plans as lists of nodes. For kernels/cpu only. */
+#pragma once
+
+#include "../device_priv.h"
+
+typedef struct AkWorker AkWorker;
+
+/* What the processor can do and the device may use; each includes the ones above it. */
+typedef enum {
+  AK_CPU_PLAIN,  /* plain C definitions only */
+  AK_CPU_BASE,   /* oneDNN */
+  AK_CPU_AVX2,   /* and own AVX2 + FMA code */
+  AK_CPU_AVX512, /* oneDNN's products have twice the width of our own */
+} AkCpuLevel;
+
+typedef struct
+{
+  AkDevice base;
+  AkWorker *worker;
+  AkCpuLevel level;
+  int onednn; /* every product and convolution through oneDNN, for its tests */
+  struct AkOnednn *dnn;
+} AkCpu;
+
+/* One operation of a plan. `run` does the work with the arguments that were copied at recording;
+ * `clear` (may be NULL) frees what the arguments own. */
+typedef struct AkNode AkNode;
+typedef void AkNodeRun (AkCpu *cpu, const void *args);
+struct AkNode
+{
+  AkNodeRun *run;
+  void (*clear) (void *args);
+  void *args;
+};
+
+typedef struct
+{
+  AkPlan base;
+  AkNode *nodes;
+  size_t n_nodes;
+  int pooled; /* a node uses the worker's threads, so the plan runs there */
+  size_t scratch_bytes;
+  char *scratch; /* shared by the nodes, which run one after the other */
+} AkCpuPlan;
+
+typedef enum {
+  AK_NODE_INLINE, /* single-threaded, may run in the caller's thread */
+  AK_NODE_POOLED, /* calls oneDNN or ak_cpu_parallel(): runs in the worker */
+} AkNodeKind;
+
+/* Appends a node with a copy of `args`. Returns the copy, or NULL after an error (then `clear` has
+ * been called on `args`). A plan with a pooled node runs wholly in the worker's thread, any other in
+ * the thread that calls ak_plan_run(). A node should take no longer than 20 ms: split larger work. */
+void *ak_cpu_append (AkPlan *plan, AkNodeKind kind, AkNodeRun *run, void (*clear) (void *args),
+    const void *args, size_t args_bytes);
+
+/* Calls fn (arg, i, n) for i = 0 … n-1 on the device's threads and waits. Only from a pooled node. */
+typedef void AkParallel (void *arg, unsigned i, unsigned n);
+void ak_cpu_parallel (AkCpu *cpu, AkParallel *fn, void *arg);
+
+/* Asks for `bytes` of scratch that a node may use while it runs: ((AkCpuPlan *) plan)->scratch, 64-byte
+ * aligned, contents undefined. */
+void ak_cpu_scratch (AkPlan *plan, size_t bytes);
+
+/* Appends fn (args, from, to) over `rows` rows of `cols` columns that do not depend on one another:
+ * at once, or on all threads where that is worth it. */
+typedef void AkRowsFn (const void *args, size_t from, size_t to);
+void ak_cpu_append_rows (
+    AkPlan *plan, AkRowsFn *fn, const void *args, size_t args_bytes, size_t rows, size_t cols);
+
+/* Row `i` of batch * rows rows. */
+static inline float *
+ak_row (AkRows v, size_t rows, size_t i)
+{
+  return v.data + i / rows * v.batch + i % rows * v.row;
+}
+
+/* The worker: a thread that runs plans one after the other, taking turns between them every 20 ms. */
+AkWorker *ak_worker_new (AkCpu *cpu, AkStatus *status);
+void ak_worker_free (AkWorker *worker);
+AkStatus ak_worker_run (AkWorker *worker, AkCpuPlan *plan, const atomic_int *cancel);
+
+/* Calls fn (arg) in the worker's thread and waits: library primitives are made there, so that they
+ * are made for the number of threads that will run them. */
+void ak_worker_call (AkWorker *worker, void (*fn) (void *arg), void *arg);
+
+/* 64-byte aligned, zeroed; freed with free(). */
+void *ak_cpu_memory (size_t bytes);
+
+/* act (x), the definition. */
+float ak_act_plain (float x, AkActivation act);
+
+/* Each fills its entries of the table for `level`. */
+void ak_cpu_linear_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_conv_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_norm_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_attention_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_elementwise_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_resize_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_bits_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_level_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_draw_init (AkOps *ops);
+void ak_cpu_flame_init (AkOps *ops);
+void ak_cpu_mesh_init (AkOps *ops);
+void ak_cpu_picture_init (AkOps *ops);
+void ak_cpu_published_init (AkOps *ops);
+void ak_cpu_draw_init (AkOps *ops);
+
+/* May `dev` (a CPU device) use AVX2 and FMA? */
+static inline int
+ak_cpu_has_avx2 (const AkDevice *dev)
+{
+  return ((const AkCpu *) dev)->level >= AK_CPU_AVX2;
+}
+
+/* A large product is recorded as several nodes of about this many multiply-adds (some ms). */
+#define AK_CPU_NODE_MACS ((size_t) 1 << 27)
+/* Below this much work threads cost more than they give. */
+#define AK_CPU_PARALLEL_MACS ((size_t) 1 << 21)
+#define AK_CPU_PARALLEL_ELEMENTS ((size_t) 1 << 16)
+
+/* How a matrix lies in memory. K = in / groups * kernel inputs in the order [kernel][channel], per group. */
+typedef enum {
+  AK_LAYOUT_PLAIN,  /* [out][K] */
+  AK_LAYOUT_PANELS, /* per group [ceil (N / 16)][K][16], N = out / groups, zero padded */
+  AK_LAYOUT_ONEDNN, /* what oneDNN wants */
+} AkLayout;
+
+typedef struct
+{
+  AkMatrix base;
+  AkLayout layout;
+  size_t k, n;  /* K and N */
+  float *data;  /* PLAIN, PANELS */
+  void *onednn; /* ONEDNN: list of packings, under the device's worker */
+} AkCpuMatrix;
+
+/* Floats of one group's panels. */
+static inline size_t
+ak_panels_size (const AkCpuMatrix *m)
+{
+  return (m->n + 15) / 16 * 16 * m->k;
+}
+
+/* y = residual + gate * act (x W + bias) for one group's packed weights (AVX2). */
+typedef struct
+{
+  float *y;
+  const float *x, *panels, *bias, *gate, *residual;
+  size_t y_row, x_row, gate_row, residual_row;
+  size_t k, n;
+  AkActivation activation;
+} AkPanels;
+/* Rows row0 … row1-1 and columns col0 … col1-1; col0 is a multiple of 16, col1 too or n. A result does
+ * not depend on how the work is cut. */
+void ak_panels_avx2 (const AkPanels *p, size_t row0, size_t row1, size_t col0, size_t col1);
+
+/* The same epilogue for products `t` [rows][n] that lie ready. */
+void ak_finish_avx2 (const AkPanels *p, const float *t, size_t rows);
+void ak_finish_plain (const AkPanels *p, const float *t, size_t rows);
+
+/* Runs a panel product on the device's threads if it is large. From a pooled node. */
+void ak_panels_run (
+    AkCpu *cpu, const AkPanels *p, size_t row0, size_t row1, size_t col0, size_t col1);
+
+/* AVX2 versions of row functions; args as in the plain ones. */
+AkRowsFn ak_layer_norm_avx2, ak_unit_norm_avx2, ak_activate_avx2;
+
+/* One head of one batch item (AVX2): rows row0 … row1-1. `scratch`: ak_attention_scratch() floats. */
+void ak_attention_avx2 (
+    const AkAttention *a, size_t b, size_t head, size_t row0, size_t row1, float *scratch);
+size_t ak_attention_scratch (const AkAttention *a);

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* FLAME on the CPU: packing, the joints' transforms, and the plain C loops over the vertices. */
+#include "flame.h"
+#include "cpu.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+flame_free (AkFlame *base)
+{
+  AkCpuFlame *f = (AkCpuFlame *) base;
+  size_t columns = base->expressions + 9 * (base->joints - 1);
+
+  for (size_t c = 0; f->columns && c < columns; c++) {
+    free (f->columns[c].runs);
+    free (f->columns[c].data);
+  }
+  free (f->columns);
+  free (f->parents);
+  free (f->shaped);
+  free (f->joints);
+  free (f->joint_dirs);
+  free (f->weights);
+  free (f->used);
+  ak_device_unref (base->dev);
+  free (f);
+}
+
+/* Packs the dense direction `planes` [3][padded]. */
+static int
+pack_column (AkFlameColumn *col, const float *planes, size_t blocks)
+{
+  size_t n_runs = 0, n_blocks = 0, prev = 0;
+  float *data;
+
+  for (int pass = 0; pass < 2; pass++) {
+    data = col->data;
+    for (size_t b = 0; b < blocks; b++) {
+      const float *src = planes + b * AK_FLAME_BLOCK;
+      size_t any = 0;
+
+      for (size_t i = 0; i < AK_FLAME_BLOCK; i++)
+        any |= src[i] != 0;
+      if (any && pass == 0) {
+        n_runs += !prev;
+        n_blocks++;
+      } else if (any) {
+        if (!prev)
+          col->runs[col->n_runs++] = (AkFlameRun){ (uint32_t) b, 0 };
+        col->runs[col->n_runs - 1].count++;
+        memcpy (data, src, AK_FLAME_BLOCK * sizeof *data);
+        data += AK_FLAME_BLOCK;
+      }
+      prev = any;
+    }
+    if (n_runs == 0)
+      return 1;
+    if (pass == 0) {
+      col->runs = malloc (n_runs * sizeof *col->runs);
+      col->data = ak_cpu_memory (n_blocks * AK_FLAME_BLOCK * sizeof (float));
+      if (!col->runs || !col->data)
+        return 0;
+      prev = 0;
+    }
+  }
+  return 1;
+}
+
+/* dirs: [V][3][stride], column `c` of it; spread over the planes. */
+static void
+spread (const AkCpuFlame *f, float *planes, const float *dirs, size_t stride, size_t c)
+{
+  for (size_t v = 0; v < f->base.vertices; v++)
+    for (size_t k = 0; k < 3; k++)
+      planes[k * f->padded + v] = dirs[(3 * v + k) * stride + c];
+}
+
+/* joints [J][3] = regressor * planes */
+static void
+regress (const AkCpuFlame *f, double *joints, const float *regressor, const float *planes)
+{
+  size_t V = f->base.vertices;
+
+  for (size_t j = 0; j < f->base.joints; j++)
+    for (size_t k = 0; k < 3; k++) {
+      double sum = 0;
+
+      for (size_t v = 0; v < V; v++)
+        sum += (double) regressor[j * V + v] * planes[k * f->padded + v];
+      joints[3 * j + k] = sum;
+    }
+}
+
+static int
+pack (AkCpuFlame *f, const AkFlameDesc *d)
+{
+  size_t V = d->vertices, J = d->joints, E = d->expressions, P = f->padded, dirs = d->shapes + E;
+  size_t blocks = 3 * P / AK_FLAME_BLOCK, poses = 9 * (J - 1);
+  float *planes = ak_cpu_memory (3 * P * sizeof *planes);
+  int good = planes != NULL;
+
+  f->parents = malloc (J * sizeof *f->parents);
+  f->shaped = ak_cpu_memory (3 * P * sizeof *f->shaped);
+  f->columns = calloc (E + poses + 1, sizeof *f->columns);
+  f->joints = malloc (3 * J * sizeof *f->joints);
+  f->joint_dirs = malloc ((E + 1) * 3 * J * sizeof *f->joint_dirs);
+  f->weights = ak_cpu_memory (J * P * sizeof *f->weights);
+  f->used = calloc (P / 8, sizeof *f->used);
+  if (!good || !f->parents || !f->shaped || !f->columns || !f->joints || !f->joint_dirs ||
+      !f->weights || !f->used) {
+    free (planes);
+    return 0;
+  }
+
+  memcpy (f->parents, d->parents, J * sizeof *f->parents);
+  for (size_t v = 0; v < V; v++) {
+    for (size_t k = 0; k < 3; k++) {
+      const float *row = dirs ? d->shapedirs + (3 * v + k) * dirs : NULL;
+      double sum = d->v_template[3 * v + k];
+
+      for (size_t s = 0; s < d->n_shape; s++)
+        sum += (double) row[s] * d->shape[s];
+      f->shaped[k * P + v] = (float) sum;
+    }
+    for (size_t j = 0; j < J; j++) {
+      f->weights[j * P + v] = d->weights[v * J + j];
+      if (d->weights[v * J + j] != 0)
+        f->used[v / 8] |= 1u << j;
+    }
+  }
+  regress (f, f->joints, d->regressor, f->shaped);
+  for (size_t c = 0; c < E && good; c++) {
+    spread (f, planes, d->shapedirs, dirs, d->shapes + c);
+    regress (f, f->joint_dirs + 3 * J * c, d->regressor, planes);
+    good = pack_column (&f->columns[c], planes, blocks);
+  }
+  for (size_t c = 0; c < poses && good; c++) {
+    spread (f, planes, d->posedirs, poses, c);
+    good = pack_column (&f->columns[E + c], planes, blocks);
+  }
+  free (planes);
+  return good;
+}
+
+static AkFlame *
+flame_new (AkDevice *dev, const AkFlameDesc *desc, AkStatus *status)
+{
+  AkCpuFlame *f = calloc (1, sizeof *f);
+
+  if (!f) {
+    *status = AK_ERR_MEMORY;
+    return NULL;
+  }
+  f->base = (AkFlame){ ak_device_ref (dev), desc->vertices, desc->joints, desc->expressions };
+  f->padded = (desc->vertices + AK_FLAME_BLOCK - 1) / AK_FLAME_BLOCK * AK_FLAME_BLOCK;
+  f->scale = desc->scale;
+  if (!pack (f, desc)) {
+    flame_free (&f->base);
+    *status = AK_ERR_MEMORY;
+    return NULL;
+  }
+  return &f->base;
+}
+
+/* R [3][3] of the axis-angle r; k = r / |r + 1e-8| is not quite a unit vector (as trained). */
+static void
+rotation (double R[9], const float *r)
+{
+  double sx = r[0] + 1e-8, sy = r[1] + 1e-8, sz = r[2] + 1e-8;
+  double a = sqrt (sx * sx + sy * sy + sz * sz);
+  double x = a > 0 ? r[0] / a : 0, y = a > 0 ? r[1] / a : 0, z = a > 0 ? r[2] / a : 0;
+  double s = sin (a), c = 1 - cos (a);
+
+  R[0] = 1 - c * (y * y + z * z);
+  R[1] = c * x * y - s * z;
+  R[2] = c * x * z + s * y;
+  R[3] = c * x * y + s * z;
+  R[4] = 1 - c * (x * x + z * z);
+  R[5] = c * y * z - s * x;
+  R[6] = c * x * z - s * y;
+  R[7] = c * y * z + s * x;
+  R[8] = 1 - c * (x * x + y * y);
+}
+
+/* m [J][12]: the skinning matrices times scale, from the rotations and the unposed joints. */
+static void
+skin_matrices (const AkCpuFlame *f, float *m, double (*R)[9], const double *joint)
+{
+  double G[AK_FLAME_MAX_JOINTS][12];
+
+  for (size_t j = 0; j < f->base.joints; j++) {
+    const double *p = j ? G[f->parents[j]] : NULL;
+    double at[3];
+
+    for (int k = 0; k < 3; k++)
+      at[k] = joint[3 * j + k] - (p ? joint[3 * f->parents[j] + k] : 0);
+    for (int i = 0; i < 3; i++) {
+      for (int k = 0; k < 3; k++)
+        G[j][4 * i + k] =
+            p ? p[4 * i] * R[j][k] + p[4 * i + 1] * R[j][3 + k] + p[4 * i + 2] * R[j][6 + k]
+              : R[j][3 * i + k];
+      G[j][4 * i + 3] =
+          p ? p[4 * i] * at[0] + p[4 * i + 1] * at[1] + p[4 * i + 2] * at[2] + p[4 * i + 3] : at[i];
+    }
+    for (int i = 0; i < 3; i++) {
+      const double *g = G[j] + 4 * i;
+      double move = g[3] - g[0] * joint[3 * j] - g[1] * joint[3 * j + 1] - g[2] * joint[3 * j + 2];
+
+      for (int k = 0; k < 3; k++)
+        m[12 * j + 4 * i + k] = (float) (g[k] * f->scale);
+      m[12 * j + 4 * i + 3] = (float) (move * f->scale);
+    }
+  }
+}
+
+static void
+add_c (float *acc, const AkFlameColumn *column, float c)
+{
+  const float *data = column->data;
+
+  for (size_t r = 0; r < column->n_runs; r++) {
+    float *dst = acc + (size_t) column->runs[r].first * AK_FLAME_BLOCK;
+    size_t n = (size_t) column->runs[r].count * AK_FLAME_BLOCK;
+
+    for (size_t i = 0; i < n; i++)
+      dst[i] += c * data[i];
+    data += n;
+  }
+}
+
+static void
+skin_c (const AkCpuFlame *f, const float *planes, const float *m, float *out)
+{
+  size_t P = f->padded;
+
+  for (size_t v = 0; v < f->base.vertices; v++)
+    for (size_t i = 0; i < 3; i++) {
+      double sum = 0;
+
+      for (size_t j = 0; j < f->base.joints; j++) {
+        const float *row = m + 12 * j + 4 * i;
+        double at = (double) row[0] * planes[v] + (double) row[1] * planes[P + v] +
+                    (double) row[2] * planes[2 * P + v] + row[3];
+
+        sum += f->weights[j * P + v] * at;
+      }
+      out[3 * v + i] = (float) sum;
+    }
+}
+
+typedef struct
+{
+  const AkCpuFlame *flame;
+  AkFlameAddFn *add;
+  AkFlameSkinFn *skin;
+  float *vertices; /* [V][3] */
+  const float *expression, *pose;
+  float *planes; /* [3][padded] scratch */
+} Pose;
+
+static void
+pose_run (AkCpu *cpu, const void *args)
+{
+  const Pose *p = args;
+  const AkCpuFlame *f = p->flame;
+  size_t J = f->base.joints, E = f->base.expressions;
+  double joint[3 * AK_FLAME_MAX_JOINTS], R[AK_FLAME_MAX_JOINTS][9];
+  float m[12 * AK_FLAME_MAX_JOINTS];
+
+  (void) cpu;
+  memcpy (p->planes, f->shaped, 3 * f->padded * sizeof *p->planes);
+  memcpy (joint, f->joints, 3 * J * sizeof *joint);
+  for (size_t e = 0; e < E; e++) {
+    if (p->expression[e] == 0)
+      continue;
+    p->add (p->planes, &f->columns[e], p->expression[e]);
+    for (size_t i = 0; i < 3 * J; i++)
+      joint[i] += p->expression[e] * f->joint_dirs[3 * J * e + i];
+  }
+  for (size_t j = 0; j < J; j++) {
+    rotation (R[j], p->pose + 3 * j);
+    for (size_t i = 0; j > 0 && i < 9; i++) {
+      float c = (float) (R[j][i] - (i % 4 == 0));
+
+      if (c != 0)
+        p->add (p->planes, &f->columns[E + 9 * (j - 1) + i], c);
+    }
+  }
+  skin_matrices (f, m, R, joint);
+  p->skin (f, p->planes, m, p->vertices);
+}
+
+static void
+flame_pose (
+    AkPlan *plan, const AkFlame *flame, float *vertices, const float *expression, const float *pose)
+{
+  const AkCpuFlame *f = (const AkCpuFlame *) flame;
+  Pose args = { f, add_c, skin_c, vertices, expression, pose, NULL };
+
+#if defined(__x86_64__)
+  if (ak_cpu_has_avx2 (plan->dev)) {
+    args.add = ak_flame_add_avx2;
+    args.skin = ak_flame_skin_avx2;
+  }
+#endif
+  args.planes = ak_plan_memory (plan, 3 * f->padded * sizeof *args.planes);
+  if (args.planes)
+    ak_cpu_append (plan, AK_NODE_INLINE, pose_run, NULL, &args, sizeof args);
+}
+
+void
+ak_cpu_flame_init (AkOps *ops)
+{
+  ops->flame_new = flame_new;
+  ops->flame_free = flame_free;
+  ops->flame_pose = flame_pose;
+}

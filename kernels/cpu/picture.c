@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* RGBA to video pictures: plain C, and the choice of faster loops. */
+#include "picture.h"
+#include "cpu.h"
+
+#include <stdlib.h>
+
+/* ITU-R BT.601 and BT.709 in limited range, from their kr and kb. */
+#define Q(x) ((int16_t) ((x) *32768.0 + ((x) < 0 ? -0.5 : 0.5)))
+#define LUMA (219 / 255.0)
+#define CHROMA (112 / 255.0)
+#define YUV(kr, kb)                                                                                \
+  {                                                                                                \
+    { Q (LUMA * (kr)), Q (LUMA * (1 - (kr) - (kb))), Q (LUMA * (kb)) },                            \
+        { Q (-CHROMA * (kr) / (1 - (kb))), -Q (CHROMA) - Q (-CHROMA * (kr) / (1 - (kb))),          \
+          Q (CHROMA) },                                                                            \
+    {                                                                                              \
+      Q (CHROMA), -Q (CHROMA) - Q (-CHROMA *(kb) / (1 - (kr))), Q (-CHROMA *(kb) / (1 - (kr)))     \
+    }                                                                                              \
+  }
+static const AkYuv yuv_601 = YUV (0.299, 0.114), yuv_709 = YUV (0.2126, 0.0722);
+
+static void
+pack_c (uint8_t *dst, const uint8_t *rgba, size_t n, AkPixels pixels, int alpha)
+{
+  /* places of r, g, b, a */
+  static const uint8_t order[][4] = { { 0, 1, 2, 3 }, { 2, 1, 0, 3 }, { 1, 2, 3, 0 },
+    { 3, 2, 1, 0 }, { 0, 1, 2, 0 }, { 2, 1, 0, 0 } };
+  const uint8_t *to = order[pixels];
+  size_t bytes = pixels == AK_PIXELS_RGB || pixels == AK_PIXELS_BGR ? 3 : 4;
+
+  for (size_t i = 0; i < n; i++, dst += bytes, rgba += 4) {
+    if (bytes == 4)
+      dst[to[3]] = alpha ? rgba[3] : 255;
+    for (int k = 0; k < 3; k++)
+      dst[to[k]] = rgba[k];
+  }
+}
+
+static void
+luma_c (uint8_t *dst, const uint8_t *rgba, size_t n, const AkYuv *yuv)
+{
+  for (size_t i = 0; i < n; i++, rgba += 4)
+    dst[i] = (uint8_t) ((yuv->y[0] * rgba[0] + yuv->y[1] * rgba[1] + yuv->y[2] * rgba[2] +
+                            (16 << 15) + (1 << 14)) >>
+                        15);
+}
+
+static void
+chroma_c (uint8_t *u, uint8_t *v, size_t step, const uint8_t *row0, const uint8_t *row1, size_t n,
+    const AkYuv *yuv)
+{
+  for (size_t i = 0; i < n; i += 2, u += step, v += step) {
+    size_t next = i + 1 < n ? 4 : 0;
+    int sum[3], cu = (128 << 17) + (1 << 16), cv = cu;
+
+    for (size_t k = 0; k < 3; k++) {
+      sum[k] = row0[4 * i + k] + row0[4 * i + next + k] + row1[4 * i + k] + row1[4 * i + next + k];
+      cu += yuv->u[k] * sum[k];
+      cv += yuv->v[k] * sum[k];
+    }
+    *u = (uint8_t) (cu >> 17);
+    *v = (uint8_t) (cv >> 17);
+  }
+}
+
+static void
+write_luma (uint8_t *dst, int avx2, const uint8_t *rgba, size_t n, const AkYuv *yuv)
+{
+  size_t done = 0;
+
+#if defined(__x86_64__)
+  if (avx2)
+    done = ak_pixels_luma_avx2 (dst, rgba, n, yuv);
+#endif
+  (void) avx2;
+  luma_c (dst + done, rgba + 4 * done, n - done, yuv);
+}
+
+static void
+write_chroma (uint8_t *u, uint8_t *v, size_t step, int avx2, const uint8_t *row0,
+    const uint8_t *row1, size_t n, const AkYuv *yuv)
+{
+  size_t done = 0;
+
+#if defined(__x86_64__)
+  if (avx2)
+    done = ak_pixels_chroma_avx2 (u, v, step, row0, row1, n, yuv);
+#endif
+  (void) avx2;
+  chroma_c (u + step * (done / 2), v + step * (done / 2), step, row0 + 4 * done, row1 + 4 * done,
+      n - done, yuv);
+}
+
+static void
+write_packed (uint8_t *dst, int avx2, const uint8_t *rgba, size_t n, AkPixels pixels, int alpha)
+{
+  size_t done = 0;
+
+#if defined(__x86_64__)
+  if (avx2)
+    done = ak_pixels_pack_avx2 (dst, rgba, n, pixels, alpha);
+#endif
+  (void) avx2;
+  pack_c (dst + done * (pixels >= AK_PIXELS_RGB ? 3 : 4), rgba + 4 * done, n - done, pixels, alpha);
+}
+
+static uint8_t *
+line (const AkPicture *p, int plane, size_t y)
+{
+  return p->plane[plane] + (ptrdiff_t) y * p->stride[plane];
+}
+
+void
+ak_picture_rows (
+    const AkPicture *p, int avx2, unsigned y0, unsigned rows, const uint8_t *rgba, size_t stride)
+{
+  const AkYuv *yuv = p->bt709 ? &yuv_709 : &yuv_601;
+
+  for (size_t r = 0; r < rows; r++) {
+    const uint8_t *src = rgba + r * stride;
+    size_t y = y0 + r;
+
+    if (p->pixels < AK_PIXELS_I420)
+      write_packed (line (p, 0, y), avx2, src, p->width, p->pixels, p->alpha);
+    else
+      write_luma (line (p, 0, y), avx2, src, p->width, yuv);
+    if (p->pixels >= AK_PIXELS_I420 && r % 2 == 0) {
+      const uint8_t *below = r + 1 < rows ? src + stride : src;
+      int nv12 = p->pixels == AK_PIXELS_NV12;
+      uint8_t *u = line (p, 1, y / 2);
+
+      write_chroma (
+          u, nv12 ? u + 1 : line (p, 2, y / 2), nv12 ? 2 : 1, avx2, src, below, p->width, yuv);
+    }
+  }
+}
+
+typedef struct
+{
+  const AkPicture *picture;
+  const uint8_t *rgba;
+  int avx2;
+} Write;
+
+static void
+write_run (AkCpu *cpu, const void *args)
+{
+  const Write *w = args;
+
+  (void) cpu;
+  ak_picture_rows (
+      w->picture, w->avx2, 0, w->picture->height, w->rgba, 4 * (size_t) w->picture->width);
+}
+
+static void
+picture_write (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba)
+{
+  Write args = { picture, rgba, ak_cpu_has_avx2 (plan->dev) };
+
+  ak_cpu_append (plan, AK_NODE_INLINE, write_run, NULL, &args, sizeof args);
+}
+
+void
+ak_cpu_picture_init (AkOps *ops)
+{
+  ops->picture_write = picture_write;
+}

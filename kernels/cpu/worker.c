@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The thread that owns the team of threads of oneDNN's OpenMP runtime (libgomp), so that a process
+ * has one team however many streaming threads it has. Plans take turns in it. */
+#include "cpu.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* libgomp's entry point for a parallel region. Called by name and not through a pragma, so that
+ * every compiler uses the runtime that oneDNN is linked with and not a second one. */
+extern void GOMP_parallel (void (*fn) (void *), void *data, unsigned threads, unsigned flags);
+extern int omp_get_thread_num (void);
+extern int omp_get_num_threads (void);
+extern void omp_set_num_threads (int n);
+
+#define TURN_NS 20000000
+
+typedef struct Job Job;
+struct Job
+{
+  void (*call) (void *arg); /* a single call instead of a plan, or NULL */
+  void *arg;
+  AkCpuPlan *plan;
+  const atomic_int *cancel;
+  size_t next_node;
+  AkStatus status;
+  int done;
+  Job *next;
+};
+
+struct AkWorker
+{
+  AkCpu *cpu;
+  pthread_t thread;
+  pthread_mutex_t lock;
+  pthread_cond_t work; /* a job was queued, or the end */
+  pthread_cond_t done; /* a job was finished */
+  Job *first, **last;
+  int quit;
+};
+
+static long long
+now_ns (void)
+{
+  struct timespec t;
+
+  clock_gettime (CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* Runs nodes of `job` until its end, its cancelling or the end of its turn. */
+static void
+run_turn (AkWorker *w, Job *job)
+{
+  long long end = now_ns () + TURN_NS;
+
+  if (job->call) {
+    job->call (job->arg);
+    job->done = 1;
+    return;
+  }
+  while (job->next_node < job->plan->n_nodes) {
+    const AkNode *node = &job->plan->nodes[job->next_node];
+
+    if (job->cancel && atomic_load_explicit (job->cancel, memory_order_relaxed)) {
+      job->status = AK_CANCELLED;
+      break;
+    }
+    node->run (w->cpu, node->args);
+    job->next_node++;
+    if (now_ns () >= end)
+      break;
+  }
+  job->done = job->status != AK_OK || job->next_node == job->plan->n_nodes;
+}
+
+static void *
+worker_main (void *data)
+{
+  AkWorker *w = data;
+
+  omp_set_num_threads ((int) w->cpu->base.threads);
+  pthread_mutex_lock (&w->lock);
+  for (;;) {
+    Job *job;
+
+    while (!w->first && !w->quit)
+      pthread_cond_wait (&w->work, &w->lock);
+    if (!w->first)
+      break;
+    job = w->first;
+    w->first = job->next;
+    if (!w->first)
+      w->last = &w->first;
+    pthread_mutex_unlock (&w->lock);
+    run_turn (w, job);
+    pthread_mutex_lock (&w->lock);
+    if (job->done) {
+      pthread_cond_broadcast (&w->done);
+    } else {
+      job->next = NULL;
+      *w->last = job;
+      w->last = &job->next;
+    }
+  }
+  pthread_mutex_unlock (&w->lock);
+  return NULL;
+}
+
+AkWorker *
+ak_worker_new (AkCpu *cpu, AkStatus *status)
+{
+  AkWorker *w = calloc (1, sizeof *w);
+
+  if (!w) {
+    *status = AK_ERR_MEMORY;
+    return NULL;
+  }
+  w->cpu = cpu;
+  w->last = &w->first;
+  pthread_mutex_init (&w->lock, NULL);
+  pthread_cond_init (&w->work, NULL);
+  pthread_cond_init (&w->done, NULL);
+  if (pthread_create (&w->thread, NULL, worker_main, w) != 0) {
+    free (w);
+    *status = AK_ERR_DEVICE;
+    return NULL;
+  }
+  return w;
+}
+
+void
+ak_worker_free (AkWorker *w)
+{
+  pthread_mutex_lock (&w->lock);
+  w->quit = 1;
+  pthread_cond_signal (&w->work);
+  pthread_mutex_unlock (&w->lock);
+  pthread_join (w->thread, NULL);
+  pthread_cond_destroy (&w->work);
+  pthread_cond_destroy (&w->done);
+  pthread_mutex_destroy (&w->lock);
+  free (w);
+}
+
+static void
+run_job (AkWorker *w, Job *job)
+{
+  pthread_mutex_lock (&w->lock);
+  *w->last = job;
+  w->last = &job->next;
+  pthread_cond_signal (&w->work);
+  while (!job->done)
+    pthread_cond_wait (&w->done, &w->lock);
+  pthread_mutex_unlock (&w->lock);
+}
+
+AkStatus
+ak_worker_run (AkWorker *w, AkCpuPlan *plan, const atomic_int *cancel)
+{
+  Job job = { .plan = plan, .cancel = cancel };
+
+  run_job (w, &job);
+  return job.status;
+}
+
+void
+ak_worker_call (AkWorker *w, void (*fn) (void *arg), void *arg)
+{
+  Job job = { .call = fn, .arg = arg };
+
+  run_job (w, &job);
+}
+
+typedef struct
+{
+  AkParallel *fn;
+  void *arg;
+} Region;
+
+static void
+region_main (void *data)
+{
+  Region *r = data;
+
+  r->fn (r->arg, (unsigned) omp_get_thread_num (), (unsigned) omp_get_num_threads ());
+}
+
+void
+ak_cpu_parallel (AkCpu *cpu, AkParallel *fn, void *arg)
+{
+  Region r = { fn, arg };
+
+  if (cpu->base.threads == 1)
+    fn (arg, 0, 1);
+  else
+    GOMP_parallel (region_main, &r, cpu->base.threads, 0);
+}

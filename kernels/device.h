@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Devices, their memory and their queues: where tensors live and where plans run.
+ *
+ * A device pointer is an ordinary pointer that only kernels may follow: models add offsets to it and
+ * hand it to operations, nothing else, so that the same model code runs on a CPU and on a GPU.
+ * Every function may be called from any thread. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+  AK_OK = 0,
+  AK_ERR_ARG,    /* an argument that breaks the function's contract */
+  AK_ERR_MEMORY, /* out of memory, on the host or on the device */
+  AK_ERR_DEVICE, /* the device is not there, or its library failed */
+  AK_CANCELLED,  /* the cancel flag was seen; device memory holds partial results */
+} AkStatus;
+
+/* One English phrase for `status`, e.g. "out of memory"; static, never NULL. */
+const char *ak_status_text (AkStatus status);
+
+typedef enum {
+  AK_F32,
+  AK_BF16,
+} AkPrecision;
+
+typedef struct AkDevice AkDevice;
+typedef struct AkQueue AkQueue;
+
+/* Opens `name`: "cpu" (oneDNN and SIMD as the processor allows), "cpu:plain" (the plain C
+ * definitions of every operation, which the tests compare with) or "cpu:onednn" (every product and convolution
+ * through oneDNN, also where own code is faster). `threads`: how many threads a
+ * product may use, 0 for all the allowed cores; devices of one name and number are one object.
+ * Returns a reference to be given back with ak_device_unref(), or NULL with `*status` set. */
+AkDevice *ak_device_open (const char *name, unsigned threads, AkStatus *status);
+AkDevice *ak_device_ref (AkDevice *dev);
+void ak_device_unref (AkDevice *dev);
+
+/* Name and thread count as opened ("cpu", 2). */
+const char *ak_device_name (const AkDevice *dev);
+unsigned ak_device_threads (const AkDevice *dev);
+
+/* `bytes` of zeroed device memory aligned to 64 bytes, or NULL; freed by ak_free() (NULL is ignored). */
+void *ak_alloc (AkDevice *dev, size_t bytes);
+void ak_free (AkDevice *dev, void *ptr);
+
+/* A queue runs what is put into it in order. One stream of media has one queue and uses it from one
+ * thread at a time. The queue holds a reference to its device. NULL when out of memory. */
+AkQueue *ak_queue_new (AkDevice *dev);
+void ak_queue_free (AkQueue *queue);
+
+/* Copies between host and device memory, in order with the queue's other work. `src` of an upload may
+ * be reused at return; `dst` of a download is only filled after ak_queue_sync(). */
+AkStatus ak_upload (AkQueue *queue, void *dst, const void *src, size_t bytes);
+AkStatus ak_download (AkQueue *queue, void *dst, const void *src, size_t bytes);
+
+/* Waits until everything in the queue is done and returns the first error since the last call. */
+AkStatus ak_queue_sync (AkQueue *queue);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The common head of every device's packed FLAME. For kernels/ only. */
+#pragma once
+
+#include "flame.h"
+
+struct AkFlame
+{
+  AkDevice *dev; /* a reference */
+  size_t vertices, joints, expressions;
+};

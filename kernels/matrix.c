@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "device_priv.h"
+
+#include <stdint.h>
+
+AkMatrix *
+ak_matrix_new_conv (AkDevice *dev, const float *values, size_t out, size_t in, size_t kernel,
+    size_t groups, AkPrecision precision, AkStatus *status)
+{
+  AkMatrix sizes = { dev, out, in, kernel, groups, precision };
+  AkStatus ignored;
+
+  if (!status)
+    status = &ignored;
+  *status = AK_OK;
+  if (!dev || !values || !out || !in || !kernel || !groups || out % groups || in % groups ||
+      in / groups > SIZE_MAX / 64 / kernel || out > SIZE_MAX / 64 / (in / groups * kernel)) {
+    *status = AK_ERR_ARG;
+    return NULL;
+  }
+  return dev->ops.matrix_new (dev, values, &sizes, status);
+}
+
+AkMatrix *
+ak_matrix_new (AkDevice *dev, const float *values, size_t out, size_t in, AkPrecision precision,
+    AkStatus *status)
+{
+  return ak_matrix_new_conv (dev, values, out, in, 1, 1, precision, status);
+}
+
+void
+ak_matrix_free (AkMatrix *matrix)
+{
+  AkDevice *dev;
+
+  if (!matrix)
+    return;
+  dev = matrix->dev;
+  dev->ops.matrix_free (matrix);
+  ak_device_unref (dev);
+}
+
+size_t
+ak_matrix_out (const AkMatrix *matrix)
+{
+  return matrix->out;
+}
+
+size_t
+ak_matrix_in (const AkMatrix *matrix)
+{
+  return matrix->in;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Weights of products and convolutions as opaque handles.
+ *
+ * A matrix is packed once for its device and then shared, read-only, by every plan, thread and batch
+ * size that uses it. It must outlive the plans. */
+#pragma once
+
+#include "device.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct AkMatrix AkMatrix;
+
+/* A matrix from host memory `values` [out][in] (freed by the caller at return). NULL with `*status`
+ * set: AK_ERR_ARG for sizes of 0 or a precision the device cannot store. */
+AkMatrix *ak_matrix_new (AkDevice *dev, const float *values, size_t out, size_t in,
+    AkPrecision precision, AkStatus *status);
+
+/* The weights of a one-dimensional convolution from host memory `values` [out][in / groups][kernel].
+ * `groups` divides `in` and `out`. */
+AkMatrix *ak_matrix_new_conv (AkDevice *dev, const float *values, size_t out, size_t in,
+    size_t kernel, size_t groups, AkPrecision precision, AkStatus *status);
+
+void ak_matrix_free (AkMatrix *matrix);
+
+/* Sizes as given; kernel and groups are 1 for a plain matrix. */
+size_t ak_matrix_out (const AkMatrix *matrix);
+size_t ak_matrix_in (const AkMatrix *matrix);
+
+#ifdef __cplusplus
+}
+#endif
