@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "error.h"
+
+G_DEFINE_QUARK (am - error - quark, am_error)
+
+gboolean
+am_error_from_status (AkStatus status, const char *what, GError **error)
+{
+  AmError code = AM_ERROR_DEVICE;
+
+  if (status == AK_OK)
+    return TRUE;
+  if (status == AK_ERR_MEMORY)
+    code = AM_ERROR_MEMORY;
+  else if (status == AK_CANCELLED)
+    code = AM_ERROR_CANCELLED;
+  else if (status == AK_ERR_ARG)
+    code = AM_ERROR_SHAPE;
+  g_set_error (error, AM_ERROR, code, "%s: %s", what, ak_status_text (status));
+  return FALSE;
+}

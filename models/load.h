@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A checkpoint's tensors onto a device: one part (the encoder, the motion model) at a time.
+ *
+ * Each function looks a tensor up, checks its shape and puts it onto the device; after the first error
+ * they return NULL and do nothing, so that a network's loader checks once, by am_part_finish(). */
+#pragma once
+
+#include "kernels/matrix.h"
+#include "weights.h"
+
+G_BEGIN_DECLS
+
+typedef struct _AmPart AmPart;
+
+AmPart *am_part_new (AkDevice *dev, AkPrecision precision, AmWeights *weights);
+/* Frees every matrix and vector of the part. */
+void am_part_free (AmPart *part);
+/* FALSE with `error` set if anything was wrong since am_part_new(). */
+gboolean am_part_finish (AmPart *part, GError **error);
+AkDevice *am_part_device (const AmPart *part);
+const AmWeights *am_part_weights (const AmPart *part);
+gboolean am_part_has (const AmPart *part, const char *name);
+
+/* The tensor NAME [out][in] as a matrix. */
+const AkMatrix *am_part_matrix (AmPart *part, size_t out, size_t in, const char *format, ...)
+    G_GNUC_PRINTF (4, 5);
+/* `n` matrices [out][in] one below the other, as [n * out][in]: PREFIX + names[i]. */
+const AkMatrix *am_part_stack (
+    AmPart *part, size_t out, size_t in, const char *prefix, const char *const *names, size_t n);
+/* The tensor NAME [out][in / groups][kernel] as the weights of a convolution. */
+const AkMatrix *am_part_conv (AmPart *part, size_t out, size_t in, size_t kernel, size_t groups,
+    const char *format, ...) G_GNUC_PRINTF (6, 7);
+/* The same from numbers on the host. */
+const AkMatrix *am_part_conv_values (
+    AmPart *part, const float *values, size_t out, size_t in, size_t kernel, size_t groups);
+
+/* The tensor NAME with `n` elements, whatever its axes, on the device. */
+float *am_part_vector (AmPart *part, size_t n, const char *format, ...) G_GNUC_PRINTF (3, 4);
+/* `n` vectors of `each` elements one after the other; a name of NULL gives zeros. */
+float *am_part_vectors (
+    AmPart *part, size_t each, const char *prefix, const char *const *names, size_t n);
+/* Numbers from the host onto the device. */
+float *am_part_values (AmPart *part, const float *values, size_t n);
+
+/* The tensor NAME with `n` elements in host memory (g_free), or NULL. */
+float *am_part_host (AmPart *part, size_t n, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AmPart, am_part_free)
+
+G_END_DECLS

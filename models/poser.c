@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Posing a head: one plan of one operation. */
+#include "head_priv.h"
+#include "kernels/flame.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { ROOT, NECK, JAW }; /* the joints that motion turns are ROOT and JAW */
+
+struct _AmPoser
+{
+  AmHead *head;
+  AkDevice *dev;
+  AkQueue *queue;
+  AkPlan *plan;
+  AkFlame *flame;
+  size_t n_in;     /* expressions + 3 joints */
+  float *in;       /* [n_in] on the host: expression, then poses */
+  float *dev_in;   /* the same on the device */
+  float *vertices; /* [V][3] on the device */
+};
+
+void
+am_poser_free (AmPoser *poser)
+{
+  if (!poser)
+    return;
+  ak_plan_free (poser->plan);
+  ak_queue_free (poser->queue);
+  ak_flame_free (poser->flame);
+  ak_device_unref (poser->dev);
+  am_head_unref (poser->head);
+  g_free (poser->in);
+  g_free (poser);
+}
+
+static AkFlame *
+pack (const AmHead *head, AkDevice *dev, const float *shape, size_t n_shape, float scale,
+    AkStatus *status)
+{
+  g_autofree float *v_template = am_tensor_to_f32 (head->v_template);
+  g_autofree float *shapedirs = am_tensor_to_f32 (head->shapedirs);
+  g_autofree float *posedirs = am_tensor_to_f32 (head->posedirs);
+  g_autofree float *regressor = am_tensor_to_f32 (head->regressor);
+  g_autofree float *weights = am_tensor_to_f32 (head->skinning);
+  AkFlameDesc desc = {
+    .vertices = head->info.vertices,
+    .joints = head->joints,
+    .shapes = head->info.shapes,
+    .expressions = head->info.expressions,
+    .v_template = v_template,
+    .shapedirs = shapedirs,
+    .posedirs = posedirs,
+    .regressor = regressor,
+    .parents = head->parents,
+    .weights = weights,
+    .shape = shape,
+    .n_shape = shape ? n_shape : 0,
+    .scale = scale,
+  };
+
+  return ak_flame_new (dev, &desc, status);
+}
+
+static gboolean
+build (AmPoser *poser, const float *shape, size_t n_shape, float scale, AkStatus *status)
+{
+  size_t E = poser->head->info.expressions, V = poser->head->info.vertices;
+
+  poser->flame = pack (poser->head, poser->dev, shape, n_shape, scale, status);
+  if (!poser->flame)
+    return FALSE;
+  poser->n_in = E + 3 * poser->head->joints;
+  poser->in = g_new0 (float, poser->n_in);
+  poser->queue = ak_queue_new (poser->dev);
+  poser->plan = ak_plan_new (poser->dev);
+  if (!poser->queue || !poser->plan) {
+    *status = AK_ERR_MEMORY;
+    return FALSE;
+  }
+  poser->dev_in = ak_plan_memory (poser->plan, poser->n_in * sizeof (float));
+  poser->vertices = ak_plan_memory (poser->plan, 3 * V * sizeof (float));
+  ak_flame_pose (poser->plan, poser->flame, poser->vertices, poser->dev_in, poser->dev_in + E);
+  *status = ak_plan_finish (poser->plan);
+  return *status == AK_OK;
+}
+
+AmPoser *
+am_poser_new (AmHead *head, const char *device, const float *shape, size_t n_shape, float scale,
+    GError **error)
+{
+  g_autoptr (AmPoser) poser = g_new0 (AmPoser, 1);
+  AkStatus status;
+
+  poser->head = am_head_ref (head);
+  if (!(isfinite (scale) && scale > 0)) {
+    g_set_error (error, AM_ERROR, AM_ERROR_SHAPE, "head: scale must be positive");
+    return NULL;
+  }
+  if (shape && n_shape > head->info.shapes) {
+    g_set_error (error, AM_ERROR, AM_ERROR_SHAPE,
+        "%s: %zu identity coefficients given, the head has %u", am_weights_path (head->weights),
+        n_shape, head->info.shapes);
+    return NULL;
+  }
+  for (size_t i = 0; shape && i < n_shape; i++)
+    if (!isfinite (shape[i])) {
+      g_set_error (error, AM_ERROR, AM_ERROR_FORMAT,
+          "head: identity coefficient %zu is not a finite number", i);
+      return NULL;
+    }
+  poser->dev = ak_device_open (device && strcmp (device, "auto") != 0 ? device : "cpu", 0, &status);
+  if (!poser->dev || !build (poser, shape, n_shape, scale, &status)) {
+    g_autofree char *what = g_strdup_printf ("posing on device \"%s\"", device ? device : "auto");
+
+    am_error_from_status (status, what, error);
+    return NULL;
+  }
+  return g_steal_pointer (&poser);
+}
+
+size_t
+am_poser_motion_dim (const AmPoser *poser)
+{
+  return poser->head->info.expressions + 6;
+}
+
+static float
+finite_or_zero (float x)
+{
+  return isfinite (x) ? x : 0;
+}
+
+gboolean
+am_poser_run (AmPoser *poser, const float *motion, float *vertices, GError **error)
+{
+  size_t E = poser->head->info.expressions;
+  float *pose = poser->in + E;
+  AkStatus status;
+
+  for (size_t e = 0; e < E; e++)
+    poser->in[e] = finite_or_zero (motion[e]);
+  for (size_t k = 0; k < 3; k++) {
+    pose[3 * ROOT + k] = finite_or_zero (motion[E + k]);
+    pose[3 * JAW + k] = finite_or_zero (motion[E + 3 + k]);
+  }
+  status = ak_upload (poser->queue, poser->dev_in, poser->in, poser->n_in * sizeof (float));
+  if (status == AK_OK)
+    status = ak_plan_run (poser->plan, poser->queue, NULL);
+  if (status == AK_OK)
+    status = ak_download (
+        poser->queue, vertices, poser->vertices, 3 * sizeof (float) * poser->head->info.vertices);
+  if (status == AK_OK)
+    status = ak_queue_sync (poser->queue);
+  return am_error_from_status (status, "posing", error);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Savitzky-Golay smoothing of motion, streaming, AM_SMOOTH_DELAY frames late (model spec, section 7). */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+#define AM_SMOOTH_DELAY 4
+
+typedef struct _AmSmooth AmSmooth;
+
+/* `dim`: numbers per frame (106: the last 6 are global rotation and jaw). Never fails. */
+AmSmooth *am_smooth_new (unsigned dim);
+void am_smooth_free (AmSmooth *smooth);
+void am_smooth_reset (AmSmooth *smooth);
+
+/* Takes one frame [dim] and writes the frames that are ready by now to `out` (room for
+ * AM_SMOOTH_DELAY + 1 frames); returns how many: 0 for the first frames, then mostly 1. */
+unsigned am_smooth_push (AmSmooth *smooth, const float *frame, float *out);
+
+/* The end of the sequence: writes the frames still held (room for 2 * AM_SMOOTH_DELAY) and resets.
+ * Sequences shorter than 9 frames come out unfiltered. Only the filter is here; which channels are zeroed
+ * is the caller's: am_smooth_clean(). */
+unsigned am_smooth_finish (AmSmooth *smooth, float *out);
+
+/* What the published program sets to zero after smoothing: jaw channels 1 and 2, and with `fix_pose`
+ * the global rotation as well. `frame`: [dim]. */
+void am_smooth_clean (float *frame, unsigned dim, gboolean fix_pose);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AmSmooth, am_smooth_free)
+
+G_END_DECLS
