@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Disturbs windows of speech as microphones, rooms and lines do."""
+
+import math
+
+import torch
+
+SPEECH_RMS = 0.06  # of the corpus, while somebody speaks
+
+
+class Augment:
+    """Callable on samples [B, n] in [-1, 1]; own random generator."""
+
+    def __init__(self, n, seed):
+        self.n = n
+        self.size = 1 << math.ceil(math.log2(n + 4096))
+        self.rng = torch.Generator().manual_seed(seed)
+        self.freq = torch.arange(self.size // 2 + 1) * (16000 / self.size)
+        # hat functions over octaves, 62.5 Hz ... 8 kHz
+        octave = torch.log2(self.freq.clamp(min=62.5) / 62.5)
+        self.hats = (1 - (octave[None] - torch.arange(8.0)[:, None]).abs()).clamp(min=0)
+
+    def uniform(self, low, high, *shape):
+        return low + (high - low) * torch.rand(*shape, generator=self.rng)
+
+    def normal(self, *shape):
+        return torch.randn(*shape, generator=self.rng)
+
+    def chance(self, p, b):
+        return (torch.rand(b, 1, generator=self.rng) < p).float()
+
+    def equaliser(self, b):
+        """Amplitude responses [B, F]: random curves, band limits of lines."""
+        gain = (self.normal(b, 8) * 4 + self.normal(b, 1) * torch.arange(-3.5, 4.0)[None]) * self.chance(0.85, b)
+        high = torch.where(self.chance(0.35, b) > 0, self.uniform(2600, 7500, b, 1), torch.tensor(1e5))
+        low = torch.where(self.chance(0.3, b) > 0, self.uniform(60, 250, b, 1), torch.tensor(-1e3))
+        line = self.chance(0.2, b) > 0
+        high, low = torch.where(line, torch.tensor(3400.0), high), torch.where(line, torch.tensor(300.0), low)
+        mask = torch.sigmoid((self.freq - low) / 25) * torch.sigmoid((high - self.freq) / 80)
+        return 10 ** (gain.clamp(-18, 18) @ self.hats / 20) * mask
+
+    def room(self, b):
+        """Spectra [B, F] of a direct sound and a decaying tail."""
+        t = torch.arange(4096) / 16000
+        decay = 6.9 / self.uniform(0.12, 0.6, b, 1)
+        tail = self.normal(b, 4096) * torch.exp(-decay * t) * (t > 0.002)
+        ratio = 10 ** (-self.uniform(-1, 15, b, 1) / 20) * self.chance(0.4, b)
+        tail = tail * ratio / tail.square().sum(-1, keepdim=True).sqrt()
+        tail[:, 0] += 1
+        return torch.fft.rfft(tail, self.size)
+
+    def noise(self, b):
+        """Coloured, sometimes unsteady noise [B, n] of rms 1."""
+        db = self.normal(b, 8) * 5 - self.uniform(0, 6, b, 1) * torch.arange(8.0)[None]
+        spectrum = torch.fft.rfft(self.normal(b, self.size)) * (10 ** (db @ self.hats / 20))
+        x = torch.fft.irfft(spectrum)[:, : self.n]
+        knots = (self.normal(b, 1, 12) * 0.6 * self.chance(0.4, b)[:, None]).exp()
+        x = x * torch.nn.functional.interpolate(knots, self.n, mode="linear")[:, 0]
+        return x / (x.square().mean(-1, keepdim=True).sqrt() + 1e-9)
+
+    def babble(self, x):
+        out = torch.zeros_like(x)
+        for _ in range(4):
+            order = torch.randperm(len(x), generator=self.rng)
+            out += torch.roll(x[order], int(torch.randint(self.n, (1,), generator=self.rng)), 1)
+        return out / (out.square().mean(-1, keepdim=True).sqrt() + 1e-3)
+
+    def __call__(self, x):
+        b = len(x)
+        response = self.equaliser(b) * self.room(b)
+        y = torch.fft.irfft(torch.fft.rfft(x, self.size) * response)[:, : self.n]
+        rms = x.square().mean(-1, keepdim=True).sqrt()
+        y = y * (rms / (y.square().mean(-1, keepdim=True).sqrt() + 1e-6)).clamp(max=8)
+        level = torch.maximum(rms, SPEECH_RMS * self.chance(0.6, b))
+        y = y + self.noise(b) * level * 10 ** (-self.uniform(6, 45, b, 1) / 20) * self.chance(0.8, b)
+        y = y + self.babble(x) * level * 10 ** (-self.uniform(10, 30, b, 1) / 20) * self.chance(0.25, b)
+        companded = y.clamp(-1, 1).sign() * torch.log1p(255 * y.clamp(-1, 1).abs()) / math.log(256)
+        coarse = ((companded * 127).round() / 127).abs().mul(math.log(256)).expm1() / 255 * companded.sign()
+        y = torch.where(self.chance(0.1, b) > 0, coarse, y)
+        gain = 10 ** (self.uniform(-18, 8, b, 1) / 20) * (2 * self.chance(0.5, b) - 1)
+        return (y * gain).clamp(-1, 1)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the training stages share: weights of the channels, the schedule by
+the clock, checkpoints, training with weights rounded to bfloat16."""
+
+import contextlib
+import json
+import math
+import os
+import pathlib
+import time
+
+import torch
+
+HERE = pathlib.Path(__file__).resolve().parent
+CHANNELS = json.loads((HERE.parent / "channels.json").read_text())["expression"]
+COLUMN = {name: i for i, name in enumerate(CHANNELS)}
+JAW = 103
+
+# Millimetres that the built-in head's fastest vertex near the mouth or the eye
+# moves by at 1 (names are prefixes); inside the mouth and on the brows by eye.
+MILLIMETRES = {
+    "eyeBlink": 11, "eyeLook": 4, "eyeSquint": 3, "eyeWide": 3.5, "mouthClose": 32, "mouthFunnel": 10,
+    "mouthPucker": 9, "mouthSmile": 11, "mouthStretch": 5, "mouthRollLower": 5.5, "mouthRollUpper": 9,
+    "mouthShrug": 5, "mouthPress": 5, "mouthLowerDown": 3.5, "mouthUpperUp": 4, "brow": 5, "cheekSquint": 3,
+    "noseSneer": 2, "tongueOut": 8, "tongueUp": 5,
+}
+# Millimetres of lip gap at 1 on the built-in head (measured; linear to 0.1 mm).
+GAP_AT_REST = 1.2
+GAP = {
+    "mouthClose": -36.7, "mouthFunnel": 6.1, "mouthPucker": -0.7, "mouthSmileLeft": -1.7, "mouthSmileRight": -1.7,
+    "mouthRollLower": -3.4, "mouthRollUpper": -2.6, "mouthShrugLower": -4.4, "mouthPressLeft": -1.2,
+    "mouthPressRight": -1.2, "mouthLowerDownLeft": 2.0, "mouthLowerDownRight": 2.0, "mouthUpperUpLeft": 2.5,
+    "mouthUpperUpRight": 2.5,
+}
+
+
+def channel_weights():
+    """[106] millimetres per unit; 0 for channels that the corpus never moves."""
+    w = torch.zeros(106)
+    for prefix, mm in MILLIMETRES.items():
+        for name, i in COLUMN.items():
+            if name.startswith(prefix):
+                w[i] = mm
+    w[100:103] = 30.0
+    w[JAW] = 86.0
+    return w
+
+
+def _gap_weights():
+    w = torch.zeros(106)
+    for name, mm in GAP.items():
+        w[COLUMN[name]] = mm
+    w[JAW] = 82.0
+    return w
+
+
+GAP_WEIGHTS = _gap_weights()
+
+
+def lip_gap(motion):
+    """Distance of the lips in mm, negative where pressed: [..., 106] to [...]."""
+    return motion @ GAP_WEIGHTS + GAP_AT_REST
+
+
+def auc(low, high):
+    """Chance that a value of `high` is above one of `low`."""
+    if not len(low) or not len(high):
+        return float("nan")
+    both = torch.cat([low, high]).double()
+    order = both.argsort().argsort().double()
+    n, m = len(low), len(high)
+    return ((order[n:].sum() - m * (m - 1) / 2) / (n * m)).item()
+
+
+class Team:
+    """One or several processes that train together, each with one thread and
+    own data (RANK and WORLD_SIZE in the environment, as torchrun sets them):
+    on a busy machine that wastes less than threads do."""
+
+    def __init__(self):
+        self.size, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+        if self.size > 1:
+            torch.distributed.init_process_group("gloo")
+
+    def average(self, parameters, clock):
+        """Averages gradients and the clock's time over the processes."""
+        clock.now = clock.elapsed()
+        if self.size == 1:
+            return
+        grads = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in grads] + [torch.tensor([clock.now])])
+        torch.distributed.all_reduce(flat)
+        flat /= self.size
+        clock.now = flat[-1].item()
+        for g, part in zip(grads, flat[:-1].split([g.numel() for g in grads])):
+            g.copy_(part.view_as(g))
+
+
+class Clock:
+    """Schedule by elapsed time, going on over restarts. `now` is the time of
+    the last step, the same in all processes."""
+
+    def __init__(self, minutes, done=0.0):
+        self.total, self.done, self.began, self.now = minutes * 60, done, time.time(), done
+
+    def elapsed(self):
+        return self.done + time.time() - self.began
+
+    def progress(self):
+        return min(self.now / self.total, 1.0)
+
+    def rate(self, peak, step, warm=200, last=0.02):
+        """Learning rate: linear warm-up, then half a cosine."""
+        p = self.progress()
+        return peak * min(1.0, (step + 1) / warm) * (last + (1 - last) * 0.5 * (1 + math.cos(math.pi * p)))
+
+
+@contextlib.contextmanager
+def rounded(parameters, on):
+    """Within: parameters rounded to bfloat16 (gradients go to the full ones)."""
+    if not on:
+        yield
+        return
+    parameters = list(parameters)
+    kept = [p.data for p in parameters]
+    for p in parameters:
+        p.data = p.data.bfloat16().float()
+    try:
+        yield
+    finally:
+        for p, data in zip(parameters, kept):
+            p.data = data
+
+
+def optimiser(parameters, decay=0.02):
+    parameters = [p for p in parameters if p.requires_grad]
+    matrices = [p for p in parameters if p.ndim > 1]
+    rest = [p for p in parameters if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}], betas=(0.9, 0.98)
+    )
+
+
+def save(path, **what):
+    partial = pathlib.Path(str(path) + ".partial")
+    torch.save(what, partial)
+    partial.rename(path)

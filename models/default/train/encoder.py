@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Stage 1: trains the audio encoder to tell phones and mouth motion.
+
+    python encoder.py --train train-*.npz --valid valid.npz --out encoder.pt \
+        --minutes 40 [--threads 2]
+
+Linear heads, thrown away afterwards: phone class at 50 Hz (also from layers
+on the way), motion at 25 Hz, spectra from the convolutions. The encoder learns on every step of its span but those ahead.
+"""
+
+import argparse
+import glob
+import os
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import common
+from audio_encoder import AudioEncoder
+from augment import Augment
+from export import load_config
+from streams import Streams
+
+SIL, PP = 0, 1
+OPEN = (13, 14, 16)  # aa ae eh
+
+
+class Heads(nn.Module):
+    def __init__(self, width, conv, classes=24):
+        super().__init__()
+        self.phone = nn.Linear(width, classes)
+        self.motion = nn.Linear(width, 106)
+        self.mel = nn.Linear(conv, 40)
+        self.early = nn.ModuleDict({k: nn.Linear(width, classes) for k in ("posconv", "layer/1", "layer/3")})
+
+
+class Windows:
+    """Random windows with their context and targets."""
+
+    def __init__(self, patterns, config, seed):
+        self.rng = np.random.default_rng(seed)
+        context = config["AUDIO_CONTEXT"]
+        self.before, self.ahead = context["BEFORE"] // 640, context["AHEAD"] // 640
+        self.frames = config["VAE_CONFIG"]["V_PATCH_NUMS"][-1]
+        self.data = Streams(sorted(p for g in patterns for p in glob.glob(g)))
+        self.chance = self.data.frames / self.data.frames.sum()
+        print(f"{self.data.hours():.1f} h of streams", flush=True)
+
+    def cut(self, stream, frame):
+        """Samples, motion and phones of frames frame-before ... +ahead."""
+        audio, motion, phones = self.data.items[stream]
+        a, b = frame - self.before, frame + self.frames + self.ahead
+        lo, hi = max(a, 0), min(b, len(motion))
+        pad = (lo - a, b - hi)
+        x = np.pad(audio[640 * lo : 640 * hi], (640 * pad[0], 640 * pad[1]))
+        m = np.pad(motion[lo:hi], (pad, (0, 0)), mode="edge")
+        p = np.pad(phones[2 * lo : 2 * hi], (2 * pad[0], 2 * pad[1]))
+        return x, m, p
+
+    def batch(self, n):
+        streams = self.rng.choice(len(self.chance), n, p=self.chance)
+        rows = [self.cut(s, self.rng.integers(0, max(1, self.data.frames[s] - self.frames))) for s in streams]
+        return tensors(rows)
+
+    def all(self):
+        rows = [
+            self.cut(s, f)
+            for s in range(len(self.data.items))
+            for f in range(0, self.data.frames[s] - self.frames, self.frames)
+        ]
+        return tensors(rows)
+
+
+def tensors(rows):
+    x, m, p = (np.stack(v) for v in zip(*rows))
+    return (torch.from_numpy(x.astype(np.float32) / 32768), torch.from_numpy(m.astype(np.float32)),
+            torch.from_numpy(p.astype(np.int64)))
+
+
+class Mel:
+    """Shapes of log spectra in 40 bands, one row per step of the encoder: a
+    target for its convolutions, which otherwise learn slowly at first."""
+
+    def __init__(self):
+        edge = np.linspace(0, 2595 * np.log10(1 + 8000 / 700), 42)
+        edge = torch.from_numpy(700 * (10 ** (edge / 2595) - 1)).float()[:, None]
+        f = torch.arange(257)[None] * 31.25
+        up, down = (f - edge[:-2]) / (edge[1:-1] - edge[:-2]), (edge[2:] - f) / (edge[2:] - edge[1:-1])
+        self.bands = torch.minimum(up, down).clamp(min=0)
+        self.window = torch.hann_window(400)
+
+    def __call__(self, x):
+        power = torch.fft.rfft(x.unfold(1, 400, 320) * self.window, 512).abs().square()
+        mel = torch.log(power @ self.bands.T + 1e-5)
+        return (mel - mel.mean(-1, keepdim=True)).clamp(-6, 6)
+
+
+def phone_loss(logits, phones):
+    return F.cross_entropy(logits.flatten(0, 1), phones[:, : logits.shape[1]].flatten(), label_smoothing=0.1)
+
+
+def losses(feats, heads, motion, phones, weights, std):
+    """Both losses over the steps `feats` [B, n, W] covers (an even number)."""
+    n = feats.shape[1] // 2 * 2
+    feats = feats[:, :n]
+    logits = heads.phone(feats)
+    ce = phone_loss(logits, phones)
+    got = heads.motion(feats.unflatten(1, (-1, 2)).mean(2)) * std
+    want = motion[:, : n // 2]
+    shut = (phones[:, :n].unflatten(1, (-1, 2)) == PP).any(-1)
+    frame = 1 + 2 * shut.float()
+    mm = F.smooth_l1_loss(got * weights, want * weights, reduction="none").sum(-1)
+    gap = F.smooth_l1_loss(common.lip_gap(got), common.lip_gap(want), reduction="none")
+    return ce, (frame * (0.3 * mm + gap)).mean() / frame.mean(), logits, got
+
+
+@torch.no_grad()
+def measure(encoder, heads, batch, augment, weights, std, first):
+    """Phone accuracy, bilabial recall and precision, AUC of the lip gap."""
+    encoder.eval()
+    x, motion, phones = batch
+    steps = slice(first, first + 50)
+    hits = total = tp = fp = fn = 0
+    gaps, labels, gap_want = [], [], []
+    for i in range(0, len(x), 32):
+        y = augment(x[i : i + 32]) if augment else x[i : i + 32]
+        feats = encoder(y)[:, steps]
+        want = phones[i : i + 32, steps]
+        _, _, logits, got = losses(feats, heads, motion[i : i + 32, first // 2 :], want, weights, std)
+        guess = logits.argmax(-1)
+        hits, total = hits + (guess == want).sum().item(), total + want.numel()
+        tp += ((guess == PP) & (want == PP)).sum().item()
+        fp += ((guess == PP) & (want != PP)).sum().item()
+        fn += ((guess != PP) & (want == PP)).sum().item()
+        gaps.append(common.lip_gap(got).flatten())
+        gap_want.append(common.lip_gap(motion[i : i + 32, first // 2 : first // 2 + 25]).flatten())
+        labels.append(want[:, ::2].flatten())
+    gaps, labels, gap_want = torch.cat(gaps), torch.cat(labels), torch.cat(gap_want)
+    opened = gaps[torch.isin(labels, torch.tensor(OPEN))]
+    shut = gaps[labels == PP]
+    encoder.train()
+    return (f"phones {hits / total:.3f}, PP recall {tp / max(tp + fn, 1):.3f} precision {tp / max(tp + fp, 1):.3f}, "
+            f"gap AUC PP {common.auc(shut, opened):.3f} sil {common.auc(gaps[labels == SIL], opened):.3f}, "
+            f"gap at PP {shut.mean():.1f} mm, open {opened.mean():.1f} mm, corr {torch.corrcoef(torch.stack([gaps, gap_want]))[0, 1]:.3f}")
+
+
+def main():
+    args = argparse.ArgumentParser()
+    args.add_argument("--train", nargs="+", required=True)
+    args.add_argument("--valid", required=True)
+    args.add_argument("--out", required=True)
+    args.add_argument("--minutes", type=float, default=40)
+    args.add_argument("--threads", type=int, default=2)
+    args.add_argument("--batch", type=int, default=8)
+    args.add_argument("--peak", type=float, default=1e-3)
+    args.add_argument("--seed", type=int, default=1)
+    args = args.parse_args()
+    torch.set_num_threads(args.threads)
+    team = common.Team()
+    seed = args.seed + 10007 * team.rank
+    torch.manual_seed(args.seed)
+    config = load_config()
+    sizes = config["SIZES"]["WAV2VEC"]
+    encoder, heads = AudioEncoder(sizes), Heads(sizes["HIDDEN"], sizes["CONV_DIM"][-1])
+    params = list(encoder.parameters()) + list(heads.parameters())
+    opt, step, done = common.optimiser(params), 0, 0.0
+    if os.path.exists(args.out):
+        saved = torch.load(args.out, weights_only=True)
+        encoder.load_state_dict(saved["encoder"]), heads.load_state_dict(saved["heads"]), opt.load_state_dict(saved["opt"])
+        step, done = saved["step"], saved["elapsed"]
+    windows = Windows(args.train, config, seed + step)
+    torch.manual_seed(seed + step)
+    held = Windows([args.valid], config, 0).all()
+    n = held[0].shape[1]
+    augment = Augment(n, seed + 1000 + step)
+    weights = common.channel_weights()
+    weights[[i for name, i in common.COLUMN.items() if name.startswith(("eyeLook", "eyeBlink"))]] = 0.0
+    weights[101:103] = 0.0
+    some = torch.from_numpy(np.concatenate([m for _, m, _ in windows.data.items[:200]]).astype(np.float32))
+    std = some.std(0)
+    std[std < 1e-4] = 1.0
+    first = config["AUDIO_CONTEXT"]["BEFORE"] // 320
+    steps = n // 320 - config["AUDIO_CONTEXT"]["AHEAD"] // 320
+    clock, mel = common.Clock(args.minutes, done), Mel()
+    mean, seen, began = [], 0, time.time()
+
+    def keep():
+        common.save(args.out, encoder=encoder.state_dict(), heads=heads.state_dict(), opt=opt.state_dict(),
+                    step=step, elapsed=clock.elapsed())
+
+    while clock.progress() < 1:
+        x, motion, phones = windows.batch(args.batch)
+        share = 0.4 + 0.45 * min(1.0, 3 * clock.progress())
+        x = torch.where(torch.rand(len(x), 1) < share, augment(x), x)
+        for group in opt.param_groups:
+            group["lr"] = clock.rate(args.peak, step)
+        with common.rounded(params, clock.progress() > 0.93):
+            trace = {}
+            feats = encoder(x, trace, drop=0.05)[:, :steps]
+            ce, mm, _, _ = losses(feats, heads, motion, phones, weights, std)
+            shape = F.l1_loss(heads.mel(trace["conv"]), mel(x))
+            early = sum(phone_loss(head(trace[k][:, :steps]), phones) for k, head in heads.early.items())
+            opt.zero_grad(set_to_none=True)
+            (ce + 0.15 * mm + 0.5 * shape + 0.25 * early).backward()
+        team.average(params, clock)
+        nn.utils.clip_grad_norm_(params, 1.0)
+        opt.step()
+        step += 1
+        seen += len(x)
+        mean.append((ce.item(), mm.item(), shape.item()))
+        if step % 100 == 0 and team.rank == 0:
+            a, b, c = np.mean(mean[-100:], 0)
+            print(f"step {step} {clock.elapsed() / 60:.1f} min: phones {a:.3f} mm {b:.3f} mel {c:.3f}, {team.size * seen / (time.time() - began):.1f} windows/s", flush=True)
+        if step % 1000 == 0 and team.rank == 0:
+            print("  clean: " + measure(encoder, heads, held, None, weights, std, first), flush=True)
+            keep()
+    if team.rank:
+        return
+    with torch.no_grad():
+        for p in params:
+            p.copy_(p.bfloat16())
+    keep()
+    print("clean: " + measure(encoder, heads, held, None, weights, std, first))
+    print("disturbed: " + measure(encoder, heads, held, Augment(n, 5), weights, std, first))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs the finished encoder over streams and keeps the features of every chunk.
+
+    python features.py --encoder encoder.pt --streams train-c.npz --out c.pt \
+        --seed 5 [--share 1.0] [--clean 0.25]
+
+OUT: `feats` float16 [n, 2T, W], `motion` float16 [n, T, 106], `phones` int8
+[n, 2T], `stream` and `chunk` int32 [n] (number of the stream, of the chunk).
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+
+from audio_encoder import AudioEncoder
+from augment import Augment
+from encoder import Windows
+from export import load_config
+import common
+
+
+@torch.no_grad()
+def main():
+    args = argparse.ArgumentParser()
+    args.add_argument("--encoder", required=True)
+    args.add_argument("--streams", required=True)
+    args.add_argument("--out", required=True)
+    args.add_argument("--seed", type=int, default=5)
+    args.add_argument("--share", type=float, nargs=2, default=(0.0, 1.0), help="part of the streams, from to")
+    args.add_argument("--clean", type=float, default=0.25, help="share of windows left undisturbed")
+    args.add_argument("--threads", type=int, default=1)
+    args = args.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    config = load_config()
+    encoder = AudioEncoder(config["SIZES"]["WAV2VEC"]).eval()
+    encoder.load_state_dict(torch.load(args.encoder, weights_only=True)["encoder"])
+    windows = Windows([args.streams], config, 0)
+    first, t = config["AUDIO_CONTEXT"]["BEFORE"] // 320, windows.frames
+    numbers = range(*(int(s * len(windows.data.items)) for s in args.share))
+    where = [(s, c) for s in numbers for c in range(windows.data.frames[s] // t)]
+    augment = Augment(640 * (windows.before + t + windows.ahead), args.seed)
+    feats, began = [], time.time()
+    for i in range(0, len(where), 16):
+        rows = [windows.cut(s, c * t)[0] for s, c in where[i : i + 16]]
+        x = torch.from_numpy(np.stack(rows).astype(np.float32) / 32768)
+        if args.clean < 1:
+            x = torch.where(torch.rand(len(x), 1) < args.clean, x, augment(x))
+        feats.append(encoder(x)[:, first : first + 2 * t].half())
+    motion = np.stack([windows.data.items[s][1][c * t : (c + 1) * t] for s, c in where])
+    phones = np.stack([windows.data.items[s][2][2 * c * t : 2 * (c + 1) * t] for s, c in where])
+    stream, chunk = torch.tensor(where, dtype=torch.int32).unbind(1)
+    common.save(args.out, feats=torch.cat(feats), motion=torch.from_numpy(motion), phones=torch.from_numpy(phones),
+                stream=stream.contiguous(), chunk=chunk.contiguous())
+    print(f"{args.out}: {len(where)} chunks in {time.time() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

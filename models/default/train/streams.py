@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Strings utterances of the corpus together to streams of some 24 s, with
+pauses, voices changed by resampling, and motion targets.
+
+    python streams.py CORPUS SPLIT SEED OUT.npz
+
+One pass over the split. OUT holds `audio` int16, `motion` float16 [., 106],
+`phones` int8 at 50 Hz, all concatenated, and `first` [streams + 1], the first
+frame of every stream (frame f is samples 640 f .. 640 f + 639).
+"""
+
+import json
+import pathlib
+import sys
+import time
+
+import numpy as np
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "data"))
+import targets as rules  # noqa: E402
+from life import Fixed, add_life  # noqa: E402
+
+SECONDS = 24.0
+PRESETS = list(json.loads((pathlib.Path(rules.HERE) / "styles.json").read_text()))
+
+
+def warp(utterance, ratio):
+    """Pitch, formants and speed times `ratio`."""
+    audio = utterance["audio"].astype(np.float32)
+    at = np.arange(int(len(audio) / ratio)) * ratio
+    audio = np.interp(at, np.arange(len(audio)), audio).astype(np.float32)
+    return audio, utterance["phones"], utterance["start"] / ratio, utterance["end"] / ratio
+
+
+def draw_style(rng):
+    if rng.uniform() < 0.3:
+        return rules.named_style(PRESETS[rng.integers(len(PRESETS))])
+    return rules.draw_style(rng)
+
+
+def build(utterances, rng):
+    """One stream of the given utterances: audio, motion, phones at 50 Hz."""
+    sounds, rows, at = [], [], 0
+
+    def pause(seconds):
+        nonlocal at
+        n = int(seconds * 16000)
+        sounds.append(rng.normal(0, 32767 * 10 ** rng.uniform(-5, -3.3), n).astype(np.float32))
+        rows.append(([rules.SIL], [at / 16000], [(at + n) / 16000]))
+        at += n
+
+    pause(rng.uniform(0.02, 1.5))
+    for u in utterances:
+        ratio = rng.uniform(0.84, 1.2) if rng.uniform() < 0.7 else 1.0
+        audio, phones, start, end = warp(u, ratio)
+        sounds.append(audio * 10 ** (rng.uniform(-4, 2) / 20))
+        rows.append((phones, start + at / 16000, end + at / 16000))
+        at += len(audio)
+        pause(rng.uniform(2, 8) if rng.uniform() < 0.1 else rng.uniform(0.05, 0.9))
+    audio = np.clip(np.concatenate(sounds), -32768, 32767).astype(np.int16)
+    frames = len(audio) // 640
+    audio = audio[: frames * 640]
+    phones, start, end = (np.concatenate([r[i] for r in rows]) for i in range(3))
+    keep = start < frames / 25 - 0.01
+    phones, start, end = phones[keep].astype(int), start[keep], np.minimum(end[keep], frames / 25)
+    style = draw_style(rng)
+    motion = rules.targets(phones, start, end, audio, Fixed(), style)
+    t50 = (np.arange(2 * frames) + 0.5) / 50
+    labels = phones[np.clip(np.searchsorted(start, t50, side="right") - 1, 0, None)]
+    speech = (labels != rules.SIL).reshape(frames, 2).mean(1)
+    add_life(motion, speech, style, rules.CH)
+    return audio, motion.astype(np.float16), labels.astype(np.int8)
+
+
+def make(corpus, split, seed):
+    rng = np.random.default_rng(seed)
+    files = sorted(pathlib.Path(corpus, split).glob("*.npz"))
+    if not files:
+        raise SystemExit(f"{corpus}/{split}: no utterances")
+    rng.shuffle(files)
+    parts, batch, seconds = [], [], 0.0
+    for i, path in enumerate(files):
+        with np.load(path) as z:
+            batch.append({k: z[k] for k in ("audio", "phones", "start", "end")})
+        seconds += len(batch[-1]["audio"]) / 16000
+        if seconds > SECONDS or i == len(files) - 1:
+            parts.append(build(batch, rng))
+            batch, seconds = [], 0.0
+    first = np.concatenate([[0], np.cumsum([len(p[1]) for p in parts])])
+    audio, motion, phones = (np.concatenate([p[i] for p in parts]) for i in range(3))
+    return {"audio": audio, "motion": motion, "phones": phones, "first": first}
+
+
+class Streams:
+    """Streams of one or several files, in memory."""
+
+    def __init__(self, paths):
+        self.items = []
+        for path in paths:
+            with np.load(path) as z:
+                audio, motion, phones, first = (z[k] for k in ("audio", "motion", "phones", "first"))
+            for a, b in zip(first[:-1], first[1:]):
+                self.items.append((audio[640 * a : 640 * b], motion[a:b], phones[2 * a : 2 * b]))
+        self.frames = np.array([len(m) for _, m, _ in self.items])
+
+    def hours(self):
+        return self.frames.sum() / 90000
+
+
+if __name__ == "__main__":
+    began = time.time()
+    data = make(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    np.savez(sys.argv[4], **data)
+    print(f"{sys.argv[4]}: {len(data['first']) - 1} streams, {len(data['motion']) / 90000:.2f} h, {time.time() - began:.0f} s")

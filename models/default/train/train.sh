@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Trains the built-in motion model: bash train.sh CORPUS WORK
+# CORPUS is what ../data/make_corpus.sh makes; WORK takes streams, checkpoints,
+# logs (6 GB). Every stage goes on from its checkpoint if it is run again.
+# 8 GB of memory; two cores, one process each; about two hours.
+set -euo pipefail
+corpus=$(realpath "${1:?folder of the corpus}")
+work=$(realpath -m "${2:?folder for the work}")
+cd "$(dirname "$(realpath "$0")")"
+mkdir -p "$work"
+if [ ! -x "$work/venv/bin/python" ]; then
+  python3.11 -m venv "$work/venv"
+  "$work/venv/bin/pip" install -q -r requirements.txt
+fi
+python="$work/venv/bin/python -u"
+export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
+
+# Two processes that average their gradients.
+both() {
+  log=$1 && shift
+  RANK=1 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=29512 $python "$@" >>"$log" 2>&1 &
+  RANK=0 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=29512 $python "$@" >>"$log" 2>&1
+  wait
+}
+
+[ -e "$work/valid.npz" ] || $python streams.py "$corpus" valid 900 "$work/valid.npz"
+[ -e "$work/train-c.npz" ] || $python streams.py "$corpus" train 11 "$work/train-c.npz"
+[ -e "$work/train-d.npz" ] || $python streams.py "$corpus" train 12 "$work/train-d.npz"
+
+$python train_codec.py --train "$work/train-c.npz" --valid "$work/valid.npz" \
+  --out "$work/codec.pt" --minutes 12 --threads 1 | tee -a "$work/codec.log"
+both "$work/encoder.log" encoder.py --train "$work/train-*.npz" --valid "$work/valid.npz" \
+  --out "$work/encoder.pt" --minutes 45
+$python features.py --encoder "$work/encoder.pt" --streams "$work/valid.npz" --out "$work/valid.pt" --clean 1 &
+$python features.py --encoder "$work/encoder.pt" --streams "$work/train-c.npz" --out "$work/c.pt" --seed 5
+$python features.py --encoder "$work/encoder.pt" --streams "$work/train-d.npz" --out "$work/d.pt" --seed 6
+wait
+both "$work/ar.log" train_ar.py --encoder "$work/encoder.pt" --codec "$work/codec.pt" \
+  --train "$work/c.pt" "$work/d.pt" --valid "$work/valid.pt" --out "$work/ar.pt" \
+  --export ../artalk.safetensors --minutes 44
+$python styles.py "$corpus/valid/hibari-en-00099.npz" ../styles

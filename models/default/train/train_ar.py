@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Stage 3: trains the bit transformer and the style encoder on kept features.
+
+    python train_ar.py --encoder encoder.pt --codec codec.pt --train c.pt d.pt \
+        --valid v.pt --out ar.pt --export artalk.safetensors --minutes 38
+
+Bits are taught with a share of the earlier bits turned over, so that later
+scales learn to correct; the past is decoded and encoded again as when running,
+part of the time from the model's own output. From three tenths of the time on
+most steps start from the bits the model itself would take.
+"""
+
+import argparse
+import json
+import os
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import common
+from evaluate import Held, generate, measure
+from export import HERE, load_config, round_weights, save
+from model import STYLE_FRAMES, ARTalk
+from train_codec import PP, loss_of
+
+
+class Chunks:
+    """Batches of three chunks in a row; those before a stream's start are zeros."""
+
+    def __init__(self, paths, seed):
+        parts = [torch.load(p, weights_only=True, mmap=True) for p in paths]
+        self.rng = np.random.default_rng(seed)
+        self.data = {k: torch.cat([p[k] for p in parts]) for k in ("feats", "motion", "phones", "chunk")}
+        chunk = self.data["chunk"].numpy()
+        begin = np.flatnonzero(chunk == 0)
+        self.begin = begin[np.searchsorted(begin, np.arange(len(chunk)), side="right") - 1]
+        self.end = np.append(begin[1:], len(chunk))[np.searchsorted(begin, np.arange(len(chunk)), side="right") - 1]
+        self.length = self.data["motion"].shape[1]
+
+    def batch(self, n):
+        i = self.rng.integers(0, len(self.begin), n)
+        at = torch.from_numpy(i)
+        start = torch.from_numpy(i - self.begin[i])  # chunks since the start
+
+        def motion(back):
+            m = self.data["motion"][(at - back).clamp(min=0)].float()
+            return m * (start >= back)[:, None, None]
+
+        clips = []
+        for k in i:
+            whole = (self.end[k] - self.begin[k]) * self.length
+            a = self.begin[k] * self.length + self.rng.integers(0, max(1, whole - STYLE_FRAMES))
+            c, off = divmod(int(a), self.length)
+            rows = self.data["motion"][c : c + 2 + STYLE_FRAMES // self.length].flatten(0, 1)[off : off + STYLE_FRAMES]
+            clips.append(F.pad(rows.float(), (0, 0, 0, STYLE_FRAMES - len(rows))))
+        phones = self.data["phones"][at].unflatten(1, (-1, 2))
+        return {
+            "motion": [motion(2), motion(1), motion(0)], "start": start,
+            "feats": self.data["feats"][at].float(), "feats1": self.data["feats"][(at - 1).clamp(min=0)].float(),
+            "shut": (phones == PP).any(-1), "style": torch.stack(clips),
+        }
+
+
+def gentle(model):
+    """Starting values: modulations small, gates a little open."""
+    width = model.logits_head.in_features
+    for block in model.attn_blocks:
+        nn.init.normal_(block.ada_lin[1].weight, std=0.02)
+        nn.init.zeros_(block.ada_lin[1].bias)
+        block.ada_lin[1].bias.data[: 2 * width] = 0.3
+    nn.init.normal_(model.cond_logits_head.ada_lin[1].weight, std=0.03)
+    nn.init.zeros_(model.cond_logits_head.ada_lin[1].bias)
+    nn.init.normal_(model.logits_head.weight, std=0.03)
+    nn.init.zeros_(model.logits_head.bias)
+
+
+def flips(bsq, n, most):
+    """Which bits to turn over [n, L, K]; a rate for every row, 0..most."""
+    return torch.rand(n, bsq.tokens, bsq.k) < most * torch.rand(n, 1, 1)
+
+
+@torch.no_grad()
+def past(model, batch, cond, own):
+    """Bits of the chunk before, as they are when running."""
+    codec, bsq = model.basic_vae, model.bsq
+    m0, m1, _ = batch["motion"]
+    first = codec.bits(m0)
+    if own:
+        bits = model.predict(cond, model.tokens(cond, first), model.audio_cond(batch["feats1"]))
+    else:
+        bits = bsq.encode(codec.embed(m1), flips(bsq, len(m1), 0.15))[2]
+    again = codec.decode(first, bits)
+    again = torch.where((batch["start"] == 0)[:, None, None], torch.zeros_like(again), again)
+    return codec.bits(again)
+
+
+def step_loss(model, batch, weights, own_past, own_bits, drop_style=0.15, most=0.3):
+    """Losses of a batch. own_past: the chunk before is the model's; own_bits:
+    the earlier scales are, with the bits wanted that correct them best."""
+    codec, bsq, n = model.basic_vae, model.bsq, len(batch["feats"])
+    this = batch["motion"][2]
+    style = model.style_cond_embed(model.style_encoder(batch["style"]))[:, None]
+    cond = torch.where(torch.rand(n, 1, 1) < drop_style, model.null_style_cond, style)
+    prev = past(model, batch, cond.detach(), own_past)
+    audio = model.audio_cond(batch["feats"])
+    with torch.no_grad():
+        x = codec.embed(this)
+        if own_bits:
+            used = model.predict(cond, model.tokens(cond, prev), audio)
+            slips = flips(bsq, n, 0.1)
+            want, _, used = bsq.encode(x, given=torch.where(slips, 1 - used, used))
+        else:
+            want, _, used = bsq.encode(x, flips(bsq, n, most))
+    logits = model.logits(model.tokens(cond, used), model.tokens(cond, prev), audio, drop=0.05)
+    d = logits[..., 1] - logits[..., 0]
+    bce = F.binary_cross_entropy_with_logits(d, want)
+    # motion, with the last scale's bits as the model would take them
+    t = bsq.length
+    soft = torch.tanh(d[:, -t:] / 2)
+    hard = soft + ((d[:, -t:] > 0) * 2.0 - 1 - soft).detach()
+    values = torch.cat([bsq.value(used)[:, :-t], hard / bsq.k**0.5], 1)
+    got = codec.decode_feats(bsq.sum_feat(bsq.value(prev)), bsq.sum_feat(values))
+    return bce, loss_of(got, this, batch["shut"], weights, closure=9), ((d > 0) == (want > 0)).float().mean()
+
+
+def main():
+    args = argparse.ArgumentParser()
+    args.add_argument("--encoder", required=True)
+    args.add_argument("--codec", required=True)
+    args.add_argument("--train", nargs="+", required=True)
+    args.add_argument("--valid", required=True)
+    args.add_argument("--out", required=True)
+    args.add_argument("--export", required=True)
+    args.add_argument("--minutes", type=float, default=38)
+    args.add_argument("--threads", type=int, default=2)
+    args.add_argument("--batch", type=int, default=12)
+    args.add_argument("--peak", type=float, default=8e-4)
+    args.add_argument("--seed", type=int, default=3)
+    args = args.parse_args()
+    torch.set_num_threads(args.threads)
+    team = common.Team()
+    torch.manual_seed(args.seed)
+    model = ARTalk(load_config())
+    gentle(model)
+    model.audio_encoder.load_state_dict(torch.load(args.encoder, weights_only=True)["encoder"])
+    model.basic_vae.load_state_dict(torch.load(args.codec, weights_only=True)["codec"])
+    model.style_encoder.motion_mean.copy_(model.basic_vae.motion_mean)
+    model.style_encoder.motion_std.copy_(model.basic_vae.motion_std)
+    model.style_encoder.PE.pe.copy_(model.style_encoder.PE.pe.bfloat16())
+    model.audio_encoder.requires_grad_(False)
+    model.basic_vae.requires_grad_(False)
+    params = [p for p in model.parameters() if p.requires_grad]
+    opt, step, done = common.optimiser(params), 0, 0.0
+    if os.path.exists(args.out):
+        saved = torch.load(args.out, weights_only=True)
+        model.load_state_dict(saved["model"]), opt.load_state_dict(saved["opt"])
+        step, done = saved["step"], saved["elapsed"]
+    seed = args.seed + step + 10007 * team.rank
+    torch.manual_seed(seed)
+    chunks, held = Chunks(args.train, seed), Held(args.valid, 16)
+    print(f"{len(chunks.begin)} chunks, {sum(p.numel() for p in params) / 1e6:.2f} M parameters", flush=True)
+    weights = common.channel_weights()
+    weights[model.basic_vae.motion_std == 1.0] = 0.0
+    sources = json.loads((HERE / "sources.json").read_text())
+    clock, recent, first, began, next_look = common.Clock(args.minutes, done), [], step, time.time(), done / 60 + 4
+
+    def look():
+        """Saves, exports (rounded) and measures."""
+        common.save(args.out, model=model.state_dict(), opt=opt.state_dict(), step=step, elapsed=clock.elapsed())
+        model.eval()
+        with common.rounded(params, True):
+            save(model, args.export, sources)
+            print("  style: " + measure(generate(model, held), held), flush=True)
+            if clock.progress() == 1:
+                print("  none:  " + measure(generate(model, held, False), held), flush=True)
+        model.train()
+
+    while clock.progress() < 1:
+        batch = chunks.batch(args.batch)
+        for group in opt.param_groups:
+            group["lr"] = clock.rate(args.peak, step)
+        own_past = clock.progress() > 0.3 and step % 4 == 0
+        own_bits = clock.progress() > 0.3 and step % 4 != 3
+        with common.rounded(params, clock.progress() > 0.9):
+            bce, motion, right = step_loss(model, batch, weights, own_past, own_bits)
+            opt.zero_grad(set_to_none=True)
+            (bce + (0.1 if own_bits else 0.03) * motion).backward()
+        team.average(params, clock)
+        nn.utils.clip_grad_norm_(params, 1.0)
+        opt.step()
+        step += 1
+        if own_bits or clock.progress() <= 0.3:
+            recent.append((bce.item(), motion.item(), right.item()))
+        if step % 100 == 0 and team.rank == 0:
+            a, b, c = np.mean(recent[-100:], 0)
+            rate = team.size * (step - first) * args.batch / (time.time() - began)
+            print(f"step {step} {clock.elapsed() / 60:.1f} min: bce {a:.4f} motion {b:.2f} right {c:.3f}, {rate:.1f} chunks/s", flush=True)
+        if clock.now / 60 > next_look and team.rank == 0:
+            look()
+            next_look = clock.elapsed() / 60 + 6
+    if team.rank:
+        return
+    with torch.no_grad():
+        round_weights(model)
+    look()
+
+
+if __name__ == "__main__":
+    main()

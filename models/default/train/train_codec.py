@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Stage 2: trains the motion codec and measures motion_mean and motion_std.
+
+    python train_codec.py --train train-*.npz --valid valid.npz --out codec.pt \
+        --minutes 18 [--threads 2]
+"""
+
+import argparse
+import glob
+import os
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import common
+from codec import Codec
+from export import load_config
+from streams import Streams
+
+PP = 1
+
+
+class Pairs:
+    """Two chunks of motion in a row: [n, 2T, 106], and whether lips are shut
+    in the frames of the second [n, T]. The first is zeros at a stream's start."""
+
+    def __init__(self, data, length, seed):
+        self.data, self.length, self.rng = data, length, np.random.default_rng(seed)
+        self.chance = data.frames / data.frames.sum()
+
+    def cut(self, stream, frame):
+        _, motion, phones = self.data.items[stream]
+        t = self.length
+        before = motion[frame - t : frame] if frame else np.zeros((t, motion.shape[1]), np.float16)
+        shut = (phones[2 * frame : 2 * (frame + t)] == PP).reshape(-1, 2).any(1)
+        return np.concatenate([before, motion[frame : frame + t]]), shut
+
+    def batch(self, n):
+        rows = []
+        for s in self.rng.choice(len(self.chance), n, p=self.chance):
+            last = self.data.frames[s] - self.length
+            start = self.rng.uniform() < 0.06 or last <= self.length
+            rows.append(self.cut(s, 0 if start else self.rng.integers(self.length, last)))
+        return tensors(rows)
+
+    def all(self):
+        t = self.length
+        return tensors([self.cut(s, f) for s in range(len(self.chance)) for f in range(0, self.data.frames[s] - t, t)])
+
+
+def tensors(rows):
+    motion, shut = (np.stack(v) for v in zip(*rows))
+    return torch.from_numpy(motion.astype(np.float32)), torch.from_numpy(shut)
+
+
+def through(codec, x, flips):
+    """Quantises [n, T, K] with a share of bits turned over; gradients pass."""
+    flip = None
+    if flips:
+        rate = flips * torch.rand(len(x), 1, 1) * 2
+        flip = torch.rand(len(x), codec.bsq.tokens, codec.bsq.k) < rate
+    with torch.no_grad():
+        bits, _, used = codec.bsq.encode(x, flip)
+        q = codec.bsq.sum_feat(codec.bsq.value(used))
+    return x + (q - x).detach(), q, bits
+
+
+def loss_of(got, want, shut, weights, closure=3):
+    mm = F.smooth_l1_loss(got * weights, want * weights, reduction="none").sum(-1)
+    gap = F.smooth_l1_loss(common.lip_gap(got), common.lip_gap(want), reduction="none", beta=0.5)
+    speed = F.smooth_l1_loss(got.diff(dim=1) * weights, want.diff(dim=1) * weights).mul(106)
+    frame = 1 + closure * shut.float()
+    return ((mm + 3 * gap) * frame).mean() / frame.mean() + 0.5 * speed
+
+
+@torch.no_grad()
+def measure(codec, pairs, weights):
+    motion, shut = pairs
+    t = codec.bsq.length
+    prev, this = codec.bits(motion[:, :t]), codec.bits(motion[:, t:])
+    got, want = codec.decode(prev, this), motion[:, t:]
+    mm = ((got - want) * weights).abs().mean((0, 1))
+    gap, true = common.lip_gap(got), common.lip_gap(want)
+    used = this.mean((0, 1))
+    top = mm.topk(6)
+    names = ", ".join(f"{common.CHANNELS[i] if i < 53 else i.item()} {v:.2f}" for v, i in zip(top.values, top.indices))
+    return (f"gap error {(gap - true).abs().mean():.2f} mm, at PP {(gap - true)[shut].abs().mean():.2f} mm "
+            f"(PP gap {gap[shut].mean():.2f}, wanted {true[shut].mean():.2f}); sum {mm.sum():.2f} mm; worst {names}; "
+            f"bits on {used.min():.2f}..{used.max():.2f}")
+
+
+def main():
+    args = argparse.ArgumentParser()
+    args.add_argument("--train", nargs="+", required=True)
+    args.add_argument("--valid", required=True)
+    args.add_argument("--out", required=True)
+    args.add_argument("--minutes", type=float, default=18)
+    args.add_argument("--threads", type=int, default=2)
+    args.add_argument("--batch", type=int, default=48)
+    args.add_argument("--peak", type=float, default=1.5e-3)
+    args.add_argument("--seed", type=int, default=2)
+    args = args.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    config = load_config()["VAE_CONFIG"]
+    codec = Codec(config)
+    data = Streams(sorted(p for g in args.train for p in glob.glob(g)))
+    print(f"{data.hours():.1f} h of streams", flush=True)
+    everything = np.concatenate([m for _, m, _ in data.items[::3]]).astype(np.float32)
+    mean, std = torch.from_numpy(everything.mean(0)), torch.from_numpy(everything.std(0))
+    still = std < 1e-4
+    mean[still], std[still] = 0.0, 1.0
+    codec.motion_mean.copy_(mean), codec.motion_std.copy_(std)
+    del everything
+    params = list(codec.parameters())
+    opt, step, done = common.optimiser(params, 0.01), 0, 0.0
+    if os.path.exists(args.out):
+        saved = torch.load(args.out, weights_only=True)
+        codec.load_state_dict(saved["codec"]), opt.load_state_dict(saved["opt"])
+        step, done = saved["step"], saved["elapsed"]
+    pairs = Pairs(data, codec.bsq.length, args.seed + step)
+    held = Pairs(Streams([args.valid]), codec.bsq.length, 0).all()
+    weights = common.channel_weights()
+    weights[still] = 0.0
+    clock, recent, began, first = common.Clock(args.minutes, done), [], time.time(), step
+    t = codec.bsq.length
+
+    def keep():
+        common.save(args.out, codec=codec.state_dict(), opt=opt.state_dict(), step=step, elapsed=clock.elapsed())
+
+    while clock.progress() < 1:
+        motion, shut = pairs.batch(args.batch)
+        for group in opt.param_groups:
+            group["lr"] = clock.rate(args.peak, step)
+        with common.rounded(params, clock.progress() > 0.9):
+            # bits turned over now and then: the decoder learns to bear them
+            flips = 0.03 if np.random.default_rng(step).uniform() < 0.5 else 0.0
+            x = codec.embed(motion.unflatten(1, (2, t)).flatten(0, 1))
+            passed, q, _ = through(codec, x, flips)
+            passed = passed.unflatten(0, (-1, 2))
+            got = codec.decode_feats(passed[:, 0], passed[:, 1])
+            rec = loss_of(got, motion[:, t:], shut, weights)
+            # the channels that never move stay at their mean: pull them there
+            rest = got[..., still].square().mean() if still.any() else 0.0
+            commit = F.mse_loss(x, q) * codec.bsq.k
+            opt.zero_grad(set_to_none=True)
+            (rec + 10 * rest + 0.5 * commit).backward()
+        nn.utils.clip_grad_norm_(params, 2.0)
+        opt.step()
+        step += 1
+        recent.append((rec.item(), commit.item()))
+        if step % 100 == 0:
+            a, b = np.mean(recent[-100:], 0)
+            rate = (step - first) * args.batch / (time.time() - began)
+            print(f"step {step} {clock.elapsed() / 60:.1f} min: rec {a:.2f} commit {b:.3f}, {rate:.0f} pairs/s", flush=True)
+        if step % 500 == 0:
+            print("  " + measure(codec, held, weights), flush=True)
+            keep()
+    with torch.no_grad():
+        for p in params:
+            p.copy_(p.bfloat16())
+    keep()
+    print(measure(codec, held, weights))
+
+
+if __name__ == "__main__":
+    main()
