@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstartalkbase.h"
+
+#include "gstartalkmessage.h"
+#include "models/error.h"
+
+GST_DEBUG_CATEGORY_STATIC (artalkbase_debug);
+#define GST_CAT_DEFAULT artalkbase_debug
+
+#define DEADLINE_STEP (10 * GST_MSECOND)
+#define RAISE_PAUSE (10 * G_USEC_PER_SEC) /* at least this between two changes of the latency */
+
+enum { CANCEL_FLUSH = 1, CANCEL_STOP = 2 };
+
+enum {
+  PROP_0,
+  PROP_MODEL,
+  PROP_DEVICE,
+  PROP_PRECISION,
+  PROP_THREADS,
+  PROP_DEADLINE,
+  PROP_LATENCY,
+};
+
+struct _GstArtalkBasePrivate
+{
+  GstPad *sinkpad, *srcpad;
+  atomic_int cancel;
+  AmModel *model; /* written under the object lock, read there or in the streaming thread */
+
+  /* object lock */
+  char *path; /* NULL: the built-in model */
+  char *device;
+  GstArtalkPrecision precision;
+  guint threads;
+  GstClockTime wanted;   /* processing-deadline as set; NONE: measured */
+  GstClockTime deadline; /* in use since READY to PAUSED; NONE: not yet measured */
+  GstClockTime delay;    /* of the loaded model; NONE: not loaded */
+  gboolean live;
+  gint64 raised; /* when the deadline was last raised, or -1 */
+};
+
+G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GstArtalkBase, gst_artalk_base, GST_TYPE_ELEMENT)
+#define PRIV(base) ((GstArtalkBasePrivate *) gst_artalk_base_get_instance_private (base))
+
+GstPad *
+gst_artalk_base_sink_pad (GstArtalkBase *base)
+{
+  return PRIV (base)->sinkpad;
+}
+
+GstPad *
+gst_artalk_base_src_pad (GstArtalkBase *base)
+{
+  return PRIV (base)->srcpad;
+}
+
+AmModel *
+gst_artalk_base_model (GstArtalkBase *base)
+{
+  return PRIV (base)->model;
+}
+
+const atomic_int *
+gst_artalk_base_cancel (GstArtalkBase *base)
+{
+  return &PRIV (base)->cancel;
+}
+
+gboolean
+gst_artalk_base_has_path (GstArtalkBase *base)
+{
+  gboolean has;
+
+  GST_OBJECT_LOCK (base);
+  has = PRIV (base)->path != NULL;
+  GST_OBJECT_UNLOCK (base);
+  return has;
+}
+
+GstFlowReturn
+gst_artalk_base_failed (
+    GstArtalkBase *base, const GError *error, const char *what, const char *advice)
+{
+  if (g_error_matches (error, AM_ERROR, AM_ERROR_CANCELLED) ||
+      atomic_load (&PRIV (base)->cancel) != 0)
+    return GST_FLOW_FLUSHING;
+  gst_artalk_post_error (GST_ELEMENT (base), error, what, advice);
+  return GST_FLOW_ERROR;
+}
+
+/* The model */
+
+static AmModel *
+open_default (GstArtalkBase *base, const char *path, const char *device, AkPrecision precision,
+    unsigned threads, GError **error)
+{
+  return am_model_open (path, device, precision, threads, error);
+}
+
+/* Puts `model` (transfer full, may be NULL) in place of the one there is. */
+static void
+set_model (GstArtalkBase *base, AmModel *model, GstClockTime delay)
+{
+  GstArtalkBasePrivate *priv = PRIV (base);
+  AmModel *old;
+
+  GST_OBJECT_LOCK (base);
+  old = priv->model;
+  priv->model = model;
+  priv->delay = delay;
+  GST_OBJECT_UNLOCK (base);
+  g_clear_pointer (&old, am_model_unref);
+}
+
+static void
+unload (GstArtalkBase *base)
+{
+  GST_ARTALK_BASE_GET_CLASS (base)->stop (base);
+  set_model (base, NULL, GST_CLOCK_TIME_NONE);
+}
+
+static AmModel *
+open_and_start (GstArtalkBase *base, GError **error)
+{
+  GstArtalkBaseClass *klass = GST_ARTALK_BASE_GET_CLASS (base);
+  GstArtalkBasePrivate *priv = PRIV (base);
+  g_autofree char *path = NULL, *device = NULL;
+  g_autoptr (AmModel) model = NULL;
+  GstArtalkPrecision wanted;
+  AkPrecision precision;
+  unsigned threads;
+
+  GST_OBJECT_LOCK (base);
+  path = g_strdup (priv->path);
+  device = g_strdup (priv->device);
+  wanted = priv->precision;
+  threads = priv->threads;
+  GST_OBJECT_UNLOCK (base);
+  if (!gst_artalk_precision_resolve (wanted, &precision, error))
+    return NULL;
+  model = klass->open (base, path, device ? device : "auto", precision, threads, error);
+  if (!model || !klass->start (base, model, error))
+    return NULL;
+  return g_steal_pointer (&model);
+}
+
+gboolean
+gst_artalk_base_reload (GstArtalkBase *base)
+{
+  g_autoptr (GError) error = NULL;
+  AmModel *model;
+
+  unload (base);
+  gst_artalk_post_progress (GST_ELEMENT (base), GST_PROGRESS_TYPE_START, "Loading the model");
+  model = open_and_start (base, &error);
+  if (!model) {
+    GST_ARTALK_BASE_GET_CLASS (base)->stop (base);
+    gst_artalk_post_progress (
+        GST_ELEMENT (base), GST_PROGRESS_TYPE_ERROR, "The model cannot be loaded");
+    gst_artalk_post_error (GST_ELEMENT (base), error, "Cannot load the model",
+        "Set model= to a checkpoint (.safetensors, .pt or a folder), or leave it out for the "
+        "built-in one.");
+    return FALSE;
+  }
+  set_model (base, model, GST_ARTALK_BASE_GET_CLASS (base)->delay (base, am_model_info (model)));
+  gst_artalk_post_progress (GST_ELEMENT (base), GST_PROGRESS_TYPE_COMPLETE, "The model is loaded");
+  return TRUE;
+}
+
+static GstStateChangeReturn
+change_state (GstElement *element, GstStateChange transition)
+{
+  GstArtalkBase *base = GST_ARTALK_BASE (element);
+  GstArtalkBasePrivate *priv = PRIV (base);
+  GstStateChangeReturn ret;
+
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
+    atomic_store (&priv->cancel, 0);
+    GST_OBJECT_LOCK (base);
+    priv->deadline = priv->wanted;
+    priv->live = FALSE;
+    priv->raised = -1;
+    GST_OBJECT_UNLOCK (base);
+    if (!gst_artalk_base_reload (base))
+      return GST_STATE_CHANGE_FAILURE;
+  } else if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
+    atomic_fetch_or (&priv->cancel, CANCEL_STOP);
+  }
+  ret = GST_ELEMENT_CLASS (gst_artalk_base_parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret == GST_STATE_CHANGE_FAILURE)) {
+    unload (base);
+    GST_ARTALK_BASE_GET_CLASS (base)->reset (base);
+  }
+  return ret;
+}
+
+/* Latency */
+
+static GstClockTime
+round_up (GstClockTime t)
+{
+  return (t + DEADLINE_STEP - 1) / DEADLINE_STEP * DEADLINE_STEP;
+}
+
+/* The time promised for computing; of a live stream it is measured now if it is not known. */
+static GstClockTime
+get_deadline (GstArtalkBase *base, gboolean live)
+{
+  GstArtalkBasePrivate *priv = PRIV (base);
+  g_autoptr (AmModel) model = NULL;
+  GstClockTime deadline, took;
+
+  GST_OBJECT_LOCK (base);
+  priv->live = live;
+  deadline = priv->deadline;
+  if (live && deadline == GST_CLOCK_TIME_NONE && priv->model)
+    model = am_model_ref (priv->model);
+  GST_OBJECT_UNLOCK (base);
+  if (!model)
+    return deadline == GST_CLOCK_TIME_NONE ? 0 : deadline;
+
+  took = GST_ARTALK_BASE_GET_CLASS (base)->measure (base, model, &priv->cancel);
+  GST_OBJECT_LOCK (base);
+  if (priv->deadline == GST_CLOCK_TIME_NONE && took)
+    priv->deadline = round_up (2 * took);
+  deadline = priv->deadline == GST_CLOCK_TIME_NONE ? 0 : priv->deadline;
+  GST_OBJECT_UNLOCK (base);
+  GST_INFO_OBJECT (base, "a window takes %" GST_TIME_FORMAT ", promising %" GST_TIME_FORMAT,
+      GST_TIME_ARGS (took), GST_TIME_ARGS (deadline));
+  return deadline;
+}
+
+gint64
+gst_artalk_base_begin (GstArtalkBase *base)
+{
+  return g_get_monotonic_time ();
+}
+
+void
+gst_artalk_base_end (GstArtalkBase *base, gint64 begun)
+{
+  GstArtalkBasePrivate *priv = PRIV (base);
+  gint64 now = g_get_monotonic_time ();
+  GstClockTime took = (now - begun) * GST_USECOND, promised;
+  gboolean raise;
+
+  if (atomic_load (&priv->cancel) != 0)
+    return; /* it was interrupted */
+  GST_OBJECT_LOCK (base);
+  promised = priv->deadline;
+  raise = priv->live && promised != GST_CLOCK_TIME_NONE && took > promised &&
+          (priv->raised < 0 || now - priv->raised >= RAISE_PAUSE);
+  if (raise) {
+    priv->deadline = round_up (took);
+    priv->raised = now;
+  }
+  GST_OBJECT_UNLOCK (base);
+  GST_LOG_OBJECT (base, "window took %" GST_TIME_FORMAT, GST_TIME_ARGS (took));
+  if (!raise)
+    return;
+  GST_ELEMENT_WARNING (base, CORE, CLOCK,
+      ("This machine needed %d ms for a window, %d ms were promised: the latency grows. Set a "
+       "longer "
+       "processing-deadline, or use a smaller model.",
+          (int) (took / GST_MSECOND), (int) (promised / GST_MSECOND)),
+      (NULL));
+  gst_element_post_message (GST_ELEMENT (base), gst_message_new_latency (GST_OBJECT (base)));
+}
+
+static gboolean
+query_latency (GstArtalkBase *base, GstQuery *query)
+{
+  GstArtalkBasePrivate *priv = PRIV (base);
+  GstClockTime min, max, delay;
+  gboolean live;
+
+  GST_OBJECT_LOCK (base);
+  delay = priv->delay;
+  GST_OBJECT_UNLOCK (base);
+  if (delay == GST_CLOCK_TIME_NONE || !gst_pad_peer_query (priv->sinkpad, query))
+    return FALSE;
+  gst_query_parse_latency (query, &live, &min, &max);
+  delay += get_deadline (base, live);
+  min += delay;
+  if (max != GST_CLOCK_TIME_NONE)
+    max += delay;
+  gst_query_set_latency (query, live, min, max);
+  return TRUE;
+}
+
+/* Pads */
+
+static gboolean
+src_query (GstPad *pad, GstObject *parent, GstQuery *query)
+{
+  if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY)
+    return query_latency (GST_ARTALK_BASE (parent), query);
+  return gst_pad_query_default (pad, parent, query);
+}
+
+static gboolean
+src_event (GstPad *pad, GstObject *parent, GstEvent *event)
+{
+  gdouble rate;
+
+  if (GST_EVENT_TYPE (event) == GST_EVENT_SEEK) {
+    gst_event_parse_seek (event, &rate, NULL, NULL, NULL, NULL, NULL, NULL);
+    if (rate < 0) {
+      GST_INFO_OBJECT (parent, "refusing to play backwards");
+      gst_event_unref (event);
+      return FALSE;
+    }
+  }
+  return gst_pad_event_default (pad, parent, event);
+}
+
+static gboolean
+sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
+{
+  GstArtalkBase *base = GST_ARTALK_BASE (parent);
+  GstArtalkBaseClass *klass = GST_ARTALK_BASE_GET_CLASS (base);
+
+  if (GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_START) {
+    atomic_fetch_or (&PRIV (base)->cancel, CANCEL_FLUSH);
+  } else if (GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP) {
+    klass->reset (base);
+    atomic_fetch_and (&PRIV (base)->cancel, ~CANCEL_FLUSH);
+  }
+  return klass->sink_event (base, event);
+}
+
+static gboolean
+sink_event_default (GstArtalkBase *base, GstEvent *event)
+{
+  return gst_pad_event_default (PRIV (base)->sinkpad, GST_OBJECT (base), event);
+}
+
+static GstFlowReturn
+chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+  GstArtalkBase *base = GST_ARTALK_BASE (parent);
+
+  return GST_ARTALK_BASE_GET_CLASS (base)->chain (base, buffer);
+}
+
+/* Properties */
+
+static void
+replace_string (char **where, const GValue *value)
+{
+  const char *s = g_value_get_string (value);
+
+  g_free (*where);
+  *where = s && *s ? g_strdup (s) : NULL;
+}
+
+static void
+set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  GstArtalkBase *base = GST_ARTALK_BASE (object);
+  GstArtalkBasePrivate *priv = PRIV (base);
+
+  GST_OBJECT_LOCK (base);
+  switch (id) {
+    case PROP_MODEL:
+      replace_string (&priv->path, value);
+      break;
+    case PROP_DEVICE:
+      replace_string (&priv->device, value);
+      break;
+    case PROP_PRECISION:
+      priv->precision = g_value_get_enum (value);
+      break;
+    case PROP_THREADS:
+      priv->threads = g_value_get_uint (value);
+      break;
+    case PROP_DEADLINE:
+      priv->wanted = g_value_get_uint64 (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  }
+  GST_OBJECT_UNLOCK (base);
+}
+
+static void
+get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  GstArtalkBase *base = GST_ARTALK_BASE (object);
+  GstArtalkBasePrivate *priv = PRIV (base);
+
+  GST_OBJECT_LOCK (base);
+  switch (id) {
+    case PROP_MODEL:
+      g_value_set_string (value, priv->path);
+      break;
+    case PROP_DEVICE:
+      g_value_set_string (value, priv->device ? priv->device : "auto");
+      break;
+    case PROP_PRECISION:
+      g_value_set_enum (value, priv->precision);
+      break;
+    case PROP_THREADS:
+      g_value_set_uint (value, priv->threads);
+      break;
+    case PROP_DEADLINE:
+      g_value_set_uint64 (value, priv->model ? priv->deadline : priv->wanted);
+      break;
+    case PROP_LATENCY:
+      g_value_set_uint64 (
+          value, priv->delay == GST_CLOCK_TIME_NONE
+                     ? 0
+                     : priv->delay + (priv->deadline == GST_CLOCK_TIME_NONE ? 0 : priv->deadline));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  }
+  GST_OBJECT_UNLOCK (base);
+}
+
+static void
+finalize (GObject *object)
+{
+  GstArtalkBasePrivate *priv = PRIV (GST_ARTALK_BASE (object));
+
+  g_free (priv->path);
+  g_free (priv->device);
+  G_OBJECT_CLASS (gst_artalk_base_parent_class)->finalize (object);
+}
+
+static GstPad *
+add_pad (GstArtalkBase *base, gpointer klass, const char *name)
+{
+  GstPad *pad = gst_pad_new_from_template (
+      gst_element_class_get_pad_template (GST_ELEMENT_CLASS (klass), name), name);
+
+  gst_element_add_pad (GST_ELEMENT (base), pad);
+  return pad;
+}
+
+/* GObject calls this with the class of the instance, so the subclass's pad templates are there. */
+static void
+gst_artalk_base_constructed (GObject *object)
+{
+  GstArtalkBase *base = GST_ARTALK_BASE (object);
+  GstArtalkBasePrivate *priv = PRIV (base);
+
+  G_OBJECT_CLASS (gst_artalk_base_parent_class)->constructed (object);
+  priv->sinkpad = add_pad (base, G_OBJECT_GET_CLASS (object), "sink");
+  gst_pad_set_chain_function (priv->sinkpad, chain);
+  gst_pad_set_event_function (priv->sinkpad, sink_event);
+  priv->srcpad = add_pad (base, G_OBJECT_GET_CLASS (object), "src");
+  gst_pad_set_query_function (priv->srcpad, src_query);
+  gst_pad_set_event_function (priv->srcpad, src_event);
+  gst_pad_use_fixed_caps (priv->srcpad);
+}
+
+static void
+gst_artalk_base_init (GstArtalkBase *base)
+{
+  GstArtalkBasePrivate *priv = PRIV (base);
+
+  priv->wanted = priv->deadline = priv->delay = GST_CLOCK_TIME_NONE;
+  priv->raised = -1;
+}
+
+static void
+gst_artalk_base_class_init (GstArtalkBaseClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
+
+  GST_DEBUG_CATEGORY_INIT (artalkbase_debug, "artalkbase", 0, "elements that run a network");
+  object_class->set_property = set_property;
+  object_class->get_property = get_property;
+  object_class->finalize = finalize;
+  object_class->constructed = gst_artalk_base_constructed;
+  GST_ELEMENT_CLASS (klass)->change_state = change_state;
+  klass->open = open_default;
+  klass->sink_event = sink_event_default;
+
+  g_object_class_install_property (object_class, PROP_MODEL,
+      g_param_spec_string ("model", "Model",
+          "Checkpoint to use: a .safetensors or .pt file, or a folder with one and its config.json "
+          "(NULL: the built-in model)",
+          NULL, flags));
+  g_object_class_install_property (object_class, PROP_DEVICE, gst_artalk_device_param_spec ());
+  g_object_class_install_property (object_class, PROP_PRECISION,
+      g_param_spec_enum ("precision", "Precision", "Arithmetic of the network",
+          GST_TYPE_ARTALK_PRECISION, GST_ARTALK_PRECISION_AUTO, flags));
+  g_object_class_install_property (object_class, PROP_THREADS,
+      g_param_spec_uint ("threads", "Threads",
+          "Processor threads that a product may use (0: all that are allowed to this process)", 0,
+          1024, 0, flags));
+  g_object_class_install_property (object_class, PROP_DEADLINE,
+      g_param_spec_uint64 ("processing-deadline", "Processing deadline",
+          "Time in nanoseconds that a live stream allows for computing a window (-1: twice what a "
+          "window is measured to take here)",
+          0, G_MAXUINT64, GST_CLOCK_TIME_NONE, flags));
+  g_object_class_install_property (object_class, PROP_LATENCY,
+      g_param_spec_uint64 ("latency", "Latency",
+          "Time in nanoseconds by which this element delays its data (0: not loaded yet)", 0,
+          G_MAXUINT64, 0, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+  gst_type_mark_as_plugin_api (GST_TYPE_ARTALK_BASE, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_ARTALK_PRECISION, 0);
+}

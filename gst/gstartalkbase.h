@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the elements that run a network window by window share: the model and its properties, loading,
+ * cancelling, and the answer to LATENCY queries. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "gstartalkprecision.h"
+#include "models/model.h"
+
+G_BEGIN_DECLS
+
+#define GST_TYPE_ARTALK_BASE (gst_artalk_base_get_type ())
+G_DECLARE_DERIVABLE_TYPE (GstArtalkBase, gst_artalk_base, GST, ARTALK_BASE, GstElement)
+
+typedef struct _GstArtalkBasePrivate GstArtalkBasePrivate;
+
+struct _GstArtalkBaseClass
+{
+  GstElementClass parent_class;
+
+  /* Opens the model that the properties name; NULL with `error` set. Default: am_model_open(). An
+   * element overrides it to follow its neighbour where `path` is NULL. */
+  AmModel *(*open) (GstArtalkBase *base, const char *path, const char *device,
+      AkPrecision precision, unsigned threads, GError **error);
+  /* Makes the stream's state for `model`. READY to PAUSED, before any data, or from the streaming thread
+   * when the model is changed. */
+  gboolean (*start) (GstArtalkBase *base, AmModel *model, GError **error);
+  /* Frees it. No data flows. May be called without start(). */
+  void (*stop) (GstArtalkBase *base);
+  /* Forgets everything heard so far. Streaming thread. */
+  void (*reset) (GstArtalkBase *base);
+  /* How long data wait in this element, computing aside. */
+  GstClockTime (*delay) (GstArtalkBase *base, const AmModelInfo *info);
+  /* Wall-clock time in ns of one window on a state of its own, or 0 if it failed. Any thread. */
+  GstClockTime (*measure) (GstArtalkBase *base, AmModel *model, const atomic_int *cancel);
+  GstFlowReturn (*chain) (GstArtalkBase *base, GstBuffer *buffer);
+  /* Serialised and other downstream events; takes `event`. Default: gst_pad_event_default(). */
+  gboolean (*sink_event) (GstArtalkBase *base, GstEvent *event);
+};
+
+/* Streaming thread, or states in which no data flow. */
+GstPad *gst_artalk_base_sink_pad (GstArtalkBase *base);
+GstPad *gst_artalk_base_src_pad (GstArtalkBase *base);
+AmModel *gst_artalk_base_model (GstArtalkBase *base);
+
+/* Whether the `model` property names one. */
+gboolean gst_artalk_base_has_path (GstArtalkBase *base);
+
+/* Loads the model again (open(), start()); posts an error and returns FALSE if that fails. */
+gboolean gst_artalk_base_reload (GstArtalkBase *base);
+
+/* The flag for the model functions: not 0 from FLUSH_START to FLUSH_STOP and while stopping. */
+const atomic_int *gst_artalk_base_cancel (GstArtalkBase *base);
+
+/* Call around each window's work, with the time of gst_artalk_base_begin(): raises the promised latency of a
+ * live stream if the work took longer than `processing-deadline`. */
+gint64 gst_artalk_base_begin (GstArtalkBase *base);
+void gst_artalk_base_end (GstArtalkBase *base, gint64 begun);
+
+/* What chain returns after a model function has set `error`: FLUSHING if it was cancelled, else ERROR after
+ * posting it. */
+GstFlowReturn gst_artalk_base_failed (
+    GstArtalkBase *base, const GError *error, const char *what, const char *advice);
+
+G_END_DECLS

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstartalkstream.h"
+
+gboolean
+gst_artalk_is_new_stream (GstPad *pad, GstEvent *event)
+{
+  g_autofree char *old = gst_pad_get_stream_id (pad);
+  const char *id;
+
+  gst_event_parse_stream_start (event, &id);
+  return old && g_strcmp0 (old, id) != 0;
+}
+
+gboolean
+gst_artalk_is_new_timeline (GstPad *pad, GstEvent *event)
+{
+  g_autoptr (GstEvent) last = gst_pad_get_sticky_event (pad, GST_EVENT_SEGMENT, 0);
+  const GstSegment *a, *b;
+
+  if (!last)
+    return FALSE;
+  gst_event_parse_segment (last, &a);
+  gst_event_parse_segment (event, &b);
+  return a->format != b->format || a->rate != b->rate || a->applied_rate != b->applied_rate ||
+         a->base != b->base || a->offset != b->offset || a->start != b->start || a->time != b->time;
+}

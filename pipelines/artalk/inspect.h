@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The commands of `artalk` that only look at files. Each returns an exit status. */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Lists the tensors of the file at `path`: name, type, shape. */
+int inspect_file (const char *path);
+
+/* Lists the built-in styles, one name a line. */
+int inspect_styles (void);
+
+/* Describes the built-in head. */
+int inspect_heads (void);
+
+G_END_DECLS

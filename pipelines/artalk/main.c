@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The program `artalk`: speech in, talking head out. */
+#include <locale.h>
+#include <string.h>
+
+#include "inspect.h"
+#include "options.h"
+#include "render.h"
+
+int
+main (int argc, char **argv)
+{
+  Options options;
+  int status = STATUS_USAGE;
+
+  setlocale (LC_ALL, "");
+  setlocale (LC_NUMERIC, "C"); /* figures read the same everywhere */
+  if (argc >= 2 && strcmp (argv[1], "inspect") == 0) {
+    if (argc == 3)
+      return inspect_file (argv[2]);
+    complain ("inspect wants one file");
+    return STATUS_USAGE;
+  }
+  if (argc == 2 && strcmp (argv[1], "styles") == 0)
+    return inspect_styles ();
+  if (argc == 2 && strcmp (argv[1], "heads") == 0)
+    return inspect_heads ();
+  if (options_parse (&options, argc, argv, &status))
+    status = render (&options);
+  options_clear (&options);
+  return status;
+}

@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * SECTION:element-artalkaudioenc
+ * @title: artalkaudioenc
+ * @see_also: artalkmotion, artalkavatar
+ *
+ * Cuts speech into windows and computes what an audio encoder (wav2vec 2.0 or Mimi) hears in each: one
+ * buffer of application/x-speech-features per window, for #element-artalkmotion.
+ *
+ * A window is sent as soon as its samples, and the few that the model wants to hear after it, are there; the
+ * last one of a stream is filled up with silence. A buffer's PTS and duration are those of the new audio
+ * in it; its offsets count the samples since the stream began or was last interrupted.
+ *
+ * A hole in the audio that is shorter than a window becomes silence, audio that comes twice is dropped,
+ * and a longer jump in time starts the stream anew, with a DISCONT buffer of offset 0.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 filesrc location=speech.wav ! decodebin ! audioconvert ! audioresample ! artalkaudioenc ! artalkmotion ! artalksmooth ! queue ! flamemesh ! videoconvert ! autovideosink
+ * ]|
+ */
+#include "gstartalkaudioenc.h"
+
+#include <gst/audio/audio.h>
+#include <gst/base/gstadapter.h>
+#include <math.h>
+
+#include "gst/gstartalkcaps.h"
+#include "gst/gstartalkstream.h"
+#include "models/audioenc.h"
+
+GST_DEBUG_CATEGORY_STATIC (artalkaudioenc_debug);
+#define GST_CAT_DEFAULT artalkaudioenc_debug
+
+#define ALIGNMENT_THRESHOLD (40 * GST_MSECOND)
+
+struct _GstArtalkAudioEnc
+{
+  GstArtalkBase parent;
+
+  /* streaming thread */
+  AmAudioEncoder *encoder;
+  const AmModelInfo *info; /* of the loaded model */
+  float *samples;          /* [before + window + ahead], what the encoder is given */
+  GstAdapter *adapter;     /* begins `before` samples ahead of the next window */
+  GstAudioStreamAlign *align;
+  GstSegment segment; /* of the input */
+  gboolean have_caps;
+  gboolean warned; /* of samples that are not numbers */
+
+  /* since the last restart; `base` is NONE before its first sample */
+  GstClockTime base; /* PTS of the first sample */
+  guint64 received;  /* samples put into the adapter */
+  guint64 sent;      /* samples whose windows were pushed */
+  guint64 expected;  /* position of the next sample on the input's time line */
+  guint64 aligned;   /* and where `align` believes that it is */
+};
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_ARTALK_AUDIO_CAPS));
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_ARTALK_FEATURES_CAPS));
+
+G_DEFINE_FINAL_TYPE (GstArtalkAudioEnc, gst_artalk_audio_enc, GST_TYPE_ARTALK_BASE)
+GST_ELEMENT_REGISTER_DEFINE (
+    artalkaudioenc, "artalkaudioenc", GST_RANK_NONE, GST_TYPE_ARTALK_AUDIO_ENC)
+
+/* The stream */
+
+static guint
+span_samples (const AmModelInfo *info)
+{
+  return info->before_samples + info->window_samples + info->ahead_samples;
+}
+
+static void
+push_silence (GstArtalkAudioEnc *self, guint n)
+{
+  if (n > 0)
+    gst_adapter_push (
+        self->adapter, gst_buffer_new_wrapped (g_malloc0 (n * sizeof (float)), n * sizeof (float)));
+}
+
+/* What came before is forgotten; the next sample is the first. */
+static void
+restart (GstArtalkAudioEnc *self)
+{
+  gst_adapter_clear (self->adapter);
+  self->base = GST_CLOCK_TIME_NONE;
+  self->received = self->sent = 0;
+  if (self->encoder) {
+    am_audio_encoder_reset (self->encoder);
+    push_silence (self, self->info->before_samples);
+  }
+}
+
+static void
+reset (GstArtalkBase *base)
+{
+  GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (base);
+
+  restart (self);
+  gst_audio_stream_align_mark_discont (self->align);
+  gst_segment_init (&self->segment, GST_FORMAT_UNDEFINED);
+}
+
+/* Sets samples that are not numbers to silence, as the encoder does, and says so once. */
+static void
+check_samples (GstArtalkAudioEnc *self, guint n)
+{
+  gboolean bad = FALSE;
+
+  for (guint i = 0; i < n; i++) {
+    if (!isfinite (self->samples[i])) {
+      self->samples[i] = 0;
+      bad = TRUE;
+    }
+  }
+  if (!bad || self->warned)
+    return;
+  self->warned = TRUE;
+  GST_ELEMENT_WARNING (self, STREAM, DECODE,
+      ("The audio holds samples that are not numbers (NaN or infinite); they are taken as "
+       "silence."),
+      ("first seen in the window at %" GST_TIME_FORMAT,
+          GST_TIME_ARGS (self->base + gst_artalk_samples_to_time (self->sent))));
+}
+
+/* Encodes and pushes the window at the head of the adapter, which holds it all. */
+static GstFlowReturn
+push_window (GstArtalkAudioEnc *self)
+{
+  GstArtalkBase *base = GST_ARTALK_BASE (self);
+  const AmModelInfo *info = self->info;
+  const gsize span = span_samples (info);
+  g_autoptr (GError) error = NULL;
+  GstBuffer *out;
+  GstMapInfo map;
+  gint64 begun;
+  gboolean ok;
+
+  gst_adapter_copy (self->adapter, self->samples, 0, span * sizeof (float));
+  check_samples (self, span);
+  out = gst_buffer_new_allocate (NULL, (gsize) info->steps * info->channels * sizeof (float), NULL);
+  if (!gst_buffer_map (out, &map, GST_MAP_WRITE)) {
+    gst_buffer_unref (out);
+    GST_ELEMENT_ERROR (
+        self, RESOURCE, FAILED, ("There is no memory for a window of features."), (NULL));
+    return GST_FLOW_ERROR;
+  }
+  begun = gst_artalk_base_begin (base);
+  ok = am_audio_encoder_run (
+      self->encoder, self->samples, (float *) map.data, gst_artalk_base_cancel (base), &error);
+  gst_artalk_base_end (base, begun);
+  gst_buffer_unmap (out, &map);
+  if (!ok) {
+    gst_buffer_unref (out);
+    return gst_artalk_base_failed (base, error, "Cannot encode the audio", NULL);
+  }
+  GST_BUFFER_OFFSET (out) = self->sent;
+  GST_BUFFER_OFFSET_END (out) = MIN (self->sent + info->window_samples, self->received);
+  GST_BUFFER_PTS (out) = self->base + gst_artalk_samples_to_time (self->sent);
+  GST_BUFFER_DURATION (out) =
+      self->base + gst_artalk_samples_to_time (GST_BUFFER_OFFSET_END (out)) - GST_BUFFER_PTS (out);
+  if (self->sent == 0)
+    GST_BUFFER_FLAG_SET (out, GST_BUFFER_FLAG_DISCONT);
+  self->sent += info->window_samples;
+  gst_adapter_flush (self->adapter, info->window_samples * sizeof (float));
+  return gst_pad_push (gst_artalk_base_src_pad (base), out);
+}
+
+/* Pushes the windows that are complete. */
+static GstFlowReturn
+push_windows (GstArtalkAudioEnc *self)
+{
+  const gsize span = span_samples (self->info) * sizeof (float);
+  GstFlowReturn flow = GST_FLOW_OK;
+
+  while (flow == GST_FLOW_OK && gst_adapter_available (self->adapter) >= span)
+    flow = push_window (self);
+  return flow;
+}
+
+/* Pushes what is left, filled up with silence, and begins anew with what comes next, wherever it is. */
+static GstFlowReturn
+drain (GstArtalkAudioEnc *self)
+{
+  GstFlowReturn flow = GST_FLOW_OK;
+
+  while (flow == GST_FLOW_OK && self->encoder && self->sent < self->received) {
+    const gsize have = gst_adapter_available (self->adapter) / sizeof (float);
+    const gsize span = span_samples (self->info);
+
+    if (have < span)
+      push_silence (self, span - have);
+    flow = push_window (self);
+  }
+  restart (self);
+  return flow;
+}
+
+/* Takes `n` samples of silence, a window at a time. */
+static GstFlowReturn
+take_silence (GstArtalkAudioEnc *self, guint64 n)
+{
+  GstFlowReturn flow = GST_FLOW_OK;
+
+  while (n > 0 && flow == GST_FLOW_OK) {
+    const guint piece = MIN (n, self->info->window_samples);
+
+    push_silence (self, piece);
+    self->received += piece;
+    self->expected += piece;
+    n -= piece;
+    flow = push_windows (self);
+  }
+  return flow;
+}
+
+/* Finds the place of `n` samples that claim the time `pts` (NONE: right after the last ones): sends what
+ * goes before and says how many of them are to be `*skip`ped because they were heard already. */
+static GstFlowReturn
+place (GstArtalkAudioEnc *self, GstClockTime pts, guint64 n, guint64 *skip)
+{
+  const guint64 window = self->info->window_samples;
+  GstFlowReturn flow = GST_FLOW_OK;
+  guint64 position;
+
+  *skip = 0;
+  if (pts == GST_CLOCK_TIME_NONE) {
+    if (self->base != GST_CLOCK_TIME_NONE)
+      pts = gst_artalk_samples_to_time (self->expected);
+    else
+      pts = self->segment.format == GST_FORMAT_TIME ? self->segment.start : 0;
+  }
+  if (gst_audio_stream_align_process (
+          self->align, FALSE, pts, MIN (n, G_MAXUINT), NULL, NULL, NULL))
+    position = gst_util_uint64_scale (pts, GST_ARTALK_RATE, GST_SECOND);
+  else
+    position = self->aligned;
+  self->aligned = position + n;
+
+  if (self->base != GST_CLOCK_TIME_NONE) {
+    if (position >= self->expected + window || position + window <= self->expected) {
+      GST_INFO_OBJECT (self, "jump from sample %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
+          self->expected, position);
+      flow = drain (self);
+    } else if (position > self->expected) {
+      GST_DEBUG_OBJECT (self, "hole of %" G_GUINT64_FORMAT " samples", position - self->expected);
+      flow = take_silence (self, position - self->expected);
+    } else if (position < self->expected) {
+      *skip = MIN (self->expected - position, n);
+      GST_DEBUG_OBJECT (self, "dropping %" G_GUINT64_FORMAT " samples heard already", *skip);
+    }
+  }
+  if (self->base == GST_CLOCK_TIME_NONE) {
+    self->base = pts;
+    self->expected = position;
+  }
+  return flow;
+}
+
+static GstFlowReturn
+take_buffer (GstArtalkAudioEnc *self, GstBuffer *buffer)
+{
+  const gsize whole = gst_buffer_get_size (buffer) / sizeof (float) * sizeof (float);
+  GstFlowReturn flow;
+  guint64 n, skip;
+
+  if (whole != gst_buffer_get_size (buffer)) {
+    buffer = gst_buffer_make_writable (buffer);
+    gst_buffer_set_size (buffer, whole);
+  }
+  if (GST_BUFFER_PTS_IS_VALID (buffer) && self->segment.format == GST_FORMAT_TIME) {
+    buffer = gst_audio_buffer_clip (buffer, &self->segment, GST_ARTALK_RATE, sizeof (float));
+    if (!buffer)
+      return GST_FLOW_OK;
+  }
+  n = gst_buffer_get_size (buffer) / sizeof (float);
+  if (n == 0) {
+    gst_buffer_unref (buffer);
+    return GST_FLOW_OK;
+  }
+  flow = place (self,
+      self->segment.format == GST_FORMAT_TIME ? GST_BUFFER_PTS (buffer) : GST_CLOCK_TIME_NONE, n,
+      &skip);
+  if (flow != GST_FLOW_OK || skip >= n) {
+    gst_buffer_unref (buffer);
+    return flow;
+  }
+  if (skip > 0) {
+    GstBuffer *part = gst_buffer_copy_region (
+        buffer, GST_BUFFER_COPY_MEMORY, skip * sizeof (float), (n - skip) * sizeof (float));
+
+    gst_buffer_unref (buffer);
+    buffer = part;
+  }
+  gst_adapter_push (self->adapter, buffer);
+  self->received += n - skip;
+  self->expected += n - skip;
+  return push_windows (self);
+}
+
+static GstFlowReturn
+chain (GstArtalkBase *base, GstBuffer *buffer)
+{
+  GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (base);
+
+  if (!self->have_caps || !self->encoder) {
+    gst_buffer_unref (buffer);
+    return GST_FLOW_NOT_NEGOTIATED;
+  }
+  return take_buffer (self, buffer);
+}
+
+/* Events */
+
+/* The checkpoint that an element downstream asks for, or NULL. (transfer full) */
+static char *
+downstream_checkpoint (GstArtalkBase *base)
+{
+  g_autoptr (GstCaps) caps = gst_pad_peer_query_caps (gst_artalk_base_src_pad (base), NULL);
+
+  for (guint i = 0; caps && !gst_caps_is_any (caps) && i < gst_caps_get_size (caps); i++) {
+    const char *id = gst_structure_get_string (gst_caps_get_structure (caps, i), "checkpoint");
+
+    if (id)
+      return g_strdup (id);
+  }
+  return NULL;
+}
+
+static gboolean
+handle_caps (GstArtalkAudioEnc *self)
+{
+  GstArtalkBase *base = GST_ARTALK_BASE (self);
+  GstPad *srcpad = gst_artalk_base_src_pad (base);
+  g_autoptr (GstCaps) caps = NULL;
+  g_autofree char *wanted = NULL;
+
+  /* The neighbour may have opened its model after this element did. */
+  if (!gst_artalk_base_has_path (base))
+    wanted = downstream_checkpoint (base);
+  if (wanted && g_strcmp0 (wanted, self->info ? self->info->checkpoint : NULL) != 0 &&
+      !gst_artalk_base_reload (base))
+    return FALSE;
+  if (!self->info)
+    return FALSE;
+  self->have_caps = TRUE;
+  caps = gst_artalk_features_caps (self->info);
+  return gst_pad_set_caps (srcpad, caps);
+}
+
+static gboolean
+handle_segment (GstArtalkAudioEnc *self, GstEvent *event)
+{
+  GstPad *sinkpad = gst_artalk_base_sink_pad (GST_ARTALK_BASE (self));
+  GstPad *srcpad = gst_artalk_base_src_pad (GST_ARTALK_BASE (self));
+  GstSegment segment, out;
+  guint32 seqnum = gst_event_get_seqnum (event);
+
+  gst_event_copy_segment (event, &segment);
+  if (segment.rate < 0) {
+    gst_event_unref (event);
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+        ("Speech cannot be played backwards: seek with a positive rate."),
+        ("segment with rate %f", segment.rate));
+    return FALSE;
+  }
+  if (gst_artalk_is_new_timeline (sinkpad, event))
+    drain (self);
+  self->segment = segment;
+  if (segment.format == GST_FORMAT_TIME)
+    return gst_pad_push_event (srcpad, event);
+  gst_event_unref (event);
+  gst_segment_init (&out, GST_FORMAT_TIME);
+  event = gst_event_new_segment (&out);
+  gst_event_set_seqnum (event, seqnum);
+  return gst_pad_push_event (srcpad, event);
+}
+
+static void
+handle_gap (GstArtalkAudioEnc *self, GstEvent *event)
+{
+  GstClockTime start, duration;
+  guint64 from, to, skip;
+
+  gst_event_parse_gap (event, &start, &duration);
+  gst_event_unref (event);
+  if (start == GST_CLOCK_TIME_NONE || duration == GST_CLOCK_TIME_NONE || !self->have_caps ||
+      !self->encoder)
+    return;
+  if (self->segment.format == GST_FORMAT_TIME) {
+    guint64 first, last;
+
+    if (!gst_segment_clip (&self->segment, GST_FORMAT_TIME, start, start + duration, &first, &last))
+      return;
+    start = first;
+    duration = last - first;
+  }
+  from = gst_util_uint64_scale_round (start, GST_ARTALK_RATE, GST_SECOND);
+  to = gst_util_uint64_scale_round (start + duration, GST_ARTALK_RATE, GST_SECOND);
+  if (to <= from)
+    return;
+  if (place (self, self->segment.format == GST_FORMAT_TIME ? start : GST_CLOCK_TIME_NONE, to - from,
+          &skip) == GST_FLOW_OK)
+    take_silence (self, to - from - skip);
+}
+
+static gboolean
+sink_event (GstArtalkBase *base, GstEvent *event)
+{
+  GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (base);
+
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_CAPS:
+      gst_event_unref (event);
+      return handle_caps (self);
+    case GST_EVENT_SEGMENT:
+      return handle_segment (self, event);
+    case GST_EVENT_GAP:
+      handle_gap (self, event);
+      return TRUE;
+    case GST_EVENT_STREAM_START:
+      if (gst_artalk_is_new_stream (gst_artalk_base_sink_pad (base), event))
+        drain (self);
+      break;
+    case GST_EVENT_EOS:
+      drain (self);
+      break;
+    default:
+      break;
+  }
+  return GST_ARTALK_BASE_CLASS (gst_artalk_audio_enc_parent_class)->sink_event (base, event);
+}
+
+/* The model */
+
+static AmModel *
+open_model (GstArtalkBase *base, const char *path, const char *device, AkPrecision precision,
+    unsigned threads, GError **error)
+{
+  g_autofree char *checkpoint = path ? NULL : downstream_checkpoint (base);
+
+  if (checkpoint)
+    return am_model_open_checkpoint (checkpoint, device, precision, threads, error);
+  return am_model_open (path, device, precision, threads, error);
+}
+
+static gboolean
+start (GstArtalkBase *base, AmModel *model, GError **error)
+{
+  GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (base);
+
+  self->encoder = am_audio_encoder_new (model, error);
+  if (!self->encoder)
+    return FALSE;
+  self->info = am_model_info (model);
+  self->samples = g_new (float, span_samples (self->info));
+  self->warned = FALSE;
+  restart (self);
+  return TRUE;
+}
+
+static void
+stop (GstArtalkBase *base)
+{
+  GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (base);
+
+  g_clear_pointer (&self->encoder, am_audio_encoder_free);
+  g_clear_pointer (&self->samples, g_free);
+  self->info = NULL;
+  self->have_caps = FALSE;
+}
+
+static GstClockTime
+delay (GstArtalkBase *base, const AmModelInfo *info)
+{
+  return gst_artalk_samples_to_time (info->window_samples + info->ahead_samples);
+}
+
+static GstClockTime
+measure (GstArtalkBase *base, AmModel *model, const atomic_int *cancel)
+{
+  const AmModelInfo *info = am_model_info (model);
+  g_autoptr (AmAudioEncoder) encoder = am_audio_encoder_new (model, NULL);
+  g_autofree float *samples = g_new0 (float, span_samples (info));
+  g_autofree float *features = g_new (float, (gsize) info->steps * info->channels);
+  GstClockTime slowest = 0;
+
+  for (int i = 0; encoder && i < 3; i++) {
+    gint64 begun = g_get_monotonic_time ();
+    GstClockTime took;
+
+    if (!am_audio_encoder_run (encoder, samples, features, cancel, NULL))
+      return 0;
+    took = (g_get_monotonic_time () - begun) * GST_USECOND;
+    if (i > 0) /* the first run also fetches the weights */
+      slowest = MAX (slowest, took);
+    else if (took > GST_SECOND)
+      return took;
+  }
+  return slowest;
+}
+
+/* The class */
+
+static void
+gst_artalk_audio_enc_finalize (GObject *object)
+{
+  GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (object);
+
+  g_object_unref (self->adapter);
+  gst_audio_stream_align_free (self->align);
+  G_OBJECT_CLASS (gst_artalk_audio_enc_parent_class)->finalize (object);
+}
+
+static void
+gst_artalk_audio_enc_init (GstArtalkAudioEnc *self)
+{
+  self->adapter = gst_adapter_new ();
+  self->align = gst_audio_stream_align_new (GST_ARTALK_RATE, ALIGNMENT_THRESHOLD, 0);
+  self->base = GST_CLOCK_TIME_NONE;
+  gst_segment_init (&self->segment, GST_FORMAT_UNDEFINED);
+}
+
+static void
+gst_artalk_audio_enc_class_init (GstArtalkAudioEncClass *klass)
+{
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstArtalkBaseClass *base_class = GST_ARTALK_BASE_CLASS (klass);
+
+  GST_DEBUG_CATEGORY_INIT (artalkaudioenc_debug, "artalkaudioenc", 0, "speech to features");
+  G_OBJECT_CLASS (klass)->finalize = gst_artalk_audio_enc_finalize;
+  base_class->open = open_model;
+  base_class->start = start;
+  base_class->stop = stop;
+  base_class->reset = reset;
+  base_class->delay = delay;
+  base_class->measure = measure;
+  base_class->chain = chain;
+  base_class->sink_event = sink_event;
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_add_static_pad_template (element_class, &src_template);
+  gst_element_class_set_static_metadata (element_class, "Speech encoder for talking heads",
+      "Filter/Analyzer/Audio",
+      "Cuts speech into windows and computes the features that artalkmotion reads",
+      "The ARTalk elements authors");
+}
