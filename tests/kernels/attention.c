@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "check.h"
+
+#include <stdio.h>
+
+#include "kernels/attention.h"
+
+typedef struct
+{
+  Pair q, y, k0, k1;
+  size_t batch, rows, heads, dim, n0, n1, window;
+  float scale;
+} Case;
+
+static void
+record (AkPlan *plan, int plain, void *data)
+{
+  const Case *c = data;
+  size_t w = c->heads * c->dim;
+  AkRows k0 = check_rows (AT (c->k0), 2 * w, 2 * w * c->n0),
+         k1 = check_rows (AT (c->k1), 2 * w, 2 * w * c->n1);
+
+  ak_attention (
+      plan, &(AkAttention){
+                .y = ak_dense (AT (c->y), c->rows, w),
+                .q = ak_dense (AT (c->q), c->rows, w),
+                .keys = { { k0, ak_from (k0, 0, w), c->n0 }, { k1, ak_from (k1, 0, w), c->n1 } },
+                .batch = c->batch,
+                .rows = c->rows,
+                .heads = c->heads,
+                .dim = c->dim,
+                .scale = c->scale,
+                .window = c->window,
+            });
+}
+
+static void
+one (Check *t, Case c, int bench)
+{
+  size_t w = c.heads * c.dim;
+  char what[128];
+
+  c.q = check_pair (t, c.batch * c.rows * w, 1);
+  c.y = check_pair (t, c.batch * c.rows * w, 1);
+  c.k0 = check_pair (t, c.batch * c.n0 * 2 * w, 1);
+  c.k1 = check_pair (t, c.batch * c.n1 * 2 * w, 1);
+  snprintf (what, sizeof what, "attention %zux%zu heads %zux%zu keys %zu+%zu window %zu", c.batch,
+      c.rows, c.heads, c.dim, c.n0, c.n1, c.window);
+  if (bench) {
+    check_bench (t, what, record, &c, 2.0 * (double) (c.batch * c.rows * w * (c.n0 + c.n1)), 0);
+  } else {
+    check_run (t, what, record, &c);
+    check_close (t, what, c.y, 4e-6);
+  }
+  check_free (t);
+}
+
+void
+check_attention (Check *t)
+{
+  static const Case cases[] = {
+    { .batch = 1, .rows = 1, .heads = 1, .dim = 1, .n0 = 1, .scale = 1 },
+    { .batch = 2, .rows = 1, .heads = 3, .dim = 16, .n0 = 75, .n1 = 1, .scale = 8 },
+    { .batch = 2, .rows = 3, .heads = 3, .dim = 15, .n0 = 7, .n1 = 9, .scale = 1 },
+    { .batch = 1, .rows = 5, .heads = 2, .dim = 15, .n0 = 40, .scale = 0.15f },
+    { .batch = 2, .rows = 20, .heads = 4, .dim = 64, .n0 = 60, .n1 = 33, .scale = 1 },
+    { .batch = 1, .rows = 199, .heads = 4, .dim = 16, .n0 = 199, .scale = 0.25f },
+    { .batch = 1,
+        .rows = 50,
+        .heads = 2,
+        .dim = 12,
+        .n0 = 30,
+        .n1 = 20,
+        .window = 9,
+        .scale = 0.3f },
+    { .batch = 1,
+        .rows = 2,
+        .heads = 2,
+        .dim = 12,
+        .n0 = 30,
+        .n1 = 20,
+        .window = 9,
+        .scale = 0.3f },
+    { .batch = 1, .rows = 17, .heads = 1, .dim = 33, .n1 = 17, .window = 100, .scale = 5 },
+  };
+
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    one (t, cases[i], 0);
+  if (!t->bench)
+    return;
+  one (t, (Case){ .batch = 1, .rows = 1, .heads = 4, .dim = 64, .n0 = 47, .n1 = 1, .scale = 1 }, 1);
+  one (t, (Case){ .batch = 1, .rows = 25, .heads = 4, .dim = 64, .n0 = 47, .n1 = 47, .scale = 1 },
+      1);
+  one (t, (Case){ .batch = 1, .rows = 199, .heads = 16, .dim = 64, .n0 = 199, .scale = 0.125f }, 1);
+}

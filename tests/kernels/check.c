@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kernels-check [--device=NAME] [--threads=N] [--seed=N] [--bench] */
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define GUARD 64
+
+static struct
+{
+  void *memory[64];
+  AkMatrix *matrix[64];
+  size_t n_memory, n_matrix;
+} kept;
+
+static float
+next_random (Check *t)
+{
+  t->seed += 0x9E3779B97F4A7C15u;
+  uint64_t z = t->seed;
+
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  z ^= z >> 31;
+  return (float) ((double) (z >> 40) / 8388608.0 - 1.0);
+}
+
+static float *
+guarded (AkDevice *dev, const float *values, size_t n)
+{
+  float *p = ak_alloc (dev, (n + 2 * GUARD) * sizeof *p);
+  AkQueue *q = ak_queue_new (dev);
+
+  if (!p || !q) {
+    fprintf (stderr, "out of memory\n");
+    exit (1);
+  }
+  ak_upload (q, p, values, (n + 2 * GUARD) * sizeof *p);
+  ak_queue_sync (q);
+  ak_queue_free (q);
+  kept.memory[kept.n_memory++] = p;
+  return p + GUARD;
+}
+
+Pair
+check_pair (Check *t, size_t n, float scale)
+{
+  float *values = malloc ((n + 2 * GUARD) * sizeof *values);
+  Pair pair;
+
+  for (size_t i = 0; i < n + 2 * GUARD; i++)
+    values[i] = i < GUARD || i >= n + GUARD ? 12345.0f : scale * next_random (t);
+  pair = (Pair){ guarded (t->plain, values, n), guarded (t->dev, values, n), n };
+  free (values);
+  return pair;
+}
+
+AkRows
+check_rows (float *data, size_t row, size_t batch)
+{
+  return (AkRows){ data, row, batch };
+}
+
+MatrixPair
+check_matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups)
+{
+  size_t n = out * (in / groups) * kernel;
+  float *values = malloc (n * sizeof *values);
+  float scale = (float) sqrt (3.0 * (double) out / (double) n);
+  MatrixPair m;
+  AkStatus status;
+
+  for (size_t i = 0; i < n; i++)
+    values[i] = scale * next_random (t);
+  m.plain = ak_matrix_new_conv (t->plain, values, out, in, kernel, groups, AK_F32, &status);
+  m.dev = ak_matrix_new_conv (t->dev, values, out, in, kernel, groups, AK_F32, &status);
+  free (values);
+  if (!m.plain || !m.dev) {
+    fprintf (stderr, "matrix: %s\n", ak_status_text (status));
+    exit (1);
+  }
+  kept.matrix[kept.n_matrix++] = m.plain;
+  kept.matrix[kept.n_matrix++] = m.dev;
+  return m;
+}
+
+static void
+run_on (Check *t, AkDevice *dev, int plain, const char *what, CheckRecord *record, void *data)
+{
+  AkPlan *plan = ak_plan_new (dev);
+  AkQueue *queue = ak_queue_new (dev);
+  AkStatus status;
+
+  record (plan, plain, data);
+  status = ak_plan_finish (plan);
+  if (status == AK_OK)
+    status = ak_plan_run (plan, queue, NULL);
+  if (status == AK_OK)
+    status = ak_queue_sync (queue);
+  if (status != AK_OK) {
+    printf ("%s: FAILED on %s: %s\n", what, ak_device_name (dev), ak_status_text (status));
+    t->failures++;
+  }
+  ak_queue_free (queue);
+  ak_plan_free (plan);
+}
+
+void
+check_run (Check *t, const char *what, CheckRecord *record, void *data)
+{
+  run_on (t, t->plain, 1, what, record, data);
+  run_on (t, t->dev, 0, what, record, data);
+}
+
+static void
+fetch (AkDevice *dev, float *to, const float *from, size_t n)
+{
+  AkQueue *q = ak_queue_new (dev);
+
+  ak_download (q, to, from, n * sizeof *to);
+  ak_queue_sync (q);
+  ak_queue_free (q);
+}
+
+void
+check_close (Check *t, const char *what, Pair y, double tol)
+{
+  size_t n = y.n + 2 * GUARD, bad = 0, at = 0;
+  float *a = malloc (n * sizeof *a), *b = malloc (n * sizeof *b);
+  double worst = 0;
+
+  fetch (t->plain, a, y.plain - GUARD, n);
+  fetch (t->dev, b, y.dev - GUARD, n);
+  for (size_t i = 0; i < n; i++) {
+    double diff = fabs ((double) a[i] - b[i]) / (1 + fabs (a[i]));
+    double limit = i < GUARD || i >= y.n + GUARD ? 0 : tol;
+
+    if (!(diff <= limit)) {
+      if (!bad++)
+        at = i;
+    } else if (diff > worst) {
+      worst = diff;
+    }
+  }
+  t->checks++;
+  if (bad) {
+    t->failures++;
+    printf ("%s: FAILED: %zu of %zu differ, first at %ld: %.9g instead of %.9g\n", what, bad, y.n,
+        (long) at - GUARD, (double) b[at], (double) a[at]);
+  } else if (getenv ("CHECK_VERBOSE")) {
+    printf ("%s: ok, %.2g of %.2g\n", what, worst, tol);
+  }
+  free (a);
+  free (b);
+}
+
+void
+check_free (Check *t)
+{
+  for (size_t i = 0; i < kept.n_memory; i++)
+    ak_free (i % 2 ? t->dev : t->plain, kept.memory[i]);
+  for (size_t i = 0; i < kept.n_matrix; i++)
+    ak_matrix_free (kept.matrix[i]);
+  kept.n_memory = kept.n_matrix = 0;
+}
+
+static double
+now (void)
+{
+  struct timespec s;
+
+  clock_gettime (CLOCK_MONOTONIC, &s);
+  return (double) s.tv_sec + 1e-9 * (double) s.tv_nsec;
+}
+
+static double
+best_time (AkDevice *dev, CheckRecord *record, void *data)
+{
+  AkPlan *plan = ak_plan_new (dev);
+  AkQueue *queue = ak_queue_new (dev);
+  double best = 1e9, total = 0;
+
+  for (int i = 0; i < 10; i++) /* ten in a plan: what a call costs in a model */
+    record (plan, 0, data);
+  if (ak_plan_finish (plan) == AK_OK)
+    for (int i = 0; i < 1000 && (i < 5 || total < 0.1); i++) {
+      double start = now (), took;
+
+      ak_plan_run (plan, queue, NULL);
+      ak_queue_sync (queue);
+      took = now () - start;
+      total += took;
+      best = took < best ? took : best;
+    }
+  ak_queue_free (queue);
+  ak_plan_free (plan);
+  return best / 10;
+}
+
+void
+check_bench (Check *t, const char *what, CheckRecord *record, void *data, double macs, double bytes)
+{
+  double s;
+
+  if (!t->bench)
+    return;
+  s = best_time (t->dev, record, data);
+  if (macs > 0)
+    printf ("%s: %.3f ms, %.1f GFLOP/s\n", what, 1e3 * s, 2e-9 * macs / s);
+  else
+    printf ("%s: %.4f ms, %.2f GB/s\n", what, 1e3 * s, 1e-9 * bytes / s);
+}
+
+int
+main (int argc, char **argv)
+{
+  Check t = { .device = "cpu", .seed = 1 };
+  unsigned threads = 0;
+  AkStatus status;
+
+  for (int i = 1; i < argc; i++) {
+    if (strncmp (argv[i], "--device=", 9) == 0)
+      t.device = argv[i] + 9;
+    else if (strncmp (argv[i], "--threads=", 10) == 0)
+      threads = (unsigned) atoi (argv[i] + 10);
+    else if (strncmp (argv[i], "--seed=", 7) == 0)
+      t.seed = (uint64_t) strtoull (argv[i] + 7, NULL, 0);
+    else if (strcmp (argv[i], "--bench") == 0)
+      t.bench = 1;
+    else {
+      fprintf (stderr, "kernels-check: unknown option %s\n", argv[i]);
+      return 2;
+    }
+  }
+  t.plain = ak_device_open ("cpu:plain", 1, &status);
+  t.dev = ak_device_open (t.device, threads, &status);
+  if (!t.plain || !t.dev) {
+    printf ("SKIP: no device %s: %s\n", t.device, ak_status_text (status));
+    ak_device_unref (t.plain);
+    return 77;
+  }
+  check_plan (&t);
+  check_linear (&t);
+  check_conv (&t);
+  check_norm (&t);
+  check_attention (&t);
+  check_elementwise (&t);
+  check_resize (&t);
+  check_bits (&t);
+  check_level (&t);
+  printf ("%s, %u threads: %u checks, %u failures\n", t.device, ak_device_threads (t.dev), t.checks,
+      t.failures);
+  ak_device_unref (t.plain);
+  ak_device_unref (t.dev);
+  return t.failures ? 1 : 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Each operation on a device against its plain C definition, and timed with --bench. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/device.h"
+#include "kernels/matrix.h"
+#include "kernels/plan.h"
+#include "kernels/rows.h"
+
+typedef struct
+{
+  AkDevice *plain, *dev; /* the definition, and what is checked */
+  const char *device;
+  int bench;
+  uint64_t seed;
+  unsigned checks, failures;
+} Check;
+
+/* Two device buffers with the same random numbers in -scale … scale, one for each device, between guard
+ * bands; kept until check_free(). */
+typedef struct
+{
+  float *plain, *dev;
+  size_t n;
+} Pair;
+Pair check_pair (Check *t, size_t n, float scale);
+AkRows check_rows (float *data, size_t row, size_t batch);
+
+/* The same weights on both devices; kept likewise. */
+typedef struct
+{
+  AkMatrix *plain, *dev;
+} MatrixPair;
+MatrixPair check_matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups);
+
+/* Runs one recording function on both devices; `what` and the sizes name the case in messages. */
+typedef void CheckRecord (AkPlan *plan, int plain, void *data);
+void check_run (Check *t, const char *what, CheckRecord *record, void *data);
+
+/* |dev - plain| <= tol (1 + |plain|) everywhere, and both guard bands whole; forgets the buffers. NaN fails. */
+void check_close (Check *t, const char *what, Pair y, double tol);
+void check_free (Check *t);
+
+/* Times `record` on the device: prints "name: value unit (ratio to limit)" with --bench; macs 0 gives bytes. */
+void check_bench (
+    Check *t, const char *what, CheckRecord *record, void *data, double macs, double bytes);
+
+/* A pair's buffer for the device that is recorded. */
+#define AT(p) (plain ? (p).plain : (p).dev)
+
+void check_linear (Check *t);
+void check_conv (Check *t);
+void check_norm (Check *t);
+void check_attention (Check *t);
+void check_elementwise (Check *t);
+void check_resize (Check *t);
+void check_bits (Check *t);
+void check_level (Check *t);
+void check_plan (Check *t);

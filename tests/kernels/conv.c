@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "kernels/conv.h"
+
+typedef struct
+{
+  Pair x, y, bias, residual;
+  MatrixPair w;
+  size_t batch, rows, in, out, kernel, groups, stride, dilation, left, right, results, pad;
+  AkActivation act;
+} Case;
+
+static void
+record (AkPlan *plan, int plain, void *data)
+{
+  const Case *c = data;
+
+  ak_conv (plan, &(AkConv){
+                     .y = check_rows (AT (c->y), c->out + c->pad, (c->out + c->pad) * c->results),
+                     .x = check_rows (AT (c->x), c->in + c->pad, (c->in + c->pad) * c->rows),
+                     .matrix = plain ? c->w.plain : c->w.dev,
+                     .bias = AT (c->bias),
+                     .residual = c->pad ? check_rows (AT (c->residual), c->out, c->out * c->results)
+                                        : (AkRows){ 0 },
+                     .activation = c->act,
+                     .batch = c->batch,
+                     .rows = c->rows,
+                     .stride = c->stride,
+                     .dilation = c->dilation,
+                     .left = c->left,
+                     .right = c->right,
+                 });
+}
+
+static void
+one (Check *t, Case c, int bench)
+{
+  char what[160];
+
+  c.results = ak_conv_rows (c.rows, c.kernel, c.stride, c.dilation, c.left, c.right);
+  c.x = check_pair (t, c.batch * c.rows * (c.in + c.pad), 1);
+  c.y = check_pair (t, c.batch * c.results * (c.out + c.pad), 1);
+  c.bias = check_pair (t, c.out, 1);
+  c.residual = check_pair (t, c.batch * c.results * c.out, 1);
+  c.w = check_matrix (t, c.out, c.in, c.kernel, c.groups);
+  snprintf (what, sizeof what, "conv %zux%zux%zu->%zu k%zu s%zu d%zu g%zu pad %zu,%zu", c.batch,
+      c.rows, c.in, c.out, c.kernel, c.stride, c.dilation, c.groups, c.left, c.right);
+  if (bench) {
+    check_bench (t, what, record, &c,
+        (double) (c.batch * c.results * c.out) * (double) (c.kernel * c.in / c.groups), 0);
+  } else {
+    check_run (t, what, record, &c);
+    check_close (t, what, c.y, 2e-6 * sqrt ((double) (c.kernel * c.in / c.groups)) + 2e-6);
+  }
+  check_free (t);
+}
+
+void
+check_conv (Check *t)
+{
+  static const Case cases[] = {
+    { .batch = 1,
+        .rows = 100,
+        .in = 1,
+        .out = 32,
+        .kernel = 10,
+        .groups = 1,
+        .stride = 5,
+        .dilation = 1 },
+    { .batch = 2,
+        .rows = 41,
+        .in = 24,
+        .out = 24,
+        .kernel = 3,
+        .groups = 1,
+        .stride = 2,
+        .dilation = 1,
+        .act = AK_ACT_GELU },
+    { .batch = 1,
+        .rows = 19,
+        .in = 48,
+        .out = 48,
+        .kernel = 31,
+        .groups = 4,
+        .stride = 1,
+        .dilation = 1,
+        .left = 15,
+        .right = 15,
+        .act = AK_ACT_GELU,
+        .pad = 5 },
+    { .batch = 2,
+        .rows = 30,
+        .in = 32,
+        .out = 64,
+        .kernel = 8,
+        .groups = 2,
+        .stride = 1,
+        .dilation = 1,
+        .left = 4,
+        .right = 3 },
+    { .batch = 1,
+        .rows = 50,
+        .in = 16,
+        .out = 8,
+        .kernel = 3,
+        .groups = 1,
+        .stride = 1,
+        .dilation = 4,
+        .left = 8,
+        .act = AK_ACT_ELU },
+    { .batch = 1,
+        .rows = 37,
+        .in = 5,
+        .out = 7,
+        .kernel = 4,
+        .groups = 1,
+        .stride = 3,
+        .dilation = 2,
+        .left = 2,
+        .right = 4,
+        .pad = 2 },
+    { .batch = 1,
+        .rows = 3000,
+        .in = 64,
+        .out = 128,
+        .kernel = 3,
+        .groups = 1,
+        .stride = 2,
+        .dilation = 1,
+        .left = 1,
+        .right = 1 },
+    { .batch = 1,
+        .rows = 1,
+        .in = 3,
+        .out = 2,
+        .kernel = 1,
+        .groups = 1,
+        .stride = 1,
+        .dilation = 1 },
+  };
+
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    one (t, cases[i], 0);
+  if (!t->bench)
+    return;
+  one (t,
+      (Case){ .batch = 1,
+          .rows = 24000,
+          .in = 1,
+          .out = 32,
+          .kernel = 10,
+          .groups = 1,
+          .stride = 5,
+          .dilation = 1 },
+      1);
+  one (t,
+      (Case){ .batch = 1,
+          .rows = 4799,
+          .in = 32,
+          .out = 64,
+          .kernel = 3,
+          .groups = 1,
+          .stride = 2,
+          .dilation = 1 },
+      1);
+  one (t,
+      (Case){ .batch = 1,
+          .rows = 75,
+          .in = 256,
+          .out = 256,
+          .kernel = 64,
+          .groups = 16,
+          .stride = 1,
+          .dilation = 1,
+          .left = 32,
+          .right = 31 },
+      1);
+  one (t,
+      (Case){ .batch = 1,
+          .rows = 12799,
+          .in = 512,
+          .out = 512,
+          .kernel = 3,
+          .groups = 1,
+          .stride = 2,
+          .dilation = 1 },
+      1);
+  one (t,
+      (Case){ .batch = 1,
+          .rows = 199,
+          .in = 1024,
+          .out = 1024,
+          .kernel = 128,
+          .groups = 16,
+          .stride = 1,
+          .dilation = 1,
+          .left = 64,
+          .right = 63 },
+      1);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Time of a model's windows on the device, against what its products would take at the speed of one
+ * large product in the same run. It is processor time, so that other programs disturb it little.
+ *
+ * model-bench [--device=NAME] [--threads=N] [--windows=N] [MODEL] */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernels/linear.h"
+#include "models/model_priv.h"
+
+/* Seconds of this process on all processors. */
+static double
+now (void)
+{
+  struct timespec t;
+
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
+}
+
+static int
+compare_doubles (const void *a, const void *b)
+{
+  double x = *(const double *) a, y = *(const double *) b;
+
+  return (x > y) - (x < y);
+}
+
+/* Multiply-adds per second of a product of 384 x 1024 x 1024. */
+static double
+product_speed (AkDevice *dev)
+{
+  size_t rows = 384, n = 1024;
+  g_autofree float *values = g_new (float, n *n);
+  AkPlan *plan = ak_plan_new (dev);
+  AkQueue *queue = ak_queue_new (dev);
+  AkMatrix *m;
+  AkStatus status;
+  double best = 1e9;
+
+  for (size_t i = 0; i < n * n; i++)
+    values[i] = (float) (i % 17) * 0.1f;
+  m = ak_matrix_new (dev, values, n, n, AK_F32, &status);
+  ak_linear (plan, &(AkLinear){ .y = ak_dense (ak_plan_memory (plan, rows * n * 4), rows, n),
+                       .x = ak_dense (ak_plan_memory (plan, rows * n * 4), rows, n),
+                       .matrix = m,
+                       .batch = 1,
+                       .rows = rows });
+  ak_plan_finish (plan);
+  for (int i = 0; i < 20; i++) {
+    double start = now ();
+
+    ak_plan_run (plan, queue, NULL);
+    ak_queue_sync (queue);
+    best = fmin (best, now () - start);
+  }
+  ak_plan_free (plan);
+  ak_queue_free (queue);
+  ak_matrix_free (m);
+  return (double) rows * (double) n * (double) n / best;
+}
+
+/* Multiply-adds of one window, from the config. */
+static double
+encoder_macs (const AmConfig *c, const AmModelInfo *info)
+{
+  const AmWav2vecConfig *w = &c->wav2vec;
+  double rows = info->before_samples + info->window_samples + info->ahead_samples, in = 1, macs = 0;
+  double h = w->hidden;
+
+  for (unsigned i = 0; i < w->n_convs; i++) {
+    rows = floor ((rows - w->conv_kernel[i]) / w->conv_stride[i]) + 1;
+    macs += rows * in * w->conv_dim[i] * w->conv_kernel[i];
+    in = w->conv_dim[i];
+  }
+  macs += rows * in * h + rows * h * h / w->pos_groups * w->pos_kernel;
+  return macs + w->layers * (rows * (4 * h * h + 2 * h * w->ffn) + 2 * rows * rows * h);
+}
+
+static double
+motion_macs (const AmConfig *c)
+{
+  double a = c->ar_width, l = c->tokens, past = l * c->prev_ratio, h = c->codec_width,
+         t = c->frames;
+  double ar = l * (4 * a * a + 8 * a * a + 6 * a * c->audio_width) + past * 2 * a * a +
+              2 * l * (past + l / 2) * a;
+  double codec = 3 * t * (4 * h * h + 2 * h * floor (1.5 * h)) + 2 * (t * t + 4 * t * t) * h;
+
+  return c->ar_depth * ar + c->codec_depth * codec;
+}
+
+static void
+report (const char *what, double *times, unsigned n, double macs, double speed)
+{
+  qsort (times, n, sizeof *times, compare_doubles);
+  printf ("%s: %.2f ms, median %.2f (%.2f of the products' limit of %.2f ms)\n", what,
+      1e3 * times[0], 1e3 * times[n / 2], times[0] * speed / macs, 1e3 * macs / speed);
+}
+
+int
+main (int argc, char **argv)
+{
+  const char *path = NULL, *device = "cpu";
+  unsigned threads = 1, windows = 20;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AmModel) model = NULL;
+  g_autoptr (AmAudioEncoder) enc = NULL;
+  g_autoptr (AmMotion) motion = NULL;
+  const AmModelInfo *info;
+  g_autofree float *samples = NULL, *features = NULL, *frames = NULL;
+  g_autofree double *encoder_times = NULL, *motion_times = NULL;
+  size_t n;
+  double start, speed;
+
+  for (int i = 1; i < argc; i++) {
+    if (g_str_has_prefix (argv[i], "--device="))
+      device = argv[i] + 9;
+    else if (g_str_has_prefix (argv[i], "--threads="))
+      threads = (unsigned) atoi (argv[i] + 10);
+    else if (g_str_has_prefix (argv[i], "--windows="))
+      windows = (unsigned) MAX (atoi (argv[i] + 10), 1);
+    else
+      path = argv[i];
+  }
+  start = now ();
+  model = am_model_open (path, device, AK_F32, threads, &error);
+  if (!model) {
+    printf ("SKIPPED: %s\n", error->message);
+    return 77;
+  }
+  printf ("model open: %.1f ms\n", 1e3 * (now () - start));
+  start = now ();
+  enc = am_audio_encoder_new (model, &error);
+  motion = enc ? am_motion_new (model, &error) : NULL;
+  if (!motion) {
+    printf ("FAILED: %s\n", error->message);
+    return 1;
+  }
+  printf ("weights packed, plans recorded: %.1f ms\n", 1e3 * (now () - start));
+  info = am_model_info (model);
+  n = (size_t) info->before_samples + info->window_samples + info->ahead_samples;
+  samples = g_new (float, n);
+  features = g_new (float, (size_t) info->steps * info->channels);
+  frames = g_new (float, (size_t) info->window_frames * info->motion_dim);
+  encoder_times = g_new (double, windows);
+  motion_times = g_new (double, windows);
+  for (size_t i = 0; i < n; i++)
+    samples[i] = 0.3f * sinf ((float) i * 0.05f) * sinf ((float) i * 0.0007f);
+  speed = product_speed (am_model_device (model));
+  for (unsigned i = 0; i < windows; i++) {
+    start = now ();
+    if (!am_audio_encoder_run (enc, samples, features, NULL, &error))
+      break;
+    encoder_times[i] = now () - start;
+    start = now ();
+    if (!am_motion_run (motion, features, frames, NULL, &error))
+      break;
+    motion_times[i] = now () - start;
+  }
+  if (error) {
+    printf ("FAILED: %s\n", error->message);
+    return 1;
+  }
+  printf ("one large product: %.1f GFLOP/s\n", 2e-9 * speed);
+  report ("audio encoder, one window", encoder_times, windows,
+      encoder_macs (am_model_config (model), info), speed);
+  report ("motion model, one window", motion_times, windows, motion_macs (am_model_config (model)),
+      speed);
+  printf ("real time factor: %.1f\n",
+      info->window_frames / 25.0 / (encoder_times[windows / 2] + motion_times[windows / 2]));
+  return 0;
+}

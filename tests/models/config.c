@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Configurations, good and bad, and models that do not fit theirs. */
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+
+#include "models/config.h"
+#include "models/model_priv.h"
+#include "models/smooth.h"
+#include "synth.h"
+
+static void
+test_defaults (void)
+{
+  g_autoptr (GError) error = NULL;
+  AmConfig c;
+
+  g_assert_true (am_config_parse ("test", "{}", -1, &c, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (c.tokens, ==, 181);
+  g_assert_cmpuint (c.frames, ==, 100);
+  g_assert_cmpuint (c.audio_width, ==, 1024);
+  g_assert_cmpstr (c.basis, ==, "flame");
+  g_assert_cmpuint (am_config_wav2vec_steps (&c.wav2vec, 64000), ==, 199);
+  g_assert_cmpuint (am_config_wav2vec_hop (&c.wav2vec), ==, 320);
+}
+
+/* Text, and what the message must name. */
+static void
+test_refused (void)
+{
+  static const char *const cases[][2] = {
+    { "", "object" },
+    { "[]", "object" },
+    { "{", "JSON" },
+    { "{\"AR_CONFIG\": 5}", "AR_CONFIG" },
+    { "{\"AR_CONFIG\": {\"T_DEPTH\": 0}}", "AR_CONFIG.T_DEPTH: 0" },
+    { "{\"AR_CONFIG\": {\"T_DEPTH\": 1e99}}", "AR_CONFIG.T_DEPTH: 1" },
+    { "{\"AR_CONFIG\": {\"T_DEPTH\": 2.5}}", "T_DEPTH: 2.5" },
+    { "{\"AR_CONFIG\": {\"T_DEPTH\": \"12\"}}", "T_DEPTH: a number" },
+    { "{\"AR_CONFIG\": {\"T_NUM_HEADS\": 7}}", "AR_WIDTH" },
+    { "{\"AR_CONFIG\": {\"AUDIO_ENCODER\": \"hubert\"}}", "hubert" },
+    { "{\"VAE_CONFIG\": {\"V_PATCH_NUMS\": []}}", "V_PATCH_NUMS" },
+    { "{\"VAE_CONFIG\": {\"V_PATCH_NUMS\": [5, 1]}}", "V_PATCH_NUMS" },
+    { "{\"VAE_CONFIG\": {\"V_PATCH_NUMS\": [1, -5]}}", "V_PATCH_NUMS" },
+    { "{\"VAE_CONFIG\": {\"V_PATCH_NUMS\": [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}}", "17 values" },
+    { "{\"SIZES\": {\"AUDIO_WIDTH\": 64}}", "AUDIO_WIDTH" },
+    { "{\"SIZES\": {\"WAV2VEC\": {\"CONV_DIM\": [3]}}}", "CONV_DIM" },
+    { "{\"SIZES\": {\"WAV2VEC\": {\"POS_GROUPS\": 3}}}", "POS_GROUPS" },
+    { "{\"AUDIO_NORM\": \"loud\"}", "AUDIO_NORM" },
+    { "{\"AUDIO_CONTEXT\": {\"BEFORE\": -1}}", "AUDIO_CONTEXT.BEFORE: -1" },
+    { "{\"BASIS\": \"a b\"}", "BASIS" },
+    { "{\"BASIS\": \"\"}", "BASIS" },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (GError) error = NULL;
+    AmConfig c;
+
+    g_assert_false (am_config_parse ("some.json", cases[i][0], -1, &c, &error));
+    g_assert_nonnull (error);
+    g_assert_true (g_str_has_prefix (error->message, "some.json"));
+    if (!strstr (error->message, cases[i][1]))
+      g_error ("%s: \"%s\" does not name %s", cases[i][0], error->message, cases[i][1]);
+    g_assert_null (strchr (error->message, '\n'));
+  }
+}
+
+static void
+test_deep (void)
+{
+  g_autofree char *text = g_strnfill (100000, '[');
+  g_autoptr (GError) error = NULL;
+  AmConfig c;
+
+  g_assert_false (am_config_parse ("deep", text, -1, &c, &error));
+  g_assert_error (error, AM_ERROR, AM_ERROR_LIMIT);
+}
+
+static AmModel *
+open_own (const char *config_change, GError **error)
+{
+  g_autofree char *manifest =
+      g_build_filename (GOLDEN_DIR, "motion", "own-past", "manifest.json", NULL);
+  g_autofree char *config =
+      g_build_filename (GOLDEN_DIR, "motion", "own-past", "config.json", NULL);
+  g_autofree char *text = NULL, *path = NULL;
+  AmModel *model;
+  int fd = g_file_open_tmp (NULL, &path, NULL);
+
+  g_close (fd, NULL);
+  g_assert_true (g_file_get_contents (config, &text, NULL, NULL));
+  if (config_change) {
+    char *at = strstr (text, "\"T_DEPTH\": 3");
+
+    g_assert_nonnull (at);
+    memcpy (at, config_change, strlen (config_change));
+  }
+  g_assert_true (synth_write (manifest, -1, path, NULL, NULL));
+  model = am_model_open_with_config (path, text, "cpu", AK_F32, 1, error);
+  g_unlink (path);
+  return model;
+}
+
+/* A config that asks for a layer that is not there names the tensor. */
+static void
+test_mismatch (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AmModel) model = open_own ("\"T_DEPTH\": 4", &error);
+  AmMotion *motion;
+
+  g_assert_no_error (error);
+  motion = am_motion_new (model, &error);
+  g_assert_null (motion);
+  g_assert_error (error, AM_ERROR, AM_ERROR_MISSING);
+  g_assert_nonnull (strstr (error->message, "attn_blocks.3"));
+}
+
+/* A cancelled run says so, and after a reset everything is as at the start; not a number is silence. */
+static void
+test_stream (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AmModel) model = open_own (NULL, &error);
+  const AmModelInfo *info = am_model_info (model);
+  g_autoptr (AmAudioEncoder) enc = am_audio_encoder_new (model, &error);
+  g_autoptr (AmMotion) motion = am_motion_new (model, &error);
+  size_t n = info->window_samples, f = (size_t) info->steps * info->channels;
+  size_t m = (size_t) info->window_frames * info->motion_dim;
+  g_autofree float *samples = g_new0 (float, n), *features = g_new (float, f),
+                   *quiet = g_new (float, f);
+  g_autofree float *first = g_new (float, m), *second = g_new (float, m), *again = g_new (float, m);
+  atomic_int cancel = 0;
+
+  g_assert_no_error (error);
+  g_assert_true (am_audio_encoder_run (enc, samples, quiet, NULL, &error));
+  for (size_t i = 0; i < n; i++)
+    samples[i] = NAN;
+  g_assert_true (am_audio_encoder_run (enc, samples, features, &cancel, &error));
+  g_assert_cmpmem (features, f * sizeof *features, quiet, f * sizeof *quiet);
+
+  g_assert_true (am_motion_run (motion, features, first, &cancel, &error));
+  g_assert_true (am_motion_run (motion, features, second, &cancel, &error));
+  g_assert_cmpint (memcmp (first, second, m * sizeof *first), !=, 0); /* the past matters */
+  cancel = 1;
+  g_assert_false (am_motion_run (motion, features, again, &cancel, &error));
+  g_assert_error (error, AM_ERROR, AM_ERROR_CANCELLED);
+  g_clear_error (&error);
+  cancel = 0;
+  am_motion_reset (motion);
+  g_assert_true (am_motion_run (motion, features, again, &cancel, &error));
+  g_assert_cmpmem (again, m * sizeof *again, first, m * sizeof *first);
+  g_assert_true (am_motion_run (motion, features, again, &cancel, &error));
+  g_assert_cmpmem (again, m * sizeof *again, second, m * sizeof *second);
+}
+
+/* Frames come out in order, 4 late, all of them, however many there are. */
+static void
+test_smooth (void)
+{
+  for (unsigned n = 0; n < 30; n++) {
+    g_autoptr (AmSmooth) s = am_smooth_new (106);
+    float frame[106] = { 0 }, out[106 * 2 * AM_SMOOTH_DELAY];
+    unsigned got = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+      unsigned ready;
+
+      frame[3] = (float) i; /* a line stays a line */
+      ready = am_smooth_push (s, frame, out);
+      g_assert_cmpuint (ready, <=, AM_SMOOTH_DELAY + 1);
+      for (unsigned k = 0; k < ready; k++)
+        g_assert_cmpfloat_with_epsilon (out[106 * k + 3], (float) got++, 1e-4f);
+      g_assert_cmpuint (got, ==, i < 8 ? 0 : i - 3);
+    }
+    for (unsigned k = 0, ready = am_smooth_finish (s, out); k < ready; k++)
+      g_assert_cmpfloat_with_epsilon (out[106 * k + 3], (float) got++, 1e-4f);
+    g_assert_cmpuint (got, ==, n);
+  }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/config/defaults", test_defaults);
+  g_test_add_func ("/config/refused", test_refused);
+  g_test_add_func ("/config/deep", test_deep);
+  g_test_add_func ("/model/mismatch", test_mismatch);
+  g_test_add_func ("/model/stream", test_stream);
+  g_test_add_func ("/smooth/order", test_smooth);
+  return g_test_run ();
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* golden-check: the networks against a folder of golden cases, laid out as its README files say
+ * (motion/NAME/config.json with io.safetensors and weights.safetensors, motion/ops, avatar/…). */
+#pragma once
+
+#include <glib.h>
+
+#include "kernels/device.h"
+#include "models/weights.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  const char *folder; /* holds motion/ and avatar/ */
+  const char *device; /* of ak_device_open() */
+  unsigned threads;
+  gboolean verbose;    /* a line per tensor */
+  gboolean large;      /* make the weights of large cases too */
+  gboolean times;      /* print how long windows take */
+  GHashTable *weights; /* case ("motion/full") -> path of its weights */
+  char **only;         /* cases to check, or NULL for all */
+  unsigned passed, failed, skipped;
+} Golden;
+
+/* One case under way. */
+typedef struct
+{
+  Golden *golden;
+  char *name; /* "motion/tiny-a" */
+  unsigned compared, wrong;
+  double worst; /* the largest share of its tolerance that a tensor used */
+  char *worst_name;
+} GoldenCase;
+
+/* FALSE if the case is not among those asked for. */
+gboolean golden_begin (Golden *g, GoldenCase *c, const char *format, ...) G_GNUC_PRINTF (3, 4);
+/* Prints the case's line and counts it. */
+void golden_end (GoldenCase *c);
+/* Counts it as skipped, with a reason; or as failed before anything could be compared. */
+void golden_skip (GoldenCase *c, const char *format, ...) G_GNUC_PRINTF (2, 3);
+void golden_fail (GoldenCase *c, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+/* max |got - want| / rms (want) must be at most `tol`; NaN fails. */
+void golden_compare (
+    GoldenCase *c, const char *name, const float *got, const float *want, size_t n, double tol);
+/* The tensor `name` of `io` against `got` [n]; wrong sizes fail. */
+void golden_compare_tensor (
+    GoldenCase *c, const AmWeights *io, const char *name, const float *got, size_t n, double tol);
+/* An error measured elsewhere must be at most `tol` (> 0); NaN fails. */
+void golden_compare_error (GoldenCase *c, const char *name, double error, double tol);
+
+/* Kinds of cases, each in its own file: they find what there is below g->folder. */
+void golden_motion (Golden *g);
+void golden_ops (Golden *g);
+void golden_avatar (Golden *g);
+/* The pictures of meshes in the folder `dir`; part of golden_avatar(). */
+void golden_mesh (Golden *g, const char *dir);
+
+/* Writes io.safetensors of the case motion/NAME from its config.json and manifest.json: our own audio
+ * through the device g->device. */
+gboolean golden_make (Golden *g, const char *name, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Installs what is missing, builds, and runs all tests:
+#   bash tests/run.sh                 everything, as in continuous integration
+#   bash tests/run.sh --golden DIR [--weights CASE=PATH]…
+#                                     checks the networks against a folder of golden files; large cases
+#                                     take their weights from PATH, or make them with --large
+#   bash tests/run.sh --benchmark     runs the benchmarks
+# The last line of a full run is "N passed, N failed, N skipped"; the exit status is 0 if none failed.
+set -u
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+# shellcheck source=pipelines/install.sh
+. pipelines/install.sh
+
+usage() {
+  sed -n 's/^# \{0,1\}//; 3,9p' "$root/tests/run.sh"
+}
+
+# How each build folder is made: the folder names the purpose.
+configure() { # FOLDER OPTION...
+  local folder=$1
+  shift
+  if [ -f "$folder/build.ninja" ]; then
+    artalk_quietly meson configure "$folder" "$@"
+  else
+    artalk_quietly meson setup "$folder" "$@"
+  fi
+}
+
+build() { # FOLDER OPTION...: with $CC
+  configure "$@" && artalk_quietly meson compile -C "$1"
+}
+
+golden() { # DIR OPTION…
+  [ -d "$1" ] || { echo "No such folder: $1" >&2; exit 2; }
+  local folder
+  folder=$(cd "$1" && pwd)
+  shift
+  artalk_install "${artalk_packages_run[@]}" || exit 1
+  build build-golden -Dbuildtype=release || exit 1
+  ARTALK_DATA_DIR=$root/models/default exec build-golden/tests/models/golden-check "$@" "$folder"
+}
+
+benchmark() {
+  artalk_install "${artalk_packages_run[@]}" || exit 1
+  build build-bench -Dbuildtype=release || exit 1
+  exec meson test -C build-bench --benchmark --verbose
+}
+
+logs=() # testlog.json files, each as NAME=PATH
+bad=()  # phases that failed without a test failing (a compiler error, say)
+
+phase() { # NAME COMMAND...
+  local name=$1 start=$SECONDS
+  shift
+  echo "== $name"
+  "$@" || { bad+=("$name"); echo "   failed: $name"; }
+  echo "   $((SECONDS - start)) s"
+}
+
+tests() { # NAME FOLDER ARGUMENT...: runs meson test, remembers its log; failures are counted from the log
+  local name=$1 folder=$2 setup='' log out
+  shift 2
+  case " $* " in *" --setup valgrind "*) setup=-valgrind ;; esac
+  log=$folder/meson-logs/testlog$setup.json
+  rm -f "$log"
+  out=$(meson test -C "$folder" --no-rebuild --print-errorlogs "$@" 2>&1)
+  local rc=$?
+  if [ -s "$log" ]; then
+    logs+=("$name=$log")
+    [ $rc -eq 0 ] || printf '%s\n' "$out"
+    return 0
+  fi
+  case $out in *'No tests defined'* | *'No suitable tests defined'*) return 0 ;; esac
+  printf '%s\n' "$out"
+  return $rc
+}
+
+gcc_tests() {
+  CC=gcc build build-gcc -Dbuildtype=debugoptimized && tests gcc build-gcc
+}
+
+sanitized_tests() {
+  CC=clang build build-clang -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false || return 1
+  ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+    LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0 \
+    tests clang build-clang --suite kernels --suite models --suite elements --timeout-multiplier 5
+}
+
+valgrind_tests() {
+  tests valgrind build-gcc --setup valgrind --suite elements
+}
+
+core_tests() {
+  CC=gcc build build-core -Dgstreamer=false -Dbuildtype=debugoptimized && tests core build-core --suite models
+}
+
+fuzz_tests() {
+  [ -f tests/fuzz/meson.build ] || return 0
+  CC=clang build build-fuzz -Dfuzz=true -Dgstreamer=false -Dbuildtype=debugoptimized -Db_lundef=false \
+    -Db_sanitize=address,undefined && tests fuzz build-fuzz --suite fuzz
+}
+
+case ${1:-} in
+  '') ;;
+  --golden) [ $# -ge 2 ] || { usage >&2; exit 2; }; shift; golden "$@" ;;
+  --benchmark) benchmark ;;
+  --help | -h) usage; exit 0 ;;
+  *) usage >&2; exit 2 ;;
+esac
+
+phase 'packages' artalk_install "${artalk_packages_run[@]}" "${artalk_packages_test[@]}"
+phase 'gcc: build, all tests' gcc_tests
+phase 'clang, address and undefined sanitizers: kernels, models, elements' sanitized_tests
+phase 'valgrind: elements' valgrind_tests
+phase 'without GStreamer: build, models' core_tests
+phase 'fuzzing of the readers' fuzz_tests
+python3 tests/summary.py "${logs[@]/#/--log=}" "${bad[@]/#/--bad=}"

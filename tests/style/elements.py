@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The reference part of docs/elements.md says what the elements themselves say.
+
+    elements.py SOURCE_ROOT DESCRIBE [--update]
+
+With --update it is written anew (ninja -C build docs-elements)."""
+import os
+import subprocess
+import sys
+
+ELEMENTS = ["artalkaudioenc", "artalkmotion", "artalksmooth", "flamemesh", "artalkavatar"]
+MARK = "<!-- what follows is written by the build target docs-elements -->\n"
+
+path = os.path.join(sys.argv[1], "docs", "elements.md")
+made = subprocess.run([sys.argv[2], *ELEMENTS], stdout=subprocess.PIPE, check=True).stdout.decode()
+with open(path, encoding="utf-8") as file:
+    head, mark, tail = file.read().partition(MARK)
+if not mark:
+    sys.exit(f"{path} has no line {MARK}")
+if "--update" in sys.argv:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(head + mark + made)
+elif tail != made:
+    print("docs/elements.md differs from the elements; run: ninja -C build docs-elements")
+    sys.exit(1)
