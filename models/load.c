@@ -8,6 +8,7 @@ struct _AmPart
   AkDevice *dev;
   AkPrecision precision;
   AmWeights *weights;
+  char *prefix; /* of all names */
   AkQueue *queue;
   GPtrArray *matrices, *vectors;
   GError *error;
@@ -21,6 +22,7 @@ am_part_new (AkDevice *dev, AkPrecision precision, AmWeights *weights)
   part->dev = ak_device_ref (dev);
   part->precision = precision;
   part->weights = am_weights_ref (weights);
+  part->prefix = g_strdup ("");
   part->queue = ak_queue_new (dev);
   part->matrices = g_ptr_array_new_with_free_func ((GDestroyNotify) ak_matrix_free);
   part->vectors = g_ptr_array_new ();
@@ -40,6 +42,7 @@ am_part_free (AmPart *part)
   g_ptr_array_unref (part->vectors);
   ak_queue_free (part->queue);
   am_weights_unref (part->weights);
+  g_free (part->prefix);
   ak_device_unref (part->dev);
   g_clear_error (&part->error);
   g_free (part);
@@ -72,16 +75,57 @@ am_part_weights (const AmPart *part)
 gboolean
 am_part_has (const AmPart *part, const char *name)
 {
-  return am_weights_find (part->weights, name) != NULL;
+  return am_part_find (part, name) != NULL;
+}
+
+void
+am_part_set_prefix (AmPart *part, const char *prefix)
+{
+  g_free (part->prefix);
+  part->prefix = g_strdup (prefix);
+}
+
+const AmTensor *
+am_part_find (const AmPart *part, const char *name)
+{
+  g_autofree char *full = g_strconcat (part->prefix, name, NULL);
+
+  return am_weights_find (part->weights, full);
+}
+
+void
+am_part_fail (AmPart *part, AmError code, const char *name, const char *why)
+{
+  if (!part->error)
+    g_set_error (&part->error, AM_ERROR, code, "%s: tensor \"%s%s\" %s",
+        am_weights_path (part->weights), part->prefix, name, why);
+}
+
+size_t
+am_part_size (AmPart *part, const char *name, unsigned n_dims, unsigned axis)
+{
+  const AmTensor *t = am_part_find (part, name);
+  g_autofree char *why = NULL;
+
+  if (t && t->n_dims == n_dims && t->n > 0)
+    return t->shape[axis];
+  if (t) {
+    g_autofree char *shape = am_tensor_shape_string (t);
+
+    why = g_strdup_printf ("is %s, must have %u sizes, none of them 0", shape, n_dims);
+  }
+  am_part_fail (part, t ? AM_ERROR_SHAPE : AM_ERROR_MISSING, name, t ? why : "is missing");
+  return 0;
 }
 
 static float *
 read_shape (AmPart *part, const char *name, const size_t *shape, size_t n)
 {
+  g_autofree char *full = g_strconcat (part->prefix, name, NULL);
   const AmTensor *t;
   float *values;
 
-  if (part->error || !am_weights_check_shape (part->weights, name, &t, &part->error, shape, n))
+  if (part->error || !am_weights_check_shape (part->weights, full, &t, &part->error, shape, n))
     return NULL;
   values = am_tensor_to_f32 (t);
   am_weights_drop (part->weights, t);
@@ -96,13 +140,12 @@ read_count (AmPart *part, const char *name, size_t n)
 
   if (part->error)
     return NULL;
-  t = am_weights_find (part->weights, name);
+  t = am_part_find (part, name);
   if (!t || t->n != n) {
     g_autofree char *found = t ? am_tensor_shape_string (t) : g_strdup ("absent");
+    g_autofree char *why = g_strdup_printf ("is %s, but %zu elements are needed", found, n);
 
-    g_set_error (&part->error, AM_ERROR, t ? AM_ERROR_SHAPE : AM_ERROR_MISSING,
-        "%s: tensor \"%s\" is %s, but %zu elements are needed", am_weights_path (part->weights),
-        name, found, n);
+    am_part_fail (part, t ? AM_ERROR_SHAPE : AM_ERROR_MISSING, name, why);
     return NULL;
   }
   values = am_tensor_to_f32 (t);
@@ -168,7 +211,7 @@ am_part_stack (
 
   /* nothing is allocated for sizes that the file does not hold */
   for (size_t i = 0; i < n && !part->error; i++) {
-    g_autofree char *name = g_strconcat (prefix, names[i], NULL);
+    g_autofree char *name = g_strconcat (part->prefix, prefix, names[i], NULL);
 
     am_weights_check (part->weights, name, NULL, &part->error, 2, out, in);
   }
@@ -192,6 +235,24 @@ am_part_conv (
   g_autofree float *values = read_shape (part, name, (size_t[]){ 3, out, in / groups, kernel }, 4);
 
   return am_part_conv_values (part, values, out, in, kernel, groups);
+}
+
+const AkMatrix *
+am_part_conv2d (AmPart *part, size_t out, size_t in, size_t side, const char *format, ...)
+{
+  FORMAT_NAME (name);
+  g_autofree float *values = read_shape (part, name, (size_t[]){ 4, out, in, side, side }, 5);
+  AkStatus status;
+  AkMatrix *m;
+
+  if (!values)
+    return NULL;
+  m = ak_matrix_new_conv2d (part->dev, values, out, in, side, part->precision, &status);
+  if (!m)
+    am_error_from_status (status, am_weights_path (part->weights), &part->error);
+  else
+    g_ptr_array_add (part->matrices, m);
+  return m;
 }
 
 float *

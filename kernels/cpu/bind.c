@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Splats on a mesh: a few hundred operations for each, spread over the threads. */
+#include "cpu.h"
+
+#include <math.h>
+#include <string.h>
+
+static float
+dot (const float *a, const float *b)
+{
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}
+
+/* Unit quaternion of the rotation with the columns u, w, k. */
+static void
+quaternion (float *out, const float *u, const float *w, const float *k)
+{
+  float m[3][3] = { { u[0], w[0], k[0] }, { u[1], w[1], k[1] }, { u[2], w[2], k[2] } };
+  float trace = m[0][0] + m[1][1] + m[2][2], s, length = 0;
+  int i = 0;
+
+  if (trace > 0) {
+    s = 2 * sqrtf (trace + 1);
+    out[0] = s / 4;
+    out[1] = (m[2][1] - m[1][2]) / s;
+    out[2] = (m[0][2] - m[2][0]) / s;
+    out[3] = (m[1][0] - m[0][1]) / s;
+  } else {
+    int j, l;
+
+    if (m[1][1] > m[0][0])
+      i = 1;
+    if (m[2][2] > m[i][i])
+      i = 2;
+    j = (i + 1) % 3;
+    l = (i + 2) % 3;
+    s = 2 * sqrtf (fmaxf (1 + m[i][i] - m[j][j] - m[l][l], 1e-12f));
+    out[0] = (m[l][j] - m[j][l]) / s;
+    out[1 + i] = s / 4;
+    out[1 + j] = (m[i][j] + m[j][i]) / s;
+    out[1 + l] = (m[i][l] + m[l][i]) / s;
+  }
+  for (i = 0; i < 4; i++)
+    length += out[i] * out[i];
+  for (i = 0; i < 4; i++)
+    out[i] /= sqrtf (length);
+}
+
+/* Scales and rotation of the disc that p and q span. */
+static void
+disc (float *scales, float *rotation, const float *p, const float *q, float thickness)
+{
+  float angle = 0.5f * atan2f (2 * dot (p, q), dot (p, p) - dot (q, q));
+  float c = cosf (angle), s = sinf (angle), u[3], w[3], k[3], a, b;
+
+  for (int i = 0; i < 3; i++) {
+    u[i] = c * p[i] + s * q[i];
+    w[i] = c * q[i] - s * p[i];
+  }
+  a = sqrtf (dot (u, u));
+  b = sqrtf (dot (w, w));
+  if (!(a >= 1e-9f && b >= 1e-9f)) { /* also NaN */
+    memset (scales, 0, 3 * sizeof *scales);
+    memcpy (rotation, (float[]){ 1, 0, 0, 0 }, 4 * sizeof *rotation);
+    return;
+  }
+  scales[0] = a;
+  scales[1] = b;
+  scales[2] = thickness;
+  for (int i = 0; i < 3; i++) {
+    u[i] /= a;
+    w[i] /= b;
+  }
+  k[0] = u[1] * w[2] - u[2] * w[1];
+  k[1] = u[2] * w[0] - u[0] * w[2];
+  k[2] = u[0] * w[1] - u[1] * w[0];
+  quaternion (rotation, u, w, k);
+}
+
+static void
+light (const AkBind *a, size_t i, const float *n, float *color)
+{
+  float x = n[0], y = n[1], z = n[2];
+  const float Y[AK_BIND_LIGHT] = { 1, x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y };
+  float shine[3] = { 0, 0, 0 };
+
+  for (size_t j = 0; j < a->lobes; j++) {
+    const float *lobe = a->lobe + AK_BIND_LOBE * j;
+    float g = expf (a->gloss[2 * i + 1] * (dot (n, lobe) - 1));
+
+    for (int c = 0; c < 3; c++)
+      shine[c] += lobe[3 + c] * g;
+  }
+  for (int c = 0; c < 3; c++) {
+    float e = 0, l;
+
+    for (int k = 0; k < AK_BIND_LIGHT; k++)
+      e += a->sh[3 * k + c] * Y[k];
+    l = a->albedo[3 * i + (size_t) c] * fmaxf (e, 0) + a->gloss[2 * i] * shine[c];
+    color[c] = fminf (1, sqrtf (fmaxf (l, 0))); /* NaN becomes 0 */
+  }
+}
+
+static void
+bind_rows (const void *args, size_t from, size_t to)
+{
+  const AkBind *a = args;
+  size_t channels = 3 + a->features + 3;
+
+  for (size_t i = from; i < to; i++) {
+    const uint32_t *corner = a->corners + 3 * i;
+    const float *v[3], *m[3], *place = a->place + 3 * i, *axes = a->axes + 6 * i;
+    float b[3] = { 1 - place[0] - place[1], place[0], place[1] }, n[3], p[3], q[3], length;
+    float *color = a->colors + i * channels;
+
+    for (int k = 0; k < 3; k++) {
+      v[k] = a->vertices + 3 * (size_t) corner[k];
+      m[k] = a->normals + 3 * (size_t) corner[k];
+    }
+    for (int c = 0; c < 3; c++)
+      n[c] = b[0] * m[0][c] + b[1] * m[1][c] + b[2] * m[2][c];
+    length = fmaxf (sqrtf (dot (n, n)), 1e-6f);
+    for (int c = 0; c < 3; c++) {
+      float e1 = v[1][c] - v[0][c], e2 = v[2][c] - v[0][c];
+
+      n[c] /= length;
+      a->means[3 * i + (size_t) c] =
+          b[0] * v[0][c] + b[1] * v[1][c] + b[2] * v[2][c] + place[2] * n[c];
+      p[c] = axes[0] * e1 + axes[1] * e2 + axes[2] * n[c];
+      q[c] = axes[3] * e1 + axes[4] * e2 + axes[5] * n[c];
+      color[3 + a->features + (size_t) c] = isfinite (n[c]) ? n[c] : 0;
+    }
+    disc (a->scales + 3 * i, a->rotations + 4 * i, p, q, a->thickness);
+    light (a, i, n, color);
+    if (a->features)
+      memcpy (color + 3, a->feature + i * a->features, a->features * sizeof *color);
+  }
+}
+
+static void
+bind_record (AkPlan *plan, const AkBind *args)
+{
+  ak_cpu_append_rows (plan, bind_rows, args, sizeof *args, args->splats, 200 + 30 * args->lobes);
+}
+
+void
+ak_cpu_bind_init (AkOps *ops)
+{
+  ops->bind = bind_record;
+}
