@@ -11,6 +11,7 @@
 #include "bits.h"
 #include "compose.h"
 #include "conv.h"
+#include "conv2d.h"
 #include "device.h"
 #include "elementwise.h"
 #include "flame.h"
@@ -23,6 +24,7 @@
 #include "points.h"
 #include "raster.h"
 #include "resize.h"
+#include "resize2d.h"
 
 /* The common head of a device's matrices. */
 struct AkMatrix
@@ -30,6 +32,7 @@ struct AkMatrix
   AkDevice *dev;
   size_t out, in, kernel, groups;
   AkPrecision precision;
+  size_t side; /* of a two-dimensional kernel, kernel = side²; else 0 */
 };
 
 typedef struct
@@ -59,6 +62,7 @@ typedef struct AkOps
   void (*matrix_free) (AkMatrix *matrix);
   void (*linear) (AkPlan *plan, const AkLinear *args);
   void (*conv) (AkPlan *plan, const AkConv *args);
+  void (*conv2d) (AkPlan *plan, const AkConv2d *args);
   void (*layer_norm) (AkPlan *plan, const AkLayerNorm *args);
   void (*unit_norm) (AkPlan *plan, const AkUnitNorm *args);
   void (*attention) (AkPlan *plan, const AkAttention *args);
@@ -68,6 +72,7 @@ typedef struct AkOps
   void (*mean) (AkPlan *plan, const AkMean *args);
   void (*finite) (AkPlan *plan, const AkBlend *args); /* y, a, batch, rows, cols */
   void (*resize) (AkPlan *plan, const AkResize *args);
+  void (*resize2d) (AkPlan *plan, const AkResize2d *args);
   void (*bits_from_pairs) (AkPlan *plan, const AkBitsArgs *args);
   void (*bits_from_signs) (AkPlan *plan, const AkBitsArgs *args);
   void (*bits_values) (AkPlan *plan, const AkBitsArgs *args);

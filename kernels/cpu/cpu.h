@@ -94,10 +94,12 @@ float ak_act_plain (float x, AkActivation act);
 /* Each fills its entries of the table for `level`. */
 void ak_cpu_linear_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_conv_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_conv2d_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_norm_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_attention_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_elementwise_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_resize_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_resize2d_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_bits_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_level_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_draw_init (AkOps *ops);
@@ -146,12 +148,13 @@ ak_panels_size (const AkCpuMatrix *m)
   return (m->n + 15) / 16 * 16 * m->k;
 }
 
-/* y = residual + gate * act (x W + bias) for one group's packed weights (AVX2). */
+/* y = residual + gate * act (scale * (x W) + bias + noise) for one group's packed weights (AVX2). */
 typedef struct
 {
   float *y;
   const float *x, *panels, *bias, *gate, *residual;
-  size_t y_row, x_row, gate_row, residual_row;
+  const float *scale, *noise; /* [n], one number a row */
+  size_t y_row, x_row, gate_row, residual_row, noise_row;
   size_t k, n;
   AkActivation activation;
 } AkPanels;

@@ -106,6 +106,10 @@ ak_act8 (__m256 x, AkActivation act)
     case AK_ACT_ELU:
       return _mm256_blendv_ps (x, _mm256_sub_ps (ak_exp8 (x), _mm256_set1_ps (1.0f)),
           _mm256_cmp_ps (x, zero, _CMP_LT_OQ));
+    case AK_ACT_RELU:
+      return _mm256_max_ps (zero, x); /* keeps NaN, the second operand */
+    case AK_ACT_SIGMOID:
+      return ak_sigmoid8 (x);
   }
   return x;
 }
