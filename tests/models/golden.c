@@ -122,6 +122,22 @@ golden_compare_tensor (
   golden_compare (c, name, got, want, n, tol);
 }
 
+double
+golden_largest (const float *got, const float *want, size_t n)
+{
+  double worst = 0;
+
+  for (size_t i = 0; i < n; i++) {
+    double d = fabs ((double) got[i] - want[i]);
+
+    if (!(d <= worst))
+      worst = d;
+    if (isnan (d))
+      break;
+  }
+  return worst;
+}
+
 int
 main (int argc, char **argv)
 {

@@ -50,12 +50,20 @@ void golden_compare_tensor (
 /* An error measured elsewhere must be at most `tol` (> 0); NaN fails. */
 void golden_compare_error (GoldenCase *c, const char *name, double error, double tol);
 
+/* Largest |got - want|; NaN if there is any. */
+double golden_largest (const float *got, const float *want, size_t n);
+/* The tensors of `path`, or NULL after golden_fail(). */
+AmWeights *golden_open_io (GoldenCase *c, const char *path);
+
 /* Kinds of cases, each in its own file: they find what there is below g->folder. */
 void golden_motion (Golden *g);
 void golden_ops (Golden *g);
 void golden_avatar (Golden *g);
 /* The pictures of meshes in the folder `dir`; part of golden_avatar(). */
 void golden_mesh (Golden *g, const char *dir);
+
+/* The networks and pictures of Gaussian avatars below `dir`; part of golden_avatar(). */
+void golden_gagavatar (Golden *g, const char *dir);
 
 /* Writes io.safetensors of the case motion/NAME from its config.json and manifest.json: our own audio
  * through the device g->device. */
