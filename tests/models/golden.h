@@ -56,6 +56,8 @@ void golden_ops (Golden *g);
 void golden_avatar (Golden *g);
 /* The pictures of meshes in the folder `dir`; part of golden_avatar(). */
 void golden_mesh (Golden *g, const char *dir);
+/* Pictures of Gaussian splats; likewise. */
+void golden_splat (Golden *g, const char *dir);
 
 /* Writes io.safetensors of the case motion/NAME from its config.json and manifest.json: our own audio
  * through the device g->device. */
