@@ -61,6 +61,8 @@ void golden_ops (Golden *g);
 void golden_avatar (Golden *g);
 /* The pictures of meshes in the folder `dir`; part of golden_avatar(). */
 void golden_mesh (Golden *g, const char *dir);
+/* Pictures of Gaussian splats; likewise. */
+void golden_splat (Golden *g, const char *dir);
 
 /* The networks and pictures of Gaussian avatars below `dir`; part of golden_avatar(). */
 void golden_gagavatar (Golden *g, const char *dir);
