@@ -105,10 +105,10 @@ load_vit (AmPart *part, AmDino *w, unsigned heads)
   w->side = w->grid * w->patch;
   w->heads = heads ? heads : w->width / 64;
   if (tokens < 2 || w->grid * w->grid + 1 != tokens || w->grid > MAX_GRID)
-    am_part_fail (part, AM_ERROR_SHAPE, VIT "pos_embed", "is not for a class token and a square");
+    am_part_fail (part, "%s is not for a class token and a square", VIT "pos_embed");
   else if (!w->heads || w->width % w->heads)
-    am_part_fail (part, AM_ERROR_SHAPE, VIT "patch_embed.proj.weight",
-        "has a width that the attention's heads do not divide");
+    am_part_fail (part, "%s has a width that the attention's heads do not divide",
+        VIT "patch_embed.proj.weight");
   while (w->n_blocks < MAX_BLOCKS) {
     g_autofree char *name = g_strdup_printf (VIT "blocks.%u.norm1.weight", w->n_blocks);
 
@@ -117,7 +117,7 @@ load_vit (AmPart *part, AmDino *w, unsigned heads)
     w->n_blocks++;
   }
   if (w->n_blocks < LEVELS)
-    am_part_fail (part, AM_ERROR_MISSING, VIT "blocks", "must be at least four");
+    am_part_fail (part, "%s must be at least four", VIT "blocks");
 
   w->embed = am_part_conv2d (part, w->width, 3, w->patch, VIT "patch_embed.proj.weight");
   w->embed_bias = am_part_vector (part, w->width, VIT "patch_embed.proj.bias");
@@ -141,7 +141,7 @@ load_deconv (AmPart *part, Level *l, const char *name, size_t k)
   g_autofree float *values = NULL, *row = NULL;
 
   if (am_part_size (part, name, 4, 2) != k)
-    am_part_fail (part, AM_ERROR_SHAPE, name, "has another factor than the level needs");
+    am_part_fail (part, "%s has another factor than the level needs", name);
   values = am_part_host (part, n, "%s", name);
   if (!values)
     return;

@@ -146,10 +146,10 @@ load_vertices (AmPart *part, AmGenerators *w)
     if (h == 0)
       w->channels = w->heads[h][1].out;
     else if (w->heads[h][1].out != columns[h])
-      am_part_fail (part, AM_ERROR_SHAPE, last, "has an unexpected number of rows");
+      am_part_fail (part, "%s has an unexpected number of rows", last);
   }
   if (w->channels < 3)
-    am_part_fail (part, AM_ERROR_SHAPE, "gs_generator_g.color_layers.2", "has no three colours");
+    am_part_fail (part, "%s has no three colours", "gs_generator_g.color_layers.2");
 }
 
 AmGenerators *
@@ -170,9 +170,8 @@ am_generators_load (AmPart *part, size_t features, size_t width)
       in = w->convs[p][i].out;
     }
     if (in != w->channels + 9)
-      am_part_fail (part, AM_ERROR_SHAPE,
-          p ? "gs_generator_l1.gaussian_conv.6" : "gs_generator_l0.gaussian_conv.6",
-          "does not fit the colours of gs_generator_g");
+      am_part_fail (part, "%s does not fit the colours of gs_generator_g",
+          p ? "gs_generator_l1.gaussian_conv.6" : "gs_generator_l0.gaussian_conv.6");
   }
   return w;
 }

@@ -60,6 +60,27 @@ am_part_finish (AmPart *part, GError **error)
   return FALSE;
 }
 
+gboolean
+am_part_ok (const AmPart *part)
+{
+  return !part->error;
+}
+
+void
+am_part_fail (AmPart *part, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list args;
+
+  if (part->error)
+    return;
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_set_error (
+      &part->error, AM_ERROR, AM_ERROR_SHAPE, "%s: %s", am_weights_path (part->weights), text);
+}
+
 AkDevice *
 am_part_device (const AmPart *part)
 {
@@ -93,39 +114,13 @@ am_part_find (const AmPart *part, const char *name)
   return am_weights_find (part->weights, full);
 }
 
-void
-am_part_fail (AmPart *part, AmError code, const char *name, const char *why)
-{
-  if (!part->error)
-    g_set_error (&part->error, AM_ERROR, code, "%s: tensor \"%s%s\" %s",
-        am_weights_path (part->weights), part->prefix, name, why);
-}
-
-size_t
-am_part_size (AmPart *part, const char *name, unsigned n_dims, unsigned axis)
-{
-  const AmTensor *t = am_part_find (part, name);
-  g_autofree char *why = NULL;
-
-  if (t && t->n_dims == n_dims && t->n > 0)
-    return t->shape[axis];
-  if (t) {
-    g_autofree char *shape = am_tensor_shape_string (t);
-
-    why = g_strdup_printf ("is %s, must have %u sizes, none of them 0", shape, n_dims);
-  }
-  am_part_fail (part, t ? AM_ERROR_SHAPE : AM_ERROR_MISSING, name, t ? why : "is missing");
-  return 0;
-}
-
 static float *
 read_shape (AmPart *part, const char *name, const size_t *shape, size_t n)
 {
-  g_autofree char *full = g_strconcat (part->prefix, name, NULL);
   const AmTensor *t;
   float *values;
 
-  if (part->error || !am_weights_check_shape (part->weights, full, &t, &part->error, shape, n))
+  if (part->error || !am_weights_check_shape (part->weights, name, &t, &part->error, shape, n))
     return NULL;
   values = am_tensor_to_f32 (t);
   am_weights_drop (part->weights, t);
@@ -140,17 +135,28 @@ read_count (AmPart *part, const char *name, size_t n)
 
   if (part->error)
     return NULL;
-  t = am_part_find (part, name);
+  t = am_weights_find (part->weights, name);
   if (!t || t->n != n) {
     g_autofree char *found = t ? am_tensor_shape_string (t) : g_strdup ("absent");
-    g_autofree char *why = g_strdup_printf ("is %s, but %zu elements are needed", found, n);
 
-    am_part_fail (part, t ? AM_ERROR_SHAPE : AM_ERROR_MISSING, name, why);
+    g_set_error (&part->error, AM_ERROR, t ? AM_ERROR_SHAPE : AM_ERROR_MISSING,
+        "%s: tensor \"%s\" is %s, but %zu elements are needed", am_weights_path (part->weights),
+        name, found, n);
     return NULL;
   }
   values = am_tensor_to_f32 (t);
   am_weights_drop (part->weights, t);
   return values;
+}
+
+static const AkMatrix *
+keep_matrix (AmPart *part, AkMatrix *m, AkStatus status)
+{
+  if (!m)
+    am_error_from_status (status, am_weights_path (part->weights), &part->error);
+  else
+    g_ptr_array_add (part->matrices, m);
+  return m;
 }
 
 const AkMatrix *
@@ -163,11 +169,19 @@ am_part_conv_values (
   if (part->error || !values)
     return NULL;
   m = ak_matrix_new_conv (part->dev, values, out, in, kernel, groups, part->precision, &status);
-  if (!m)
-    am_error_from_status (status, am_weights_path (part->weights), &part->error);
-  else
-    g_ptr_array_add (part->matrices, m);
-  return m;
+  return keep_matrix (part, m, status);
+}
+
+const AkMatrix *
+am_part_conv2d_values (AmPart *part, const float *values, size_t out, size_t in, size_t side)
+{
+  AkStatus status;
+  AkMatrix *m;
+
+  if (part->error || !values)
+    return NULL;
+  m = ak_matrix_new_conv2d (part->dev, values, out, in, side, part->precision, &status);
+  return keep_matrix (part, m, status);
 }
 
 float *
@@ -188,11 +202,12 @@ am_part_values (AmPart *part, const float *values, size_t n)
 }
 
 #define FORMAT_NAME(name)                                                                          \
-  g_autofree char *name = NULL;                                                                    \
+  g_autofree char *own_name = NULL, *name = NULL;                                                  \
   va_list args;                                                                                    \
   va_start (args, format);                                                                         \
-  name = g_strdup_vprintf (format, args);                                                          \
-  va_end (args)
+  own_name = g_strdup_vprintf (format, args);                                                      \
+  va_end (args);                                                                                   \
+  name = g_strconcat (part->prefix, own_name, NULL)
 
 const AkMatrix *
 am_part_matrix (AmPart *part, size_t out, size_t in, const char *format, ...)
@@ -219,7 +234,7 @@ am_part_stack (
     return NULL;
   all = g_new (float, MAX (n * out * in, 1));
   for (size_t i = 0; i < n; i++) {
-    g_autofree char *name = g_strconcat (prefix, names[i], NULL);
+    g_autofree char *name = g_strconcat (part->prefix, prefix, names[i], NULL);
     g_autofree float *values = read_shape (part, name, (size_t[]){ 2, out, in }, 3);
 
     memcpy (all + i * out * in, values, out * in * sizeof *all);
@@ -242,17 +257,34 @@ am_part_conv2d (AmPart *part, size_t out, size_t in, size_t side, const char *fo
 {
   FORMAT_NAME (name);
   g_autofree float *values = read_shape (part, name, (size_t[]){ 4, out, in, side, side }, 5);
-  AkStatus status;
-  AkMatrix *m;
 
-  if (!values)
+  return am_part_conv2d_values (part, values, out, in, side);
+}
+
+const size_t *
+am_part_shape (AmPart *part, size_t n_dims, const char *format, ...)
+{
+  size_t any[1 + AM_MAX_DIMS] = { n_dims };
+  const AmTensor *t;
+  FORMAT_NAME (name);
+
+  if (part->error ||
+      !am_weights_check_shape (part->weights, name, &t, &part->error, any, 1 + n_dims))
     return NULL;
-  m = ak_matrix_new_conv2d (part->dev, values, out, in, side, part->precision, &status);
-  if (!m)
-    am_error_from_status (status, am_weights_path (part->weights), &part->error);
-  else
-    g_ptr_array_add (part->matrices, m);
-  return m;
+  if (t->n == 0) {
+    g_set_error (&part->error, AM_ERROR, AM_ERROR_SHAPE, "%s: tensor \"%s\" is empty",
+        am_weights_path (part->weights), name);
+    return NULL;
+  }
+  return t->shape;
+}
+
+size_t
+am_part_size (AmPart *part, const char *name, unsigned n_dims, unsigned axis)
+{
+  const size_t *shape = am_part_shape (part, n_dims, "%s", name);
+
+  return shape ? shape[axis] : 0;
 }
 
 float *
@@ -271,7 +303,7 @@ am_part_vectors (AmPart *part, size_t each, const char *prefix, const char *cons
 
   for (size_t i = 0; i < n; i++)
     if (names[i]) {
-      g_autofree char *name = g_strconcat (prefix, names[i], NULL);
+      g_autofree char *name = g_strconcat (part->prefix, prefix, names[i], NULL);
       g_autofree float *values = read_count (part, name, each);
 
       if (values)

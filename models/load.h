@@ -17,18 +17,17 @@ AmPart *am_part_new (AkDevice *dev, AkPrecision precision, AmWeights *weights);
 void am_part_free (AmPart *part);
 /* FALSE with `error` set if anything was wrong since am_part_new(). */
 gboolean am_part_finish (AmPart *part, GError **error);
+/* For loaders: has nothing been wrong so far? Keeps an error of the file's own (AM_ERROR_SHAPE): what does
+ * not fit. */
+gboolean am_part_ok (const AmPart *part);
+void am_part_fail (AmPart *part, const char *format, ...) G_GNUC_PRINTF (2, 3);
 AkDevice *am_part_device (const AmPart *part);
 const AmWeights *am_part_weights (const AmPart *part);
 gboolean am_part_has (const AmPart *part, const char *name);
-
-/* From now on every name means PREFIX + name ("model." for the published avatar model). */
+/* From now on every name means PREFIX + name ("model." in the published avatar model). */
 void am_part_set_prefix (AmPart *part, const char *prefix);
 /* The tensor NAME, or NULL, which is no error. */
 const AmTensor *am_part_find (const AmPart *part, const char *name);
-/* Keeps an error about NAME, if there is none yet: "FILE: tensor NAME WHY". */
-void am_part_fail (AmPart *part, AmError code, const char *name, const char *why);
-/* Size `axis` of the tensor NAME, which must have `n_dims` axes and none of 0; else 0 after am_part_fail(). */
-size_t am_part_size (AmPart *part, const char *name, unsigned n_dims, unsigned axis);
 
 /* The tensor NAME [out][in] as a matrix. */
 const AkMatrix *am_part_matrix (AmPart *part, size_t out, size_t in, const char *format, ...)
@@ -39,12 +38,23 @@ const AkMatrix *am_part_stack (
 /* The tensor NAME [out][in / groups][kernel] as the weights of a convolution. */
 const AkMatrix *am_part_conv (AmPart *part, size_t out, size_t in, size_t kernel, size_t groups,
     const char *format, ...) G_GNUC_PRINTF (6, 7);
-/* The tensor NAME [out][in][side][side] as the weights of a two-dimensional convolution. */
-const AkMatrix *am_part_conv2d (
-    AmPart *part, size_t out, size_t in, size_t side, const char *format, ...) G_GNUC_PRINTF (5, 6);
 /* The same from numbers on the host. */
 const AkMatrix *am_part_conv_values (
     AmPart *part, const float *values, size_t out, size_t in, size_t kernel, size_t groups);
+
+/* The tensor NAME [out][in][side][side] as the weights of a two-dimensional convolution; the same from
+ * numbers on the host. */
+const AkMatrix *am_part_conv2d (
+    AmPart *part, size_t out, size_t in, size_t side, const char *format, ...) G_GNUC_PRINTF (5, 6);
+const AkMatrix *am_part_conv2d_values (
+    AmPart *part, const float *values, size_t out, size_t in, size_t side);
+
+/* Sizes of the tensor NAME, which must have `n_dims` axes, none of them empty; NULL after an error. */
+const size_t *am_part_shape (AmPart *part, size_t n_dims, const char *format, ...)
+    G_GNUC_PRINTF (3, 4);
+
+/* One of them, or 0. */
+size_t am_part_size (AmPart *part, const char *name, unsigned n_dims, unsigned axis);
 
 /* The tensor NAME with `n` elements, whatever its axes, on the device. */
 float *am_part_vector (AmPart *part, size_t n, const char *format, ...) G_GNUC_PRINTF (3, 4);

@@ -64,8 +64,14 @@ void golden_mesh (Golden *g, const char *dir);
 /* Pictures of Gaussian splats; likewise. */
 void golden_splat (Golden *g, const char *dir);
 
-/* The networks and pictures of Gaussian avatars below `dir`; part of golden_avatar(). */
+/* The networks that make splats, in the folder `dir`, and whole Gaussian avatars, below it; parts of golden_avatar(). */
+void golden_generators (Golden *g, const char *dir);
 void golden_gagavatar (Golden *g, const char *dir);
+/* A golden tensor as rows of `cols` numbers: a map [cols][height][width] is turned round. (g_free) */
+float *golden_read_rows (const AmTensor *t, size_t cols);
+/* The largest distance of rows [n / cols][cols] from the tensor `name` must be at most `tol`. */
+void golden_compare_rows (GoldenCase *c, const AmWeights *io, const char *name, const float *got,
+    size_t n, size_t cols, double tol);
 
 /* Writes io.safetensors of the case motion/NAME from its config.json and manifest.json: our own audio
  * through the device g->device. */
