@@ -47,6 +47,8 @@ void golden_compare (
 /* The tensor `name` of `io` against `got` [n]; wrong sizes fail. */
 void golden_compare_tensor (
     GoldenCase *c, const AmWeights *io, const char *name, const float *got, size_t n, double tol);
+/* Largest |got - want|, NaN if there is any. */
+double golden_largest (const float *got, const float *want, size_t n);
 /* An error measured elsewhere must be at most `tol` (> 0); NaN fails. */
 void golden_compare_error (GoldenCase *c, const char *name, double error, double tol);
 
@@ -56,6 +58,9 @@ void golden_ops (Golden *g);
 void golden_avatar (Golden *g);
 /* The pictures of meshes in the folder `dir`; part of golden_avatar(). */
 void golden_mesh (Golden *g, const char *dir);
+
+/* The StyleUNet and the operations on pictures. */
+void golden_styleunet (Golden *g);
 
 /* Writes io.safetensors of the case motion/NAME from its config.json and manifest.json: our own audio
  * through the device g->device. */
