@@ -22,6 +22,7 @@
 #include "picture.h"
 #include "plan.h"
 #include "points.h"
+#include "random.h"
 #include "raster.h"
 #include "resize.h"
 #include "resize2d.h"
@@ -66,12 +67,14 @@ typedef struct AkOps
   void (*conv2d) (AkPlan *plan, const AkConv2d *args);
   void (*layer_norm) (AkPlan *plan, const AkLayerNorm *args);
   void (*unit_norm) (AkPlan *plan, const AkUnitNorm *args);
+  void (*rms_norm) (AkPlan *plan, const AkRmsNorm *args);
   void (*attention) (AkPlan *plan, const AkAttention *args);
   void (*activate) (AkPlan *plan, const AkActivate *args);
   void (*blend) (AkPlan *plan, const AkBlend *args);
   void (*affine) (AkPlan *plan, const AkAffine *args);
   void (*mean) (AkPlan *plan, const AkMean *args);
   void (*finite) (AkPlan *plan, const AkBlend *args); /* y, a, batch, rows, cols */
+  void (*random_normal) (AkPlan *plan, const AkRandom *args);
   void (*resize) (AkPlan *plan, const AkResize *args);
   void (*resize2d) (AkPlan *plan, const AkResize2d *args);
   void (*bits_from_pairs) (AkPlan *plan, const AkBitsArgs *args);

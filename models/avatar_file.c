@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/splat.h"
 #include "safetensors.h"
 
 #define FORMAT "artalk-splats-1"

@@ -28,9 +28,9 @@ typedef struct
   const AkMatrix *project; /* [channels][width] */
   const float *project_bias;
   size_t channels;
-  size_t factor;              /* of the transposed convolution, 0 if there is none */
-  const AkMatrix *deconv[16]; /* its rows, see AkDeconv2d */
-  const AkMatrix *down;       /* 3x3, stride 2, or NULL */
+  size_t factor;             /* of the transposed convolution, 0 if there is none */
+  const AkMatrix *deconv[4]; /* its rows, see AkDeconv2d */
+  const AkMatrix *down;      /* 3x3, stride 2, or NULL */
   const float *resize_bias;
   const AkMatrix *merge; /* layer_rn: 3x3 of image and channels to the fusion's width */
   size_t side;           /* of the level's map */
@@ -133,29 +133,6 @@ load_vit (AmPart *part, AmDino *w, unsigned heads)
   w->norm_bias = am_part_vector (part, w->width, VIT "norm.bias");
 }
 
-/* The transposed convolution [in][out][k][k] as k products. */
-static void
-load_deconv (AmPart *part, Level *l, const char *name, size_t k)
-{
-  size_t c = l->channels, n = c * c * k * k;
-  g_autofree float *values = NULL, *row = NULL;
-
-  if (am_part_size (part, name, 4, 2) != k)
-    am_part_fail (part, "%s has another factor than the level needs", name);
-  values = am_part_host (part, n, "%s", name);
-  if (!values)
-    return;
-  row = g_new (float, c *c *k);
-  l->factor = k;
-  for (size_t i = 0; i < k; i++) {
-    for (size_t j = 0; j < k; j++)
-      for (size_t o = 0; o < c; o++)
-        for (size_t in = 0; in < c; in++)
-          row[(j * c + o) * c + in] = values[((in * c + o) * k + i) * k + j];
-    l->deconv[i] = am_part_conv_values (part, row, k * c, c, 1, 1);
-  }
-}
-
 static void
 load_level (AmPart *part, AmDino *w, unsigned i)
 {
@@ -171,10 +148,8 @@ load_level (AmPart *part, AmDino *w, unsigned i)
   l->project_bias = am_part_vector (part, l->channels, "base_model.projects.%u.bias", i);
   l->side = k ? k * w->grid : (w->grid - 1) / 2 + 1;
   if (k > 1) {
-    const char *all[4] = { bias, bias, bias, bias };
-
-    load_deconv (part, l, resize, k);
-    l->resize_bias = am_part_vectors (part, l->channels, "", all, k);
+    l->factor = k;
+    l->resize_bias = am_part_deconv2d (part, l->deconv, k, l->channels, l->channels, resize, bias);
   } else if (k == 0) {
     l->down = am_part_conv2d (part, l->channels, l->channels, 3, "%s", resize);
     l->resize_bias = am_part_vector (part, l->channels, "%s", bias);

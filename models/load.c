@@ -261,6 +261,34 @@ am_part_conv2d (AmPart *part, size_t out, size_t in, size_t side, const char *fo
   return am_part_conv2d_values (part, values, out, in, side);
 }
 
+const float *
+am_part_deconv2d (AmPart *part, const AkMatrix **rows, size_t side, size_t out, size_t in,
+    const char *weight, const char *bias)
+{
+  g_autofree char *weight_name = g_strconcat (part->prefix, weight, NULL);
+  g_autofree char *bias_name = g_strconcat (part->prefix, bias, NULL);
+  g_autofree float *values =
+      read_shape (part, weight_name, (size_t[]){ 4, in, out, side, side }, 5);
+  g_autofree float *one = read_count (part, bias_name, out), *biases = NULL, *matrix = NULL;
+
+  for (size_t i = 0; i < side; i++)
+    rows[i] = NULL;
+  if (!values || !one)
+    return NULL;
+  biases = g_new (float, side *out);
+  matrix = g_new (float, side *out *in);
+  for (size_t i = 0; i < side; i++) {
+    for (size_t j = 0; j < side; j++)
+      for (size_t o = 0; o < out; o++) {
+        biases[j * out + o] = one[o];
+        for (size_t c = 0; c < in; c++)
+          matrix[(j * out + o) * in + c] = values[((c * out + o) * side + i) * side + j];
+      }
+    rows[i] = am_part_conv_values (part, matrix, side * out, in, 1, 1);
+  }
+  return am_part_values (part, biases, side * out);
+}
+
 const size_t *
 am_part_shape (AmPart *part, size_t n_dims, const char *format, ...)
 {

@@ -49,6 +49,11 @@ const AkMatrix *am_part_conv2d (
 const AkMatrix *am_part_conv2d_values (
     AmPart *part, const float *values, size_t out, size_t in, size_t side);
 
+/* A transposed convolution for ak_deconv2d(): the tensor `weight` [in][out][side][side] as rows[side],
+ * `bias` [out] repeated as it wants it. */
+const float *am_part_deconv2d (AmPart *part, const AkMatrix **rows, size_t side, size_t out,
+    size_t in, const char *weight, const char *bias);
+
 /* Sizes of the tensor NAME, which must have `n_dims` axes, none of them empty; NULL after an error. */
 const size_t *am_part_shape (AmPart *part, size_t n_dims, const char *format, ...)
     G_GNUC_PRINTF (3, 4);

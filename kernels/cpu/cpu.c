@@ -285,6 +285,7 @@ ak_cpu_open (const char *variant, unsigned threads, AkStatus *status)
   ak_cpu_norm_init (&cpu->base.ops, cpu->level);
   ak_cpu_attention_init (&cpu->base.ops, cpu->level);
   ak_cpu_elementwise_init (&cpu->base.ops, cpu->level);
+  ak_cpu_random_init (&cpu->base.ops);
   ak_cpu_resize_init (&cpu->base.ops, cpu->level);
   ak_cpu_resize2d_init (&cpu->base.ops, cpu->level);
   ak_cpu_bits_init (&cpu->base.ops, cpu->level);

@@ -98,6 +98,7 @@ void ak_cpu_conv2d_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_norm_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_attention_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_elementwise_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_random_init (AkOps *ops);
 void ak_cpu_resize_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_resize2d_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_bits_init (AkOps *ops, AkCpuLevel level);

@@ -24,6 +24,8 @@ ak_act_plain (float x, AkActivation act)
       return x < 0 ? 0 : x;
     case AK_ACT_SIGMOID:
       return (float) (1 / (1 + exp (-(double) x)));
+    case AK_ACT_RSQRT:
+      return (float) (1 / sqrt (x));
   }
   return x;
 }

@@ -110,6 +110,8 @@ ak_act8 (__m256 x, AkActivation act)
       return _mm256_max_ps (zero, x); /* keeps NaN, the second operand */
     case AK_ACT_SIGMOID:
       return ak_sigmoid8 (x);
+    case AK_ACT_RSQRT:
+      return _mm256_div_ps (_mm256_set1_ps (1.0f), _mm256_sqrt_ps (x));
   }
   return x;
 }

@@ -58,6 +58,7 @@ void check_conv2d (Check *t);
 void check_norm (Check *t);
 void check_attention (Check *t);
 void check_elementwise (Check *t);
+void check_random (Check *t);
 void check_resize (Check *t);
 void check_resize2d (Check *t);
 void check_bits (Check *t);

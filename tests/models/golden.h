@@ -47,11 +47,11 @@ void golden_compare (
 /* The tensor `name` of `io` against `got` [n]; wrong sizes fail. */
 void golden_compare_tensor (
     GoldenCase *c, const AmWeights *io, const char *name, const float *got, size_t n, double tol);
+/* Largest |got - want|, NaN if there is any. */
+double golden_largest (const float *got, const float *want, size_t n);
 /* An error measured elsewhere must be at most `tol` (> 0); NaN fails. */
 void golden_compare_error (GoldenCase *c, const char *name, double error, double tol);
 
-/* Largest |got - want|; NaN if there is any. */
-double golden_largest (const float *got, const float *want, size_t n);
 /* The tensors of `path`, or NULL after golden_fail(). */
 AmWeights *golden_open_io (GoldenCase *c, const char *path);
 
@@ -72,6 +72,9 @@ float *golden_read_rows (const AmTensor *t, size_t cols);
 /* The largest distance of rows [n / cols][cols] from the tensor `name` must be at most `tol`. */
 void golden_compare_rows (GoldenCase *c, const AmWeights *io, const char *name, const float *got,
     size_t n, size_t cols, double tol);
+
+/* The StyleUNet and the operations on pictures. */
+void golden_styleunet (Golden *g);
 
 /* Writes io.safetensors of the case motion/NAME from its config.json and manifest.json: our own audio
  * through the device g->device. */

@@ -317,8 +317,13 @@ run_frames (Case *x, const char *dir, gboolean noise, gboolean mark)
   if (!view)
     return fail (x, error);
   for (unsigned i = 0; i < FRAMES; i++) {
-    if ((i == SWITCH && !am_avatar_view_set_avatar (view, x->people[1], &error)) ||
-        !am_avatar_view_run (view, x->motion + i * x->dim, FALSE, rgba, NULL, &error))
+    if (i == SWITCH && !am_avatar_view_set_avatar (view, x->people[1], &error))
+      return fail (x, error);
+    if (noise && mark && i == FRAMES - 1) {
+      compare_png (x, view, dir, i);
+      break;
+    }
+    if (!am_avatar_view_run (view, x->motion + i * x->dim, FALSE, rgba, NULL, &error))
       return fail (x, error);
     compare_rgb (x, name, i, rgba);
     if (!noise && !mark)
@@ -480,8 +485,8 @@ golden_watermark (Golden *g, const char *dir)
     for (size_t i = 0; i < ROWS * COLS; i++)
       memcpy (got + 3 * i, picture + 4 * ((TOP + i / COLS) * SIDE + LEFT + i % COLS),
           3 * sizeof *picture);
-    golden_compare_rows (&c, io, "resized", mark.resized, 4 * mark.rows * mark.cols, 4, 3e-6);
-    golden_compare_rows (&c, io, "picture_corner_out", got, 3 * ROWS * COLS, 3, 3e-6);
+    golden_compare_rows (&c, io, "resized", mark.resized, 4 * mark.rows * mark.cols, 4, 2e-5);
+    golden_compare_rows (&c, io, "picture_corner_out", got, 3 * ROWS * COLS, 3, 2e-5);
   } else {
     status = AK_ERR_ARG;
   }
