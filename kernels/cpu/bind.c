@@ -137,10 +137,28 @@ bind_rows (const void *args, size_t from, size_t to)
   }
 }
 
+#define BLOCK 16384 /* splats of a node: some milliseconds */
+
 static void
 bind_record (AkPlan *plan, const AkBind *args)
 {
-  ak_cpu_append_rows (plan, bind_rows, args, sizeof *args, args->splats, 200 + 30 * args->lobes);
+  for (size_t first = 0; first < args->splats; first += BLOCK) {
+    size_t n = args->splats - first < BLOCK ? args->splats - first : BLOCK;
+    AkBind a = *args;
+
+    a.corners += 3 * first;
+    a.place += 3 * first;
+    a.axes += 6 * first;
+    a.albedo += 3 * first;
+    a.gloss += 2 * first;
+    if (a.feature)
+      a.feature += a.features * first;
+    a.means += 3 * first;
+    a.scales += 3 * first;
+    a.rotations += 4 * first;
+    a.colors += (a.features + 6) * first;
+    ak_cpu_append_rows (plan, bind_rows, &a, sizeof a, n, 200 + 30 * a.lobes);
+  }
 }
 
 void

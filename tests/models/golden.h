@@ -67,6 +67,7 @@ void golden_splat (Golden *g, const char *dir);
 /* The networks that make splats, in the folder `dir`, and whole Gaussian avatars, below it; parts of golden_avatar(). */
 void golden_generators (Golden *g, const char *dir);
 void golden_gagavatar (Golden *g, const char *dir);
+void golden_full_size (Golden *g, const char *dir);
 /* A golden tensor as rows of `cols` numbers: a map [cols][height][width] is turned round. (g_free) */
 float *golden_read_rows (const AmTensor *t, size_t cols);
 /* The largest distance of rows [n / cols][cols] from the tensor `name` must be at most `tol`. */

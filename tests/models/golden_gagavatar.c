@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* avatar/avatar (a whole tiny avatar), avatar/watermark_full and avatar/full_size. */
+/* avatar/avatar (a whole tiny avatar) and avatar/watermark_full. */
 #include "golden.h"
 
 #include <glib/gstdio.h>
@@ -504,7 +504,9 @@ void
 golden_gagavatar (Golden *g, const char *dir)
 {
   g_autofree char *tiny = g_build_filename (dir, "avatar", NULL);
+  g_autofree char *full = g_build_filename (dir, "full_size", NULL);
 
   golden_tiny (g, tiny);
   golden_watermark (g, tiny);
+  golden_full_size (g, full);
 }
