@@ -73,13 +73,17 @@ AmSplats *am_avatar_splats (AmAvatar *avatar, GError **error);
 /* What a test looks at: device memory of the view, valid until its avatar is set anew. */
 typedef struct
 {
-  const float *points;        /* [vertices][3], after the average; NULL for a bound model */
+  const float *points;        /* [vertices][3], after the average */
+  const float *means;         /* [splats][3] */
+  const float *scales;        /* [splats][3] */
+  const float *rotations;     /* [splats][4] */
+  const float *colors;        /* [splats][channels] */
+  const float *network;       /* [network side²][3], what the network gives */
   const float *average;       /* [n_average][3] */
   const float *image;         /* [side²][channels] */
   const float *transmittance; /* [side²] */
   const float *rgba;          /* [side²][4] */
-  const float *watermark; /* [2][rows][4 · columns]: factor and addend of each number; or NULL */
-  const int32_t *radius;  /* [splats] */
+  const int32_t *radius;      /* [splats] */
   size_t splats;
   AkQueue *queue;
 } AmAvatarInside;

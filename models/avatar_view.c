@@ -36,7 +36,8 @@ typedef struct
   AkFlame *flame;
   AkMesh *mesh; /* of a bound model */
   AkPlan *plan;
-  float *points;
+  float *points; /* the head's vertices, [V][3] */
+  AkSplat splat; /* as recorded */
 } Person;
 
 struct _AmAvatarView
@@ -49,10 +50,10 @@ struct _AmAvatarView
 
   AkPlan *draw;                 /* from image and transmittance to rgba */
   float *image, *transmittance; /* [side²][channels], [side²] */
+  float *network;               /* what the network gives */
   float *rgba;                  /* [side²][4] */
   float *background;            /* [4], see AkCompose */
   float *terms;                 /* of the watermark, or NULL */
-  int32_t *radius;
 
   size_t n_in;        /* numbers that come with a frame: */
   float *in, *dev_in; /* expression and pose, view, projection */
@@ -138,6 +139,7 @@ record_draw (AmAvatarView *view, AmNoise noise, const AmWatermark *mark)
   for (; s > network; s /= 2)
     x = resized (plan, x, s, s / 2, C);
   y = rows_new (plan, network * network, 3);
+  view->network = y.data;
   am_styleunet_record (model->upsampler, plan, y.data, x.data, noise, seed, NULL);
   for (; s < side; s *= 2)
     y = resized (plan, y, s, 2 * s, 3);
@@ -246,7 +248,7 @@ record_person (AmAvatarView *view, Person *p)
   splat.rotations = a->rotations;
   splat.opacities = a->opacities;
   splat.colors = a->colors;
-  view->radius = splat.details.radius;
+  p->splat = splat;
   ak_splat (p->plan, &splat);
   return ak_plan_finish (p->plan);
 }
@@ -281,7 +283,8 @@ record_bound (AmAvatarView *view, Person *p)
   splat.rotations = bind.rotations = rows_new (p->plan, MAX (n, 1), 4).data;
   splat.colors = bind.colors = rows_new (p->plan, MAX (n, 1), splat.channels).data;
   splat.opacities = bound->opacities;
-  view->radius = splat.details.radius;
+  p->points = vertices;
+  p->splat = splat;
   ak_flame_pose (p->plan, p->flame, vertices, view->dev_in, view->dev_in + info->expressions);
   ak_mesh_normals (p->plan, p->mesh, normals, vertices);
   ak_bind (p->plan, &bind);
@@ -414,9 +417,13 @@ am_avatar_view_inside (AmAvatarView *view, AmAvatarInside *inside)
     .image = view->image,
     .transmittance = view->transmittance,
     .rgba = view->rgba,
-    .radius = view->radius,
-    .splats =
-        view->model->info.needs_person ? view->person.avatar->n : view->model->bound.bind.splats,
+    .means = view->person.splat.means,
+    .scales = view->person.splat.scales,
+    .rotations = view->person.splat.rotations,
+    .colors = view->person.splat.colors,
+    .network = view->network,
+    .radius = view->person.splat.details.radius,
+    .splats = view->person.splat.splats,
     .queue = view->queue };
 }
 

@@ -68,6 +68,7 @@ void golden_splat (Golden *g, const char *dir);
 void golden_generators (Golden *g, const char *dir);
 void golden_gagavatar (Golden *g, const char *dir);
 void golden_full_size (Golden *g, const char *dir);
+void golden_builtin (Golden *g, const char *dir);
 /* A golden tensor as rows of `cols` numbers: a map [cols][height][width] is turned round. (g_free) */
 float *golden_read_rows (const AmTensor *t, size_t cols);
 /* The largest distance of rows [n / cols][cols] from the tensor `name` must be at most `tol`. */

@@ -208,9 +208,10 @@ compare_splat_image (Full *x, const AmAvatarInside *in, size_t side, size_t C)
     if (!(d <= worst))
       worst = d;
   }
-  /* 10 times what float rounding does on the average; single pixels may decide otherwise */
-  golden_compare_error (x->c, "splat_stride8, mean", want ? sum / (double) n : NAN, 9e-6);
-  golden_compare_error (x->c, "splat_stride8, pixels off", (double) off / (double) n, 1e-3);
+  /* the golden image is of the published program's float32 splats, ours is of our own, which are up to 7e-5
+   * off as well; single pixels may decide otherwise */
+  golden_compare_error (x->c, "splat_stride8, mean", want ? sum / (double) n : NAN, 3e-5);
+  golden_compare_error (x->c, "splat_stride8, pixels off", (double) off / (double) n, 3e-3);
   golden_compare_error (x->c, "splat_stride8, worst", worst, 0.05);
   for (size_t c = 0; c < C; c++) {
     double m = 0;
@@ -271,11 +272,11 @@ check_frame (Full *x, AmNoise noise)
     for (size_t i = 0; i < 128 * 128; i++)
       memcpy (picked + 3 * i, rgb + 3 * ((1 + 4 * (i / 128)) * side + 2 + 4 * (i % 128)),
           3 * sizeof *picked);
-    golden_compare_rows (x->c, x->io, "rgb_fixed_noise_stride4", picked, 3 * 128 * 128, 3, 2e-4);
+    golden_compare_rows (x->c, x->io, "rgb_fixed_noise_stride4", picked, 3 * 128 * 128, 3, 6e-5);
     return TRUE;
   }
   /* stored as f16, which is off by up to 2.5e-4 */
-  golden_compare_rows (x->c, x->io, "rgb_no_noise", rgb, 3 * pixels, 3, 2.5e-4 + 2e-4);
+  golden_compare_rows (x->c, x->io, "rgb_no_noise", rgb, 3 * pixels, 3, 2.5e-4 + 5e-5);
   am_avatar_view_inside (view, &in);
   {
     g_autofree float *points = fetch (&in, in.points, 3 * V);

@@ -509,4 +509,5 @@ golden_gagavatar (Golden *g, const char *dir)
   golden_tiny (g, tiny);
   golden_watermark (g, tiny);
   golden_full_size (g, full);
+  golden_builtin (g, dir);
 }
