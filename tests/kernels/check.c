@@ -246,6 +246,7 @@ main (int argc, char **argv)
   check_plan (&t);
   check_linear (&t);
   check_conv (&t);
+  check_draw (&t);
   check_norm (&t);
   check_attention (&t);
   check_elementwise (&t);
