@@ -297,6 +297,7 @@ main (int argc, char **argv)
   check_linear (&t);
   check_conv (&t);
   check_conv2d (&t);
+  check_draw (&t);
   check_norm (&t);
   check_attention (&t);
   check_elementwise (&t);
