@@ -109,7 +109,7 @@ lighting (const float *mesh, int mv, const int32_t *f, int nf, const float *p, c
       }
       for (int k = 0; k < 3; k++) {
         float a = wrap[3 * i + k];
-        out[3 * i + k] += radiance[3 * j + k] * seen * fmaxf (0, (c + a) / ((1 + a) * (1 + a)));
+        out[3 * i + k] += radiance[3 * j + k] * seen * fmaxf (0, (c + a) / (1 + a));
       }
       key_out[i] += key[j] * seen;
     }

@@ -89,12 +89,12 @@ def studio(count=84):
     phi = np.pi * (1 + 5 ** .5) * k
     d = np.stack([np.cos(phi) * np.sqrt(1 - y * y), y, np.sin(phi) * np.sqrt(1 - y * y)], 1)
     lobe = lambda at, sharp: np.exp(sharp * (d @ at - 1))[:, None]
-    key = lobe(KEY, 7)
-    L = 2.55 * key * [1.0, .945, .875]
-    L = L + .62 * lobe(FILL, 3) * [.86, .94, 1.05]
-    L += .95 * lobe(RIM, 7) * [.95, 1.0, 1.1] + .55 * lobe(unit([-.85, .3, -.45]), 7) * [1.0, .97, .93]
-    L += (.30 * (.5 + .5 * d[:, 1:2]) * [.96, 1.0, 1.06] + .20 * (.5 - .5 * d[:, 1:2]) * [1.08, .96, .88]) * (.55 + .45 * np.clip(d[:, 2:], 0, 1))
-    return d, L * (4 * np.pi / count) / np.pi * 1.22, key[:, 0]
+    key = lobe(KEY, 8)
+    L = 3.0 * key * [1.0, .945, .875]
+    L = L + .42 * lobe(FILL, 3) * [.86, .94, 1.05]
+    L += 1.15 * lobe(RIM, 7) * [.95, 1.0, 1.1] + 0.65 * lobe(unit([-.85, .3, -.45]), 7) * [1.0, .97, .93]
+    L += (.22 * (.5 + .5 * d[:, 1:2]) * [.96, 1.0, 1.06] + .17 * (.5 - .5 * d[:, 1:2]) * [1.08, .96, .88]) * (.55 + .45 * np.clip(d[:, 2:], 0, 1))
+    return d, L * (4 * np.pi / count) / np.pi * 1.42, key[:, 0]
 
 
 DIRS, RADIANCE, KEYS = studio()
@@ -112,7 +112,7 @@ def harmonics():
     rng = np.random.default_rng(0)
     n = unit(rng.normal(size=(1500, 3)))
     c = n @ DIRS.T
-    E = np.stack([np.maximum(0, (c + a) / (1 + a) ** 2) @ RADIANCE[:, k] for k, a in enumerate(WRAP[SKIN])], 1)
+    E = np.stack([np.maximum(0, (c + a) / (1 + a)) @ RADIANCE[:, k] for k, a in enumerate(WRAP[SKIN])], 1)
     return np.linalg.lstsq(basis(n), E, rcond=None)[0]
 
 
@@ -133,7 +133,7 @@ class Scene:
         for name in ('shell',):
             base[h.shell] = [.33, .225, .15]
         self.base = base ** 1.0
-        self.base[h.material == SKIN] = np.clip(self.base[h.material == SKIN] * [1.0, .985, .975], 0, .93)
+        self.base[h.material == SKIN] = np.clip(self.base[h.material == SKIN] * [1.0, 1.0, .985], 0, .93)
         # smoothed over the triangles: the division is coarse
         self.base = self.smooth(self.base, np.isin(h.material, (SKIN,)), 2)
         skull = (np.array([0, h.eyes[0][1] / SCALE + .010, h.eyes[0][2] / SCALE - .095]) * SCALE)
@@ -163,7 +163,8 @@ class Scene:
         n = normals(v, self.h.solid)
         E, key = native.lighting(v, self.h.solid, v, n, self.wrap, DIRS, RADIANCE, KEYS)
         E = self.smooth(E.astype(np.float64), np.isin(self.h.material, (SKIN, LIPS)), 1)
-        E[self.h.material == TEETH] *= 1.45                      # as if the mouth's inside sent light back
-        E[self.h.material == MOUTH] *= 1.6
+        for part, gain, least in ((TEETH, 1.2, .26), (MOUTH, 1.6, .42)):   # the mouth's inside sends light back
+            i = self.h.material == part
+            E[i] = np.maximum(E[i] * gain, least)
         E[self.h.material == CLOTH] *= .9
         return n, E, key

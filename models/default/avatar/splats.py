@@ -8,7 +8,7 @@ import native
 
 THICKNESS = .0012
 # millimetres between discs by material
-SPACING = {SKIN: 3.0, LIPS: 1.6, EYE: 1.5, TEETH: 2.0, MOUTH: 5.0, HAIR: 5.0, CLOTH: 8}
+SPACING = {SKIN: 3.0, LIPS: 1.6, EYE: 1.5, TEETH: 2.0, MOUTH: 5.0, HAIR: 6.5, CLOTH: 9}
 GROW = 2.12                       # half-axes as a multiple of the small triangle's own deviation
 MM = SCALE / 1000
 # highlight: strength, sharpness
@@ -174,12 +174,12 @@ def build(scene):
     lipsnear = np.linalg.norm((mid - v[h.material == LIPS].mean(0)) * [1, 1.3, 1], axis=1)
     spacing[(mat == SKIN) & (lipsnear < 32 * MM)] = 2.3
     back = mid[:, 2] < -.02 * SCALE
-    spacing[back & (mat == SKIN)] = 6
-    spacing[back & (mat == HAIR)] = 8
+    spacing[back & (mat == SKIN)] = 8
+    spacing[back & (mat == HAIR)] = 12
     low = (mat == SKIN) & (mid[:, 1] < -.085 * SCALE)
     spacing[low] = 5
     collar = (mat == CLOTH) & (mid[:, 1] > -.150 * SCALE) & (mid[:, 2] > -.08 * SCALE)
-    spacing[collar] = 3.0
+    spacing[collar] = 3.6
     spacing[extra[f].all(1)] = 1e9
     eyeback = (mat == EYE) & (np.minimum(*[unit(mid - e)[:, 2] + 9 * (np.linalg.norm(mid - e, axis=1) > .1) for e in h.eyes]) < .15)
     spacing[eyeback] = 8
