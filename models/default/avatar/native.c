@@ -7,14 +7,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-static float dot (const float *a, const float *b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
-static float clampf (float x, float a, float b) { return x < a ? a : x > b ? b : x; }
-static float smooth (float a, float b, float x) { x = clampf ((x - a) / (b - a), 0, 1); return x * x * (3 - 2 * x); }
-static void unit (float *a) { float l = sqrtf (dot (a, a)); l = l > 1e-9f ? 1 / l : 0; for (int k = 0; k < 3; k++) a[k] *= l; }
+static float
+dot (const float *a, const float *b)
+{
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}
+static float
+clampf (float x, float a, float b)
+{
+  return x < a ? a : x > b ? b : x;
+}
+static float
+smooth (float a, float b, float x)
+{
+  x = clampf ((x - a) / (b - a), 0, 1);
+  return x * x * (3 - 2 * x);
+}
+static void
+unit (float *a)
+{
+  float l = sqrtf (dot (a, a));
+  l = l > 1e-9f ? 1 / l : 0;
+  for (int k = 0; k < 3; k++)
+    a[k] *= l;
+}
 
 /* z-buffer: xyz [V,3] in pixels (z: smaller is nearer); depth, face [h,w] must be filled before; bary may be NULL */
 void
-rasterise (const float *xyz, const int32_t *f, int nf, int w, int h, float *depth, int32_t *face, float *bary)
+rasterise (const float *xyz, const int32_t *f, int nf, int w, int h, float *depth, int32_t *face,
+    float *bary)
 {
   for (int t = 0; t < nf; t++) {
     const float *a = xyz + 3 * f[3 * t], *b = xyz + 3 * f[3 * t + 1], *c = xyz + 3 * f[3 * t + 2];
@@ -55,11 +76,13 @@ rasterise (const float *xyz, const int32_t *f, int nf, int w, int h, float *dept
  * wrap [nv,3]: how far light creeps round. key [nd]: share of the direction in the key lamp.
  * out [nv,3] irradiance (times the caller's weight in radiance), key_out [nv] share of the key lamp that is seen. */
 void
-lighting (const float *mesh, int mv, const int32_t *f, int nf, const float *p, const float *n, const float *wrap, int nv,
-    const float *dirs, const float *radiance, const float *key, int nd, int size, float bias, float *out, float *key_out)
+lighting (const float *mesh, int mv, const int32_t *f, int nf, const float *p, const float *n,
+    const float *wrap, int nv, const float *dirs, const float *radiance, const float *key, int nd,
+    int size, float bias, float *out, float *key_out)
 {
   float *xyz = malloc (sizeof (float) * 3 * mv), *depth = malloc (sizeof (float) * size * size);
-  float lo[3] = { 1e9f, 1e9f, 1e9f }, hi[3] = { -1e9f, -1e9f, -1e9f }, centre[3], radius = 0, keys = 0;
+  float lo[3] = { 1e9f, 1e9f, 1e9f }, hi[3] = { -1e9f, -1e9f, -1e9f }, centre[3], radius = 0,
+        keys = 0;
 
   for (int i = 0; i < mv; i++)
     for (int k = 0; k < 3; k++) {
@@ -75,7 +98,8 @@ lighting (const float *mesh, int mv, const int32_t *f, int nf, const float *p, c
   memset (key_out, 0, sizeof (float) * nv);
   for (int j = 0; j < nd; j++) {
     const float *d = dirs + 3 * j;
-    float side[3] = { d[1] * .2f - d[2] * 1, d[2] * .3f - d[0] * .2f, d[0] * 1 - d[1] * .3f }, up[3];
+    float side[3] = { d[1] * .2f - d[2] * 1, d[2] * .3f - d[0] * .2f, d[0] * 1 - d[1] * .3f },
+          up[3];
     unit (side);
     up[0] = side[1] * d[2] - side[2] * d[1];
     up[1] = side[2] * d[0] - side[0] * d[2];
@@ -97,14 +121,15 @@ lighting (const float *mesh, int mv, const int32_t *f, int nf, const float *p, c
       float q[3], seen = 0, c = dot (n + 3 * i, d);
       if (c + fmaxf (wrap[3 * i], .05f) <= 0)
         continue;
-      float at[3] = { p[3 * i] + bias * n[3 * i], p[3 * i + 1] + bias * n[3 * i + 1], p[3 * i + 2] + bias * n[3 * i + 2] };
+      float at[3] = { p[3 * i] + bias * n[3 * i], p[3 * i + 1] + bias * n[3 * i + 1],
+        p[3 * i + 2] + bias * n[3 * i + 2] };
       PLACE (at, q);
       int x = (int) floorf (q[0] - .5f), y = (int) floorf (q[1] - .5f);
       float fx = q[0] - .5f - x, fy = q[1] - .5f - y;
       for (int k = 0; k < 4; k++) {
         int xx = x + (k & 1), yy = y + (k >> 1);
         float open = xx < 0 || yy < 0 || xx >= size || yy >= size ||
-            q[2] <= depth[yy * size + xx] + bias * (1 + 1.5f * (1 - clampf (c, 0, 1)));
+                     q[2] <= depth[yy * size + xx] + bias * (1 + 1.5f * (1 - clampf (c, 0, 1)));
         seen += open * (k & 1 ? fx : 1 - fx) * (k >> 1 ? fy : 1 - fy);
       }
       for (int k = 0; k < 3; k++) {
@@ -142,7 +167,8 @@ noise (float x, float y, float z)
   b = b * b * (3 - 2 * b);
   c = c * c * (3 - 2 * c);
   for (int n = 0; n < 8; n++)
-    s += grid (i + (n & 1), j + (n >> 1 & 1), k + (n >> 2)) * (n & 1 ? a : 1 - a) * (n & 2 ? b : 1 - b) * (n & 4 ? c : 1 - c);
+    s += grid (i + (n & 1), j + (n >> 1 & 1), k + (n >> 2)) * (n & 1 ? a : 1 - a) *
+         (n & 2 ? b : 1 - b) * (n & 4 ? c : 1 - c);
   return s;
 }
 
@@ -161,14 +187,17 @@ static void
 iris (const float *d, float *c)
 {
   float r = acosf (clampf (d[2], -1, 1)) * 57.29578f, a = atan2f (d[1], d[0]);
-  float fibre = .5f * noise (9 * cosf (a) + 20, 9 * sinf (a), r * .10f) + .5f * noise (22 * cosf (a), 22 * sinf (a) + 7, r * .16f);
-  float inner[3] = { .36f, .20f, .085f }, outer[3] = { .15f, .125f, .085f }, white[3] = { .80f, .765f, .735f };
+  float fibre = .5f * noise (9 * cosf (a) + 20, 9 * sinf (a), r * .10f) +
+                .5f * noise (22 * cosf (a), 22 * sinf (a) + 7, r * .16f);
+  float inner[3] = { .36f, .20f, .085f }, outer[3] = { .15f, .125f, .085f },
+        white[3] = { .80f, .765f, .735f };
   float t = smooth (11, 20, r);
   for (int k = 0; k < 3; k++) {
     float ring = inner[k] * (1 - t) + outer[k] * t;
     ring *= 1 + .45f * fibre;
-    ring *= 1 - .80f * smooth (20.5f, 25.5f, r);              /* limbal ring */
-    ring *= 1 + .55f * smooth (.2f, -1, sinf (a)) * (1 - smooth (19, 24, r)); /* light gathers opposite the lamp */
+    ring *= 1 - .80f * smooth (20.5f, 25.5f, r); /* limbal ring */
+    ring *= 1 + .55f * smooth (.2f, -1, sinf (a)) *
+                    (1 - smooth (19, 24, r)); /* light gathers opposite the lamp */
     ring = ring * smooth (8.2f, 10, r) + .004f * (1 - smooth (8.2f, 10, r));
     float w = white[k] * (1 - (k ? .26f : .12f) * smooth (34, 62, r));
     w *= 1 - (k ? .10f : .03f) * fmaxf (0, noise (d[0] * 24, d[1] * 34, 3)) * smooth (32, 50, r);
@@ -187,13 +216,15 @@ detail (float *base, const float *rest, const float *w, int n, const Marks *m)
     float x = p[0] / 5000 * 1e6f, y = p[1] / 5000 * 1e6f, z = p[2] / 5000 * 1e6f; /* mm */
     float skin = s[SKIN] + .4f * s[LIPS];
     if (skin > .01f) {
-      float large = noise (x / 9, y / 9, z / 9), fine = noise (x / 1.7f, y / 1.7f, z / 1.7f), pore = noise (x * 1.1f, y * 1.1f, z * 1.1f);
+      float large = noise (x / 9, y / 9, z / 9), fine = noise (x / 1.7f, y / 1.7f, z / 1.7f),
+            pore = noise (x * 1.1f, y * 1.1f, z * 1.1f);
       c[0] *= 1 + skin * (.030f * large + .022f * fine + .02f * pore);
       c[1] *= 1 + skin * (-.020f * large + .030f * fine + .03f * pore);
       c[2] *= 1 + skin * (-.030f * large + .032f * fine + .03f * pore);
     }
     if (s[LIPS] > .01f) { /* fine lines run down across the lips */
-      float line = noise (x * 1.25f, y * .16f, z * .3f) + .5f * noise (x * 2.6f + 9, y * .3f, z * .5f);
+      float line =
+          noise (x * 1.25f, y * .16f, z * .3f) + .5f * noise (x * 2.6f + 9, y * .3f, z * .5f);
       for (int k = 0; k < 3; k++)
         c[k] *= 1 + s[LIPS] * line * (k ? .13f : .08f);
     }
@@ -205,7 +236,7 @@ detail (float *base, const float *rest, const float *w, int n, const Marks *m)
         iris (d, c);
     }
     if (s[TEETH] > .5f) { /* gaps between the teeth: their width grows from the middle */
-      float u = fabsf (x), g = fabsf (sinf (3.14159f * u / (u < 9 ? 8.4f : 7.0f))) ;
+      float u = fabsf (x), g = fabsf (sinf (3.14159f * u / (u < 9 ? 8.4f : 7.0f)));
       float gap = smooth (.0f, .16f, g);
       for (int k = 0; k < 3; k++)
         c[k] *= (.62f + .38f * gap) * (1 + .03f * noise (x / 2, y / 2, z / 2));
@@ -224,8 +255,9 @@ detail (float *base, const float *rest, const float *w, int n, const Marks *m)
       e[1] = dot (d, g);
       float l = sqrtf (e[0] * e[0] + e[1] * e[1]) + 1e-6f, along = acosf (clampf (t, -1, 1));
       float ca = e[0] / l, sa = e[1] / l;
-      float v = .55f * noise (14 * ca, 14 * sa, along * .9f) + .5f * noise (44 * ca, 44 * sa, along * 1.3f + 5) +
-          .45f * noise (120 * ca, 120 * sa, along * 1.7f);
+      float v = .55f * noise (14 * ca, 14 * sa, along * .9f) +
+                .5f * noise (44 * ca, 44 * sa, along * 1.3f + 5) +
+                .45f * noise (120 * ca, 120 * sa, along * 1.7f);
       for (int k = 0; k < 3; k++)
         c[k] *= 1 + s[HAIR] * clampf (v, -.75f, 1.2f) * .55f;
     }
@@ -242,13 +274,16 @@ detail (float *base, const float *rest, const float *w, int n, const Marks *m)
 enum { A_N = 0, A_E = 3, A_KEY = 6, A_REST = 7, A_BASE = 10, A_T = 13, A_MAT = 16, A = 17 };
 
 static void
-shine (const float *n, const float *e, const float *t, const float *w, float key, const float *irr, const float *rest, const float *lamps,
-    float *rgb)
+shine (const float *n, const float *e, const float *t, const float *w, float key, const float *irr,
+    const float *rest, const float *lamps, float *rgb)
 {
   const float *k = lamps, *rim = lamps + 6;
-  float h[3] = { k[0] + e[0], k[1] + e[1], k[2] + e[2] }, hr[3] = { rim[0] + e[0], rim[1] + e[1], rim[2] + e[2] };
+  float h[3] = { k[0] + e[0], k[1] + e[1], k[2] + e[2] },
+        hr[3] = { rim[0] + e[0], rim[1] + e[1], rim[2] + e[2] };
   float x = rest[0] * 200, y = rest[1] * 200, z = rest[2] * 200;
-  float rough[3] = { n[0] + .07f * noise (x * .9f, y * .9f, z * .9f) + .04f * noise (x * 2, y * 2, z * 2), n[1] + .07f * noise (x * .9f + 31, y * .9f, z * .9f), n[2] };
+  float rough[3] = { n[0] + .07f * noise (x * .9f, y * .9f, z * .9f) +
+                         .04f * noise (x * 2, y * 2, z * 2),
+    n[1] + .07f * noise (x * .9f + 31, y * .9f, z * .9f), n[2] };
   float ne = clampf (dot (n, e), 0, 1), nh, nr, f, amount;
   unit (h);
   unit (hr);
@@ -256,34 +291,44 @@ shine (const float *n, const float *e, const float *t, const float *w, float key
   nh = dot (rough, h);
   nr = dot (n, hr);
   f = powf (1 - ne, 4);
-  float broad = expf (14 * (nh - 1)), mid = expf (55 * (nh - 1)), sharp = expf (220 * (dot (n, h) - 1));
-  amount = w[SKIN] * (.040f * broad + .055f * mid) + w[LIPS] * (.05f * broad + .13f * mid + .16f * sharp) +
-      w[TEETH] * (.05f * broad + .20f * mid + .25f * sharp) + w[MOUTH] * (.03f * broad + .10f * mid + .10f * sharp) + w[CLOTH] * .012f * broad;
+  float broad = expf (14 * (nh - 1)), mid = expf (55 * (nh - 1)),
+        sharp = expf (220 * (dot (n, h) - 1));
+  amount = w[SKIN] * (.040f * broad + .055f * mid) +
+           w[LIPS] * (.05f * broad + .13f * mid + .16f * sharp) +
+           w[TEETH] * (.05f * broad + .20f * mid + .25f * sharp) +
+           w[MOUTH] * (.03f * broad + .10f * mid + .10f * sharp) + w[CLOTH] * .012f * broad;
   amount *= key;
   float edge = (w[SKIN] * .10f + w[LIPS] * .08f + w[CLOTH] * .10f) * f;
   for (int c = 0; c < 3; c++)
-    rgb[c] += amount * k[3 + c] + edge * irr[c] + .10f * w[SKIN] * expf (10 * (nr - 1)) * rim[3 + c] * f;
+    rgb[c] +=
+        amount * k[3 + c] + edge * irr[c] + .10f * w[SKIN] * expf (10 * (nr - 1)) * rim[3 + c] * f;
   if (w[HAIR] > .01f) {
     float shift = .10f * noise (x * .4f, y * .4f, z * .4f), th, th2;
-    float u[3] = { t[0] + shift * n[0] - .06f * n[0], t[1] + shift * n[1] - .06f * n[1], t[2] + shift * n[2] - .06f * n[2] };
+    float u[3] = { t[0] + shift * n[0] - .06f * n[0], t[1] + shift * n[1] - .06f * n[1],
+      t[2] + shift * n[2] - .06f * n[2] };
     unit (u);
     th = dot (u, h);
     th2 = dot (u, hr);
-    float s1 = powf (sqrtf (fmaxf (0, 1 - th * th)), 90), s2 = powf (sqrtf (fmaxf (0, 1 - th * th)), 18), s3 = powf (sqrtf (fmaxf (0, 1 - th2 * th2)), 40);
+    float s1 = powf (sqrtf (fmaxf (0, 1 - th * th)), 90),
+          s2 = powf (sqrtf (fmaxf (0, 1 - th * th)), 18),
+          s3 = powf (sqrtf (fmaxf (0, 1 - th2 * th2)), 40);
     float front = clampf (dot (n, k) * .7f + .4f, 0, 1) * (.3f + .7f * key);
     static const float tint[3] = { .42f, .27f, .16f };
     for (int c = 0; c < 3; c++)
-      rgb[c] += w[HAIR] * (front * (.055f * s1 * k[3 + c] + .10f * s2 * tint[c] * k[3 + c]) + .07f * s3 * rim[3 + c] * clampf (dot (n, rim) + .3f, 0, 1));
+      rgb[c] += w[HAIR] * (front * (.055f * s1 * k[3 + c] + .10f * s2 * tint[c] * k[3 + c]) +
+                              .07f * s3 * rim[3 + c] * clampf (dot (n, rim) + .3f, 0, 1));
   }
   if (w[EYE] > .5f) { /* the lamp's window in the cornea, and a faint one of the fill */
     static const float eye_lamp[3] = { -.292f, .166f, .942f };
-    float r[3] = { 2 * ne * n[0] - e[0], 2 * ne * n[1] - e[1], 2 * ne * n[2] - e[2] }, s[3] = { eye_lamp[2], 0, -eye_lamp[0] }, q[3];
+    float r[3] = { 2 * ne * n[0] - e[0], 2 * ne * n[1] - e[1], 2 * ne * n[2] - e[2] },
+          s[3] = { eye_lamp[2], 0, -eye_lamp[0] }, q[3];
     k = eye_lamp;
     unit (s);
     q[0] = s[1] * k[2] - s[2] * k[1];
     q[1] = s[2] * k[0] - s[0] * k[2];
     q[2] = s[0] * k[1] - s[1] * k[0];
-    float a = fabsf (dot (r, s)), b = fabsf (dot (r, q)), win = dot (r, k) > 0 ? (1 - smooth (.15f, .24f, a)) * (1 - smooth (.19f, .28f, b)) : 0;
+    float a = fabsf (dot (r, s)), b = fabsf (dot (r, q)),
+          win = dot (r, k) > 0 ? (1 - smooth (.15f, .24f, a)) * (1 - smooth (.19f, .28f, b)) : 0;
     float fill = expf (60 * (dot (r, lamps + 12) - 1));
     for (int c = 0; c < 3; c++)
       rgb[c] += win * (.35f + .65f * key) * .85f + .10f * fill + .04f * f + .015f;
@@ -291,11 +336,12 @@ shine (const float *n, const float *e, const float *t, const float *w, float key
 }
 
 void
-picture (const float *v, const float *attr, int nv, int nv_mesh, const int32_t *f, int nf, int side, int ss, const float *lamps, const Marks *marks,
-    float *out)
+picture (const float *v, const float *attr, int nv, int nv_mesh, const int32_t *f, int nf, int side,
+    int ss, const float *lamps, const Marks *marks, float *out)
 {
   int s = side * ss;
-  float *xyz = malloc (sizeof (float) * 3 * nv), *depth = malloc (sizeof (float) * s * s), *bary = malloc (sizeof (float) * 3 * s * s);
+  float *xyz = malloc (sizeof (float) * 3 * nv), *depth = malloc (sizeof (float) * s * s),
+        *bary = malloc (sizeof (float) * 3 * s * s);
   int32_t *face = malloc (sizeof (int32_t) * s * s);
   for (int i = 0; i < nv; i++) {
     float z = 10 - v[3 * i + 2];
@@ -361,13 +407,13 @@ by_depth (const void *a, const void *b)
 /* Section 11's splatting, 32 channels, camera of FORMAT.md. means, scales [n,3], quats [n,4], opacity [n], colors [n,32];
  * image [side,side,32], T [side,side]. Returns the number of tile entries. */
 int
-splat (const float *means, const float *scales, const float *quats, const float *opacity, const float *colors, int n, int side, float *image,
-    float *T)
+splat (const float *means, const float *scales, const float *quats, const float *opacity,
+    const float *colors, int n, int side, float *image, float *T)
 {
   const float tan = 1 / 12.f, f = side / (2 * tan);
   int tiles = (side + 15) / 16, drawn = 0, entries = 0;
   float *g = malloc (sizeof (float) * 5 * n);
-  int16_t(*rect)[4] = malloc (sizeof (int16_t) * 4 * n);
+  int16_t (*rect)[4] = malloc (sizeof (int16_t) * 4 * n);
   Order *order = malloc (sizeof (Order) * n);
   int32_t *start = calloc (tiles * tiles + 1, sizeof (int32_t)), *list;
 
@@ -376,12 +422,16 @@ splat (const float *means, const float *scales, const float *quats, const float 
     float t[3] = { m[0], -m[1], 10 - m[2] };
     if (!(t[2] > .2f))
       continue;
-    float hw = 1 / (t[2] + 1e-7f), u[2] = { ((12 * t[0] * hw + 1) * side - 1) * .5f, ((12 * t[1] * hw + 1) * side - 1) * .5f };
+    float hw = 1 / (t[2] + 1e-7f), u[2] = { ((12 * t[0] * hw + 1) * side - 1) * .5f,
+      ((12 * t[1] * hw + 1) * side - 1) * .5f };
     float w = q[0], x = q[1], y = q[2], z = q[3];
-    float R[9] = { 1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y), 2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-      2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y) };
-    float tx = t[2] * clampf (t[0] / t[2], -1.3f * tan, 1.3f * tan), ty = t[2] * clampf (t[1] / t[2], -1.3f * tan, 1.3f * tan);
-    float J[2][3] = { { f / t[2], 0, -f * tx / (t[2] * t[2]) }, { 0, f / t[2], -f * ty / (t[2] * t[2]) } };
+    float R[9] = { 1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+      2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x), 2 * (x * z - w * y),
+      2 * (y * z + w * x), 1 - 2 * (x * x + y * y) };
+    float tx = t[2] * clampf (t[0] / t[2], -1.3f * tan, 1.3f * tan),
+          ty = t[2] * clampf (t[1] / t[2], -1.3f * tan, 1.3f * tan);
+    float J[2][3] = { { f / t[2], 0, -f * tx / (t[2] * t[2]) },
+      { 0, f / t[2], -f * ty / (t[2] * t[2]) } };
     float a = .3f, b = 0, c = .3f;
     for (int k = 0; k < 3; k++) { /* J W times column k of R diag(s); W = diag(1,-1,-1) */
       float col[3] = { R[k] * s[k], -R[3 + k] * s[k], -R[6 + k] * s[k] };
@@ -394,8 +444,10 @@ splat (const float *means, const float *scales, const float *quats, const float 
     if (det == 0)
       continue;
     float radius = ceilf (3 * sqrtf (mid + sqrtf (fmaxf (.1f, mid * mid - det))));
-    int x0 = (int) clampf ((int) ((u[0] - radius) / 16), 0, tiles), x1 = (int) clampf ((int) ((u[0] + radius + 15) / 16), 0, tiles);
-    int y0 = (int) clampf ((int) ((u[1] - radius) / 16), 0, tiles), y1 = (int) clampf ((int) ((u[1] + radius + 15) / 16), 0, tiles);
+    int x0 = (int) clampf ((int) ((u[0] - radius) / 16), 0, tiles),
+        x1 = (int) clampf ((int) ((u[0] + radius + 15) / 16), 0, tiles);
+    int y0 = (int) clampf ((int) ((u[1] - radius) / 16), 0, tiles),
+        y1 = (int) clampf ((int) ((u[1] + radius + 15) / 16), 0, tiles);
     if (x0 >= x1 || y0 >= y1)
       continue;
     g[5 * i] = u[0];
@@ -407,7 +459,7 @@ splat (const float *means, const float *scales, const float *quats, const float 
     rect[i][1] = y0;
     rect[i][2] = x1;
     rect[i][3] = y1;
-    order[drawn++] = (Order) { t[2], i };
+    order[drawn++] = (Order){ t[2], i };
     for (int r = y0; r < y1; r++)
       for (int k = x0; k < x1; k++)
         start[r * tiles + k + 1]++, entries++;
@@ -441,7 +493,8 @@ splat (const float *means, const float *scales, const float *quats, const float 
           int k = y * side + x, l = (y - y0) * 16 + x - x0;
           if (done[l])
             continue;
-          float dx = h[0] - x, dy = h[1] - y, power = -.5f * (h[2] * dx * dx + h[4] * dy * dy) - h[3] * dx * dy;
+          float dx = h[0] - x, dy = h[1] - y,
+                power = -.5f * (h[2] * dx * dx + h[4] * dy * dy) - h[3] * dx * dy;
           if (power > 0 || power < limit)
             continue;
           float alpha = fminf (.99f, o * expf (power)), next;

@@ -19,7 +19,7 @@ class Renderer:
         q = len(self.h.rest) + 4 * np.arange(n)[:, None]
         quads = np.concatenate([q + [0, 1, 2], q + [0, 2, 3]])
         self.faces = np.concatenate([self.h.solid, quads])
-        extra = np.any(self.h.brows + self.h.lashes, 0)
+        extra = self.h.extra
         self.loose = np.nonzero(extra)[0]
         firm = np.nonzero(~extra & (self.h.material == 0))[0]
         self.near = np.array([firm[((self.h.rest[firm] - self.h.rest[i]) ** 2).sum(1).argmin()] for i in self.loose])

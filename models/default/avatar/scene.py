@@ -74,7 +74,8 @@ class Head:
         self.shell = p == max(ids, key=size.get)
         self.brows = [p == k for k in ids if size[k] == 84]
         self.lashes = [p == k for k in ids if size[k] == 65]
-        extra = np.any(self.brows + self.lashes, 0)
+        extra = np.any(self.brows, 0)                            # strokes take the place of these
+        self.extra = extra
         self.solid = self.f[~extra[self.f].any(1)]
 
 
@@ -90,11 +91,11 @@ def studio(count=84):
     d = np.stack([np.cos(phi) * np.sqrt(1 - y * y), y, np.sin(phi) * np.sqrt(1 - y * y)], 1)
     lobe = lambda at, sharp: np.exp(sharp * (d @ at - 1))[:, None]
     key = lobe(KEY, 8)
-    L = 3.0 * key * [1.0, .945, .875]
-    L = L + .42 * lobe(FILL, 3) * [.86, .94, 1.05]
+    L = 3.3 * key * [1.0, .945, .875]
+    L = L + .28 * lobe(FILL, 3) * [.86, .94, 1.05]
     L += 1.15 * lobe(RIM, 7) * [.95, 1.0, 1.1] + 0.65 * lobe(unit([-.85, .3, -.45]), 7) * [1.0, .97, .93]
-    L += (.22 * (.5 + .5 * d[:, 1:2]) * [.96, 1.0, 1.06] + .17 * (.5 - .5 * d[:, 1:2]) * [1.08, .96, .88]) * (.55 + .45 * np.clip(d[:, 2:], 0, 1))
-    return d, L * (4 * np.pi / count) / np.pi * 1.42, key[:, 0]
+    L += (.185 * (.5 + .5 * d[:, 1:2]) * [.96, 1.0, 1.06] + .17 * (.5 - .5 * d[:, 1:2]) * [1.08, .96, .88]) * (.55 + .45 * np.clip(d[:, 2:], 0, 1))
+    return d, L * (4 * np.pi / count) / np.pi * 1.47, key[:, 0]
 
 
 DIRS, RADIANCE, KEYS = studio()
@@ -130,9 +131,10 @@ class Scene:
         shade = np.where(h.material == EYE, np.clip(.75 + .4 * ao, 0, 1), shade)
         plain = np.isin(h.material, (TEETH, MOUTH)) | ((h.material == HAIR) & ~h.shell)
         base = np.clip(h.color / np.where(plain, 1, shade)[:, None], 0, 1)
-        for name in ('shell',):
-            base[h.shell] = [.33, .225, .15]
-        self.base = base ** 1.0
+        base[h.shell] = [.33, .225, .15]
+        for lash in h.lashes:
+            base[lash] = [.13, .085, .07]
+        self.base = base
         self.base[h.material == SKIN] = np.clip(self.base[h.material == SKIN] * [1.0, 1.0, .985], 0, .93)
         # smoothed over the triangles: the division is coarse
         self.base = self.smooth(self.base, np.isin(h.material, (SKIN,)), 2)

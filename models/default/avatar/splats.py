@@ -135,7 +135,7 @@ def strokes(scene, rng):
         det = np.maximum(a * c - bb * bb, 1e-14)
         d = ((c * g1 - bb * g2) / det)[:, None] * e1 + ((a * g2 - bb * g1) / det)[:, None] * e2
         d = unit(unit(d) + unit((h.rest[t].mean(1) - eye) * [1, 0, 0]) * .25)
-        length = rng.uniform(.7, 1.2, count) * MM
+        length = rng.uniform(.9, 1.5, count) * MM
         place, axes = stroke(h, n, face, b, d, length, np.full(count, .09 * MM), np.zeros(count), np.zeros(count))
         out.append((face, place, axes, rng.uniform(.30, .55, count), np.tile([.085, .06, .05], (count, 1)), np.full(count, 2.)))
     return [np.concatenate(x) for x in zip(*out)]
@@ -163,7 +163,7 @@ def build(scene):
     h = scene.h
     rng = np.random.default_rng(3)
     v, f = h.rest, h.f
-    extra = np.any(h.brows + h.lashes, 0)
+    extra = h.extra
     mat = np.sort(h.material[f], 1)[:, 1]                        # the material of most corners
     spacing = np.array([SPACING[k] for k in range(7)])[mat]
     mid = v[f].mean(1)
@@ -179,6 +179,7 @@ def build(scene):
     low = (mat == SKIN) & (mid[:, 1] < -.085 * SCALE)
     spacing[low] = 5
     collar = (mat == CLOTH) & (mid[:, 1] > -.150 * SCALE) & (mid[:, 2] > -.08 * SCALE)
+    spacing[np.any(h.lashes, 0)[f].all(1)] = 1.6
     spacing[collar] = 3.6
     spacing[extra[f].all(1)] = 1e9
     eyeback = (mat == EYE) & (np.minimum(*[unit(mid - e)[:, 2] + 9 * (np.linalg.norm(mid - e, axis=1) > .1) for e in h.eyes]) < .15)
@@ -189,7 +190,10 @@ def build(scene):
     keep = ~extra[f[face]].all(1)
     face, place, axes = face[keep], place[keep], axes[keep]
     n_skin = len(face)
+    lash = np.any(h.lashes, 0)[f[face]].all(1)
+    axes[lash] *= .55
     opacity = np.full(n_skin, .96)
+    opacity[lash] = .62
     s = strokes(scene, rng)
     kind = np.r_[np.full(n_skin, -1), s[5]]
     face, place, axes, opacity = (np.concatenate([a, b]) for a, b in zip((face, place, axes, opacity), s[:4]))
