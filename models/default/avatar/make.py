@@ -96,6 +96,9 @@ def main():
         for m in [net.stylegan_decoder.to_rgb1, *net.stylegan_decoder.to_rgbs]:
             torch.nn.init.zeros_(m.modulated_conv.weight)
     tensors.update({'upsampler.' + k: x.detach().numpy() for k, x in net.state_dict().items()})
+    for k in range(2 * len(net.stylegan_decoder.to_rgbs) + 1):       # the published names; their strength is 0
+        side = 2 ** ((k + 5) // 2)
+        tensors[f'upsampler.stylegan_decoder.noises.noise{k}'] = np.zeros((1, 1, side, side))
     config['multiply_adds'] = styleunet.multiply_adds(config['network_side'])[0]
     save(args.out, tensors, {'format': 'artalk-avatar-1', 'config': json.dumps(config), 'licence': 'LGPL-2.1-or-later',
                              'head': hashlib.sha256(open(HEAD_FILE, 'rb').read()).hexdigest(), 'source': 'models/default/avatar'})

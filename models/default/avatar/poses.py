@@ -53,7 +53,7 @@ class Poses:
             add('mouthSmileLeft', s)
             add('mouthSmileRight', s * rng.uniform(.8, 1))
         lid = rng.random()
-        blink = 1.0 if lid < .10 else rng.uniform(.2, .95) if lid < .28 else rng.uniform(0, .12)
+        blink = rng.uniform(.95, 1.12) if lid < .10 else rng.uniform(.2, .95) if lid < .28 else rng.uniform(0, .12)
         add('eyeBlinkLeft', blink)
         add('eyeBlinkRight', blink)
         if rng.random() < .6:                                    # gaze
@@ -69,10 +69,10 @@ class Poses:
             v = rng.uniform(0, .6)
             for name in ('eyeWideLeft', 'eyeWideRight') if rng.random() < .5 else ('eyeSquintLeft', 'eyeSquintRight'):
                 add(name, v)
-        wide = 1.0 if rng.random() < .65 else .3
+        wide = 1.0 if rng.random() < .5 else .15                 # speech alone turns the head little
         turn = turned(*(np.clip(rng.normal(size=3) * .5, -1, 1) * np.radians([25, 15, 8]) * wide))
         m = np.zeros(106)
         for c, x in units.items():
-            m[h.channels.index(c)] = np.clip(x, 0, 1)
+            m[h.channels.index(c)] = np.clip(x, 0, 1.15)
         m[100:103], m[103] = turn, min(jaw, .36)
         return m

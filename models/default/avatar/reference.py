@@ -15,7 +15,7 @@ class Avatar:
         self.tensors, self.config = make.load(path)
         self.head = Head()
         self.net = StyleUNet(self.config['network_side'])
-        state = {k[10:]: torch.from_numpy(x.copy()) for k, x in self.tensors.items() if k.startswith('upsampler.')}
+        state = {k[10:]: torch.from_numpy(x.copy()) for k, x in self.tensors.items() if k.startswith('upsampler.') and '.noises.' not in k}
         self.net.load_state_dict(state)
         self.net.eval()
 

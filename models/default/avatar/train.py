@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Teaches the network the difference between splats and renderer:
 
-    python3 train.py WORK --until 2026-01-01T12:00 [--threads 1] [--batch 2] [--rate 2e-3] [--final]
+    python3 train.py WORK --until 2026-01-01T12:00 [--threads 1] [--batch 1] [--rate 2e-3] [--final]
 
-WORK/data holds pairs (dataset.py; new ones are taken as they come), WORK/checkpoint.pt is written every minute and gone on from.
+WORK/data holds pairs (dataset.py; new ones are taken as they come), WORK/checkpoint.pt is written now and then and gone on from.
 --final: the rate falls to 0 at the end."""
 import argparse
 import datetime
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 from styleunet import StyleUNet
 
-HELD = 8                                                         # pairs kept for testing
+HELD = 6                                                         # pairs kept for testing
 
 
 def load(path):
@@ -54,7 +54,7 @@ def main():
     parser.add_argument('work')
     parser.add_argument('--until', required=True)
     parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--batch', type=int, default=2)
+    parser.add_argument('--batch', type=int, default=1)
     parser.add_argument('--rate', type=float, default=2e-3)
     parser.add_argument('--final', action='store_true')
     args = parser.parse_args()
@@ -73,7 +73,7 @@ def main():
         step = state['step']
     else:
         average.load_state_dict(net.state_dict())
-    start = saved = time.time()
+    start = saved = tested = time.time()
     rng = np.random.default_rng(step)
     sums = []
     while time.time() < end:
@@ -96,17 +96,22 @@ def main():
             for x, y in zip(average.parameters(), net.parameters()):
                 x.lerp_(y, 1 - keep)
         sums.append(value.item())
-        if time.time() - saved > 60 or time.time() >= end:
+        last = time.time() >= end
+        if time.time() - saved > 90 or last:
             saved = time.time()
-            with torch.no_grad():
-                test = [load(f) for f in files[:HELD]]
-                g, a, c, w = (torch.stack(x) for x in zip(*test))
-                held, plain = loss(picture(average, g, a), g, a, c, w).item(), loss(g[:, :3], g, a, c, w).item()
-                rough = ((picture(average, g, a) - c * a[:, None]).abs().mean() * 255).item(), ((g[:, :3] - c * a[:, None]).abs().mean() * 255).item()
             torch.save({'net': net.state_dict(), 'average': average.state_dict(), 'opt': opt.state_dict(), 'step': step}, path + '.part')
             os.replace(path + '.part', path)
-            print(f'{datetime.datetime.now():%H:%M:%S} step {step} pairs {len(files)} loss {np.mean(sums):.5f} held out {held:.5f} '
-                  f'(splats alone {plain:.5f}) mean error {rough[0]:.2f} ({rough[1]:.2f}) of 255', flush=True)
+        if time.time() - tested > 300 or last:
+            tested = time.time()
+            held = []
+            for f in files[:HELD]:
+                g, a, c, w = (x[None] for x in load(f))
+                with torch.no_grad():
+                    p, want = picture(average, g, a), c * a[:, None]
+                    held.append([loss(p, g, a, c, w), loss(g[:, :3], g, a, c, w), 255 * (p - want).abs().mean(), 255 * (g[:, :3] - want).abs().mean()])
+            held = np.mean(held, 0)
+            print(f'{datetime.datetime.now():%H:%M:%S} step {step} pairs {len(files)} loss {np.mean(sums):.5f} held out {held[0]:.5f} '
+                  f'(splats alone {held[1]:.5f}) mean error {held[2]:.2f} ({held[3]:.2f}) of 255', flush=True)
             sums = []
 
 
