@@ -8,7 +8,7 @@
 #include "checkpoint.h"
 #include "paths.h"
 
-#define MAX_LEVELS 9 /* of the network: pictures of at most 2048 */
+#define MAX_LEVELS 8 /* of the network: pictures of at most 1024 */
 
 /* Open models: key -> AmAvatarModel, without a reference. */
 static GMutex models_lock;
