@@ -80,7 +80,7 @@ sort_run (AkCpu *cpu, const void *args)
   job->keys = sorted;
 }
 
-/* Puts the covered tiles in order of depth too. */
+/* Puts the bounds in order of depth too. */
 static void
 order_run (AkCpu *cpu, const void *args)
 {
@@ -89,9 +89,9 @@ order_run (AkCpu *cpu, const void *args)
   (void) cpu;
   for (size_t i = 0; i < job->drawn; i++)
     for (size_t k = 0; k < 4; k++)
-      job->rect[k][i] = job->tiles[4 * (size_t) job->keys[i].index + k];
+      job->sorted[k][i] = job->bounds[4 * (size_t) job->keys[i].index + k];
   for (size_t k = 0; k < 4; k++)
-    memset (job->rect[k] + job->drawn, 0, 16 * sizeof (uint16_t));
+    memset (job->sorted[k] + job->drawn, 0, 16 * sizeof (uint16_t));
 }
 
 static void
@@ -128,13 +128,13 @@ job_new (AkPlan *plan, const AkSplat *args, size_t scratch_bytes)
   job->tiles_y = (args->height + AK_SPLAT_TILE - 1) / AK_SPLAT_TILE;
   job->strips_x = (job->tiles_x + AK_SPLAT_STRIP - 1) / AK_SPLAT_STRIP;
   job->shapes = ak_plan_memory (plan, n * sizeof *job->shapes);
-  job->tiles = ak_plan_memory (plan, 4 * n * sizeof *job->tiles);
+  job->bounds = ak_plan_memory (plan, 4 * n * sizeof *job->bounds);
   job->keys = ak_plan_memory (plan, n * sizeof *job->keys);
   job->spare = ak_plan_memory (plan, n * sizeof *job->spare);
   job->counts = ak_plan_memory (plan, PASSES * sizeof *job->counts);
-  job->rect[0] = ak_plan_memory (plan, 4 * padded * sizeof (uint16_t));
-  for (size_t k = 1; k < 4 && job->rect[0]; k++)
-    job->rect[k] = job->rect[0] + k * padded;
+  job->sorted[0] = ak_plan_memory (plan, 4 * padded * sizeof (uint16_t));
+  for (size_t k = 1; k < 4 && job->sorted[0]; k++)
+    job->sorted[k] = job->sorted[0] + k * padded;
   job->scratch_bytes = scratch_bytes;
   job->scratch = ak_plan_memory (plan, plan->dev->threads * scratch_bytes);
   return plan->status == AK_OK ? job : NULL;

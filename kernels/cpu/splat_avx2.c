@@ -14,15 +14,22 @@
 #define INLINE static inline __attribute__ ((always_inline))
 #define BLOCKS 32 /* block b: row b % 16, columns 8 (b / 16) … */
 #define BATCH 32
+#define AHEAD 16
+
+typedef struct
+{
+  uint32_t x0, y0, x1, y1;
+} Box;
 
 typedef struct
 {
   _Alignas(64) float transmittance[BLOCKS][8]; /* negative: the pixel is done */
   int32_t last[BLOCKS][8];
   uint32_t live;  /* blocks with a pixel that is not done */
+  Box box;        /* around these, in pixels of the picture */
   uint32_t place; /* entries before those of the list */
   uint32_t n;
-  uint32_t list[AK_SPLAT_PART + 8];
+  uint32_t list[AK_SPLAT_PART + AHEAD];
 } Tile;
 
 /* One thread's memory; the tiles' colours [AK_SPLAT_STRIP][BLOCKS][8][padded] follow. */
@@ -221,6 +228,17 @@ copy_color (float *to, const float *from, size_t channels)
     to[c] = from[c];
 }
 
+/* Splats of a list lie far apart; the list goes on with old numbers behind its end. */
+INLINE void
+fetch_ahead (const AkSplatJob *job, uint32_t index)
+{
+  const char *color = (const char *) (job->args.colors + index * job->args.channels);
+
+  _mm_prefetch ((const char *) (job->shapes + index), _MM_HINT_T0);
+  _mm_prefetch (color, _MM_HINT_T0);
+  _mm_prefetch (color + 64, _MM_HINT_T0);
+}
+
 /* Draws the tile's list into sum [BLOCKS][8][padded] and empties it. */
 INLINE void
 draw_list (const AkSplatJob *job, Scratch *s, Tile *tile, unsigned x0, unsigned y0, float *sum,
@@ -237,7 +255,7 @@ draw_list (const AkSplatJob *job, Scratch *s, Tile *tile, unsigned x0, unsigned 
       const AkSplatShape *shape = job->shapes + tile->list[i];
       uint32_t blocks;
 
-      _mm_prefetch ((const char *) (job->shapes + tile->list[i + 4]), _MM_HINT_T0);
+      fetch_ahead (job, tile->list[i + AHEAD]);
       blocks = prepare (&rows, shape, x0, y0) & tile->live;
       if (!blocks)
         continue;
@@ -255,39 +273,66 @@ draw_list (const AkSplatJob *job, Scratch *s, Tile *tile, unsigned x0, unsigned 
   tile->n = 0;
 }
 
+/* The pixels of a tile's live blocks. */
+static void
+find_live (Tile *tile, unsigned x0, unsigned y0, int count_places)
+{
+  uint32_t left = tile->live & 0xffff, right = tile->live >> 16, rows = left | right;
+
+  tile->box = (Box){ 0, 0, 0, 0 };
+  if (rows)
+    tile->box = count_places ? (Box){ x0, y0, x0 + AK_SPLAT_TILE, y0 + AK_SPLAT_TILE }
+                             : (Box){ x0 + (left ? 0 : 8), y0 + (unsigned) __builtin_ctz (rows),
+                                 x0 + (right ? 16 : 8), y0 + 32 - (unsigned) __builtin_clz (rows) };
+}
+
 /* Appends splats from the place `from` of the order to the lists of the strip's live tiles, until all are looked
  * at or a list is full. Returns how far it came. */
 static size_t
-fill_lists (const AkSplatJob *job, Scratch *s, AkSplatPlace place, size_t from)
+fill_lists (const AkSplatJob *job, Scratch *s, unsigned tiles, unsigned first_tile, size_t from)
 {
-  const __m256i row = _mm256_set1_epi16 ((short) place.row);
-  const __m256i first = _mm256_set1_epi16 ((short) place.tile0),
-                end = _mm256_set1_epi16 ((short) place.tile1);
+  Box all = { UINT16_MAX, UINT16_MAX, 0, 0 };
+  __m256i left, top, right, bottom;
   uint32_t longest = 0;
 
+  for (unsigned t = 0; t < tiles; t++)
+    if (s->tile[t].live) {
+      const Box *box = &s->tile[t].box;
+
+      all.x0 = box->x0 < all.x0 ? box->x0 : all.x0;
+      all.y0 = box->y0 < all.y0 ? box->y0 : all.y0;
+      all.x1 = box->x1 > all.x1 ? box->x1 : all.x1;
+      all.y1 = box->y1 > all.y1 ? box->y1 : all.y1;
+    }
+  left = _mm256_set1_epi16 ((short) all.x0);
+  top = _mm256_set1_epi16 ((short) all.y0);
+  right = _mm256_set1_epi16 ((short) all.x1);
+  bottom = _mm256_set1_epi16 ((short) all.y1);
   for (; from < job->drawn && longest + 16 <= AK_SPLAT_PART; from += 16) {
-    __m256i x0 = _mm256_loadu_si256 ((const __m256i *) (job->rect[0] + from)),
-            y0 = _mm256_loadu_si256 ((const __m256i *) (job->rect[1] + from)),
-            x1 = _mm256_loadu_si256 ((const __m256i *) (job->rect[2] + from)),
-            y1 = _mm256_loadu_si256 ((const __m256i *) (job->rect[3] + from));
-    __m256i in = _mm256_andnot_si256 (_mm256_cmpgt_epi16 (y0, row), _mm256_cmpgt_epi16 (y1, row));
+    __m256i x0 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[0] + from)),
+            y0 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[1] + from)),
+            x1 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[2] + from)),
+            y1 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[3] + from));
+    __m256i in = _mm256_and_si256 (_mm256_cmpgt_epi16 (bottom, y0), _mm256_cmpgt_epi16 (y1, top));
     uint32_t mask;
 
     in = _mm256_and_si256 (
-        in, _mm256_and_si256 (_mm256_cmpgt_epi16 (end, x0), _mm256_cmpgt_epi16 (x1, first)));
+        in, _mm256_and_si256 (_mm256_cmpgt_epi16 (right, x0), _mm256_cmpgt_epi16 (x1, left)));
     mask = (uint32_t) _mm256_movemask_epi8 (in) & 0x55555555u;
     while (mask) {
       size_t i = from + (unsigned) __builtin_ctz (mask) / 2;
-      unsigned t = job->rect[0][i], t1 = job->rect[2][i];
+      Box b = { job->sorted[0][i], job->sorted[1][i], job->sorted[2][i], job->sorted[3][i] };
+      unsigned t = b.x0 / AK_SPLAT_TILE, end = (b.x1 + AK_SPLAT_TILE - 1) / AK_SPLAT_TILE;
 
       mask &= mask - 1;
-      t = t > place.tile0 ? t - place.tile0 : 0;
-      t1 = t1 < place.tile1 ? t1 - place.tile0 : place.tile1 - place.tile0;
-      for (; t < t1; t++) {
+      t = t > first_tile ? t - first_tile : 0;
+      end = end - first_tile < tiles ? end - first_tile : tiles;
+      for (; t < end; t++) {
         Tile *tile = s->tile + t;
 
         tile->list[tile->n] = job->keys[i].index;
-        tile->n += tile->live != 0;
+        tile->n += (b.x0 < tile->box.x1) & (b.x1 > tile->box.x0) & (b.y0 < tile->box.y1) &
+                   (b.y1 > tile->box.y0);
         longest = tile->n > longest ? tile->n : longest;
       }
     }
@@ -346,19 +391,22 @@ ak_splat_strip_avx2 (const AkSplatJob *job, unsigned strip, char *scratch)
   size_t tile_floats = AK_SPLAT_PIXELS * padded_channels (&job->args), from = 0;
   float *sums = (float *) (scratch + (sizeof *s + 63) / 64 * 64);
   unsigned tiles = place.tile1 - place.tile0, y0 = place.row * AK_SPLAT_TILE, live;
+  int count_places = job->args.details.contributions != NULL;
 
   memset (sums, 0, tiles * tile_floats * sizeof *sums);
   for (unsigned t = 0; t < tiles; t++)
     begin_tile (
         s->tile + t, job->args.width - (place.tile0 + t) * AK_SPLAT_TILE, job->args.height - y0);
   do {
-    from = fill_lists (job, s, place, from);
+    for (unsigned t = 0; t < tiles; t++)
+      find_live (s->tile + t, (place.tile0 + t) * AK_SPLAT_TILE, y0, count_places);
+    from = fill_lists (job, s, tiles, place.tile0, from);
     live = 0;
     for (unsigned t = 0; t < tiles; t++) {
       Tile *tile = s->tile + t;
       unsigned x0 = (place.tile0 + t) * AK_SPLAT_TILE;
 
-      if (job->args.details.contributions)
+      if (count_places)
         draw_list (job, s, tile, x0, y0, sums + t * tile_floats, 1);
       else
         draw_list (job, s, tile, x0, y0, sums + t * tile_floats, 0);

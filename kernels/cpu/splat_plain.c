@@ -44,8 +44,8 @@ draw_tile (const AkSplatJob *job, unsigned tx, unsigned ty, uint32_t *list)
   size_t n = 0;
 
   for (size_t i = 0; i < job->drawn; i++)
-    if (tx >= job->rect[0][i] && ty >= job->rect[1][i] && tx < job->rect[2][i] &&
-        ty < job->rect[3][i])
+    if (job->sorted[0][i] < x1 && job->sorted[1][i] < y1 &&
+        job->sorted[2][i] > tx * AK_SPLAT_TILE && job->sorted[3][i] > ty * AK_SPLAT_TILE)
       list[n++] = job->keys[i].index;
   for (unsigned y = ty * AK_SPLAT_TILE; y < y1 && y < a->height; y++)
     for (unsigned x = tx * AK_SPLAT_TILE; x < x1 && x < a->width; x++) {

@@ -4,6 +4,7 @@
 #include "splat.h"
 
 #include <math.h>
+#include <string.h>
 
 #define MAX_CENTER 1e9
 #define MAX_OPACITY 1e30f
@@ -39,27 +40,10 @@ clamp (double v, double low, double high)
   return v < low ? low : v > high ? high : v;
 }
 
-static uint16_t
+static int32_t
 tile (double v, unsigned tiles)
 {
-  return (uint16_t) clamp (trunc (v / AK_SPLAT_TILE), 0, tiles);
-}
-
-/* The part of the ellipse in a row of pixels, a little too large so that rounding loses nothing. */
-static void
-set_reach (AkSplatShape *shape, double c00, double c01, double c11, double det)
-{
-  double k = shape->opacity >= AK_SPLAT_FAINT ? 2 * logf (255 * shape->opacity) + 0.01 : -1;
-  double reach = k * det / c11, fall = det / (c11 * c11);
-
-  shape->shear = (float) (c01 / c11);
-  shape->reach = (float) reach;
-  shape->fall = (float) fall;
-  /* where floats are too coarse to say, every pixel is looked at */
-  if (k > 0 && (fabs (shape->u[0]) > 1e5 || fabs (shape->u[1]) > 1e5 || reach > 1e10)) {
-    shape->shear = shape->fall = 0;
-    shape->reach = INFINITY;
-  }
+  return (int32_t) clamp (trunc (v / AK_SPLAT_TILE), 0, tiles);
 }
 
 typedef struct
@@ -98,57 +82,95 @@ flatten (const AkSplat *a, size_t i, Flat *flat)
          flat->c00 > 0 && flat->c11 > 0;
 }
 
+/* Where alpha can reach 1/255: an ellipse, made a little too large so that rounding loses nothing. Sets how it lies
+ * in rows of pixels, and narrows `bounds`, which are those of the tiles, to its box. */
+static void
+set_reach (AkSplatShape *shape, uint16_t *bounds, const Flat *flat)
+{
+  double k = shape->opacity >= AK_SPLAT_FAINT ? 2 * logf (255 * shape->opacity) + 0.01 : -1;
+  double reach = k * flat->det / flat->c11;
+
+  shape->shear = (float) (flat->c01 / flat->c11);
+  shape->reach = (float) reach;
+  shape->fall = (float) (flat->det / (flat->c11 * flat->c11));
+  /* where floats are too coarse to say, every pixel is looked at */
+  if (k > 0 && (fabs (shape->u[0]) > 1e5 || fabs (shape->u[1]) > 1e5 || reach > 1e10)) {
+    shape->shear = shape->fall = 0;
+    shape->reach = INFINITY;
+  }
+  for (int i = 0; i < 2; i++) {
+    double extent = k > 0 ? sqrt (k * (i ? flat->c11 : flat->c00)) + 0.1 : -1;
+
+    bounds[i] = (uint16_t) clamp (ceil (shape->u[i] - extent), bounds[i], bounds[2 + i]);
+    bounds[2 + i] = (uint16_t) clamp (floor (shape->u[i] + extent) + 1, bounds[i], bounds[2 + i]);
+  }
+}
+
+/* Steps 2 to 4, and how the splat is stored. Returns the radius, or 0 where it is not drawn. */
+static double
+place (const AkSplatJob *job, size_t i, const Flat *flat, int32_t tiles[4])
+{
+  AkSplatShape *shape = job->shapes + i;
+  uint16_t *bounds = job->bounds + 4 * i;
+  double mid = (flat->c00 + flat->c11) / 2, spread = mid * mid - flat->det;
+  double radius = ceil (3 * sqrt (mid + sqrt (spread > 0.1f ? spread : 0.1f)));
+  float opacity = job->args.opacities[i];
+
+  if (!isfinite (radius) || !isfinite (shape->conic[0]) || !isfinite (shape->conic[1]) ||
+      !isfinite (shape->conic[2]))
+    return 0;
+  for (int k = 0; k < 2; k++) {
+    unsigned n = k ? job->tiles_y : job->tiles_x;
+
+    shape->u[k] = flat->center[k];
+    tiles[k] = tile (flat->center[k] - radius, n);
+    tiles[2 + k] = tile (flat->center[k] + radius + AK_SPLAT_TILE - 1, n);
+  }
+  if (tiles[0] >= tiles[2] || tiles[1] >= tiles[3])
+    return 0;
+  for (int k = 0; k < 4; k++)
+    bounds[k] = (uint16_t) (tiles[k] * AK_SPLAT_TILE);
+  shape->opacity = fabsf (opacity) <= MAX_OPACITY ? opacity : 0;
+  set_reach (shape, bounds, flat);
+  return radius;
+}
+
 static void
 project (const AkSplatJob *job, size_t i)
 {
-  const AkSplat *a = &job->args;
-  const AkSplatDetails *d = &a->details;
-  AkSplatShape *shape = job->shapes + i;
-  uint16_t *tiles = job->tiles + 4 * i;
+  const AkSplatDetails *d = &job->args.details;
+  float *conic = job->shapes[i].conic;
+  uint16_t *bounds = job->bounds + 4 * i;
+  int32_t tiles[4] = { 0 };
+  double radius = 0;
+  uint32_t depth = 0;
   Flat flat;
-  int drawn = flatten (a, i, &flat);
-  double mid = (flat.c00 + flat.c11) / 2, spread = mid * mid - flat.det;
-  double radius = ceil (3 * sqrt (mid + sqrt (spread > 0.1f ? spread : 0.1f)));
+  int visible = flatten (&job->args, i, &flat);
 
-  tiles[0] = tiles[1] = tiles[2] = tiles[3] = 0;
-  shape->conic[0] = (float) (flat.c11 / flat.det);
-  shape->conic[1] = (float) (-flat.c01 / flat.det);
-  shape->conic[2] = (float) (flat.c00 / flat.det);
-  drawn = drawn && isfinite (radius) && isfinite (shape->conic[0]) && isfinite (shape->conic[1]) &&
-          isfinite (shape->conic[2]);
-  if (drawn) {
-    for (int k = 0; k < 2; k++) {
-      unsigned n = k ? job->tiles_y : job->tiles_x;
+  conic[0] = (float) (flat.c11 / flat.det);
+  conic[1] = (float) (-flat.c01 / flat.det);
+  conic[2] = (float) (flat.c00 / flat.det);
+  if (visible)
+    radius = place (job, i, &flat, tiles);
+  if (radius <= 0)
+    memset (tiles, 0, sizeof tiles);
+  else if (d->contributions) /* places are counted among all that cover a tile */
+    for (int k = 0; k < 4; k++)
+      bounds[k] = (uint16_t) (tiles[k] * AK_SPLAT_TILE);
+  if (radius > 0 && bounds[0] < bounds[2] && bounds[1] < bounds[3]) {
+    float z = (float) flat.depth;
 
-      shape->u[k] = flat.center[k];
-      tiles[k] = tile (flat.center[k] - radius, n);
-      tiles[2 + k] = tile (flat.center[k] + radius + AK_SPLAT_TILE - 1, n);
-    }
-    shape->opacity = fabsf (a->opacities[i]) <= MAX_OPACITY ? a->opacities[i] : 0;
-    set_reach (shape, flat.c00, flat.c01, flat.c11, flat.det);
-    drawn = tiles[0] < tiles[2] && tiles[1] < tiles[3];
-    if (!drawn)
-      tiles[0] = tiles[1] = tiles[2] = tiles[3] = 0;
+    memcpy (&depth, &z, sizeof depth);
   }
-  /* one too faint for any pixel only matters where places are counted */
-  if (drawn && (d->contributions || shape->opacity >= AK_SPLAT_FAINT)) {
-    union {
-      float f;
-      uint32_t bits;
-    } depth = { .f = (float) flat.depth };
-
-    job->spare[i] = (AkSplatKey){ depth.bits, (uint32_t) i };
-  } else {
-    job->spare[i] = (AkSplatKey){ 0, (uint32_t) i };
-  }
+  job->spare[i] = (AkSplatKey){ depth, (uint32_t) i };
   if (d->radius)
-    d->radius[i] = drawn ? (int32_t) clamp (radius, 0, 1 << 30) : 0;
+    d->radius[i] = (int32_t) clamp (radius, 0, 1 << 30);
   for (size_t k = 0; k < 4 && d->tiles; k++)
     d->tiles[4 * i + k] = tiles[k];
   for (size_t k = 0; k < 2 && d->center; k++)
     d->center[2 * i + k] = (float) flat.center[k];
   for (size_t k = 0; k < 3 && d->conic; k++)
-    d->conic[3 * i + k] = shape->conic[k];
+    d->conic[3 * i + k] = conic[k];
   if (d->depth)
     d->depth[i] = (float) flat.depth;
 }
