@@ -56,7 +56,7 @@ ak_splat_scratch_avx2 (const AkSplat *args)
   return (sizeof (Scratch) + 63) / 64 * 64 + AK_SPLAT_STRIP * tile;
 }
 
-/* 2^x for x of -126 to 0; relative error 1e-7. */
+/* 2^x for x of -126 to 0; relative error 2e-7. 2^0 is 1, so that an opacity of 1/255 is seen in the middle. */
 INLINE __m256
 exp2_8 (__m256 x)
 {
@@ -65,12 +65,11 @@ exp2_8 (__m256 x)
   __m256 sum = _mm256_add_ps (x, magic), p;
 
   x = _mm256_sub_ps (x, _mm256_sub_ps (sum, magic));
-  p = _mm256_set1_ps (1.535336188319500e-4f);
-  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (1.339887440266574e-3f));
-  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (9.618437357674640e-3f));
-  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (5.550332471162809e-2f));
-  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (2.402264791363012e-1f));
-  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (6.931472028550421e-1f));
+  p = _mm256_set1_ps (0.00132647273f);
+  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (0.0096715127f));
+  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (0.0555073374f));
+  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (0.240222421f));
+  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (0.693146978f));
   p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (1.0f));
   return _mm256_castsi256_ps (_mm256_add_epi32 (
       _mm256_castps_si256 (p), _mm256_slli_epi32 (_mm256_castps_si256 (sum), 23)));
@@ -135,6 +134,8 @@ weigh (Scratch *s, Tile *tile, const Rows *rows, uint32_t blocks, uint32_t entry
   const __m256 right = _mm256_sub_ps (left, _mm256_set1_ps (8));
   const __m256 square = _mm256_set1_ps (rows->square), opacity = _mm256_set1_ps (rows->opacity);
 
+  uint32_t dead = 0;
+
   while (blocks) {
     unsigned b = (unsigned) __builtin_ctz (blocks), row = b & 15;
     __m256 dx = b & 16 ? right : left, t, alpha, w, next, seen, used, p;
@@ -154,8 +155,7 @@ weigh (Scratch *s, Tile *tile, const Rows *rows, uint32_t blocks, uint32_t entry
     /* unused though seen: done, now or already */
     t = _mm256_or_ps (_mm256_sub_ps (t, w), _mm256_and_ps (_mm256_andnot_ps (used, seen), sign));
     _mm256_store_ps (tile->transmittance[b], t);
-    if (_mm256_movemask_ps (t) == 0xff)
-      tile->live &= ~(1u << b);
+    dead |= (uint32_t) (_mm256_movemask_ps (t) == 0xff) << b;
     any = (unsigned) _mm256_movemask_ps (used);
     if (count_places) {
       __m256i *last = (__m256i *) tile->last[b];
@@ -167,6 +167,7 @@ weigh (Scratch *s, Tile *tile, const Rows *rows, uint32_t blocks, uint32_t entry
     s->entry[b][s->n[b]] = entry;
     s->n[b] += any != 0;
   }
+  tile->live &= ~dead;
 }
 
 /* sum [pixels][padded] += Σ weight · colour, for `pixels` pixels and 8 · `vectors` channels. */
@@ -230,11 +231,11 @@ copy_color (float *to, const float *from, size_t channels)
 
 /* Splats of a list lie far apart; the list goes on with old numbers behind its end. */
 INLINE void
-fetch_ahead (const AkSplatJob *job, uint32_t index)
+fetch_ahead (const AkSplatJob *job, uint32_t at)
 {
-  const char *color = (const char *) (job->args.colors + index * job->args.channels);
+  const char *color = (const char *) (job->args.colors + job->keys[at].index * job->args.channels);
 
-  _mm_prefetch ((const char *) (job->shapes + index), _MM_HINT_T0);
+  _mm_prefetch ((const char *) (job->ordered + at), _MM_HINT_T0);
   _mm_prefetch (color, _MM_HINT_T0);
   _mm_prefetch (color + 64, _MM_HINT_T0);
 }
@@ -252,7 +253,7 @@ draw_list (const AkSplatJob *job, Scratch *s, Tile *tile, unsigned x0, unsigned 
 
     memset (s->n, 0, sizeof s->n);
     for (; i < tile->n && entries < BATCH; i++) {
-      const AkSplatShape *shape = job->shapes + tile->list[i];
+      const AkSplatShape *shape = job->ordered + tile->list[i];
       uint32_t blocks;
 
       fetch_ahead (job, tile->list[i + AHEAD]);
@@ -260,7 +261,7 @@ draw_list (const AkSplatJob *job, Scratch *s, Tile *tile, unsigned x0, unsigned 
       if (!blocks)
         continue;
       copy_color (
-          s->color + entries * padded, job->args.colors + tile->list[i] * channels, channels);
+          s->color + entries * padded, job->args.colors + shape->index * channels, channels);
       weigh (s, tile, &rows, blocks, (uint32_t) (entries * padded), (int32_t) (tile->place + i + 1),
           count_places);
       entries++;
@@ -330,7 +331,7 @@ fill_lists (const AkSplatJob *job, Scratch *s, unsigned tiles, unsigned first_ti
       for (; t < end; t++) {
         Tile *tile = s->tile + t;
 
-        tile->list[tile->n] = job->keys[i].index;
+        tile->list[tile->n] = (uint32_t) i;
         tile->n += (b.x0 < tile->box.x1) & (b.x1 > tile->box.x0) & (b.y0 < tile->box.y1) &
                    (b.y1 > tile->box.y0);
         longest = tile->n > longest ? tile->n : longest;
