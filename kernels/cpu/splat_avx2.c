@@ -14,7 +14,7 @@
 #define INLINE static inline __attribute__ ((always_inline))
 #define BLOCKS 32 /* block b: row b % 16, columns 8 (b / 16) … */
 #define BATCH 32
-#define AHEAD 16
+#define AHEAD 8
 
 typedef struct
 {
@@ -32,11 +32,25 @@ typedef struct
   uint32_t list[AK_SPLAT_PART + AHEAD];
 } Tile;
 
+/* A splat in a batch, with its numbers for the rows of the tile. */
+typedef struct
+{
+  /* exponents of 2: constant + slope dx + square dx² */
+  _Alignas(64) float constant[AK_SPLAT_TILE], slope[AK_SPLAT_TILE];
+  float square, dx; /* dx of the tile's first column */
+  float opacity;
+  uint32_t blocks; /* that it can reach */
+  int32_t place;
+  const float *color;
+} Entry;
+
 /* One thread's memory; the tiles' colours [AK_SPLAT_STRIP][BLOCKS][8][padded] follow. */
 typedef struct
 {
   Tile tile[AK_SPLAT_STRIP];
   float weight[BLOCKS][BATCH][8];
+  Entry batch[BATCH];
+  uint32_t entries;
   uint32_t entry[BLOCKS][BATCH]; /* of the batch, times the colours' row */
   uint32_t n[BLOCKS];
   _Alignas(64) float color[BATCH * AK_SPLAT_CHANNELS_MAX]; /* [BATCH][padded] */
@@ -75,18 +89,9 @@ exp2_8 (__m256 x)
       _mm256_castps_si256 (p), _mm256_slli_epi32 (_mm256_castps_si256 (sum), 23)));
 }
 
-/* An entry's numbers for the rows of its tile. */
-typedef struct
-{
-  float constant[AK_SPLAT_TILE],
-      slope[AK_SPLAT_TILE]; /* exponents: constant + slope dx + square dx² */
-  float square, dx;         /* dx of the tile's first column */
-  float opacity;
-} Rows;
-
 /* Returns the blocks that the splat can reach. */
 INLINE uint32_t
-prepare (Rows *rows, const AkSplatShape *s, unsigned x0, unsigned y0)
+prepare (Entry *rows, const AkSplatShape *s, unsigned x0, unsigned y0)
 {
   const float log2e = 1.44269504088896341f;
   const __m256 count = _mm256_setr_ps (0, 1, 2, 3, 4, 5, 6, 7);
@@ -123,18 +128,17 @@ prepare (Rows *rows, const AkSplatShape *s, unsigned x0, unsigned y0)
   return blocks;
 }
 
-/* The weights of one entry, number `entry` of the batch, into the lists of `blocks`. */
+/* The weights of an entry into the lists of its blocks; `color`: where its colour will be in s->color. */
 INLINE void
-weigh (Scratch *s, Tile *tile, const Rows *rows, uint32_t blocks, uint32_t entry, int32_t place,
-    int count_places)
+weigh (Scratch *s, Tile *tile, const Entry *entry, uint32_t color, int count_places)
 {
   const __m256 sign = _mm256_set1_ps (-0.0f);
   const __m256 left =
-      _mm256_sub_ps (_mm256_set1_ps (rows->dx), _mm256_setr_ps (0, 1, 2, 3, 4, 5, 6, 7));
+      _mm256_sub_ps (_mm256_set1_ps (entry->dx), _mm256_setr_ps (0, 1, 2, 3, 4, 5, 6, 7));
   const __m256 right = _mm256_sub_ps (left, _mm256_set1_ps (8));
-  const __m256 square = _mm256_set1_ps (rows->square), opacity = _mm256_set1_ps (rows->opacity);
+  const __m256 square = _mm256_set1_ps (entry->square), opacity = _mm256_set1_ps (entry->opacity);
 
-  uint32_t dead = 0;
+  uint32_t blocks = entry->blocks & tile->live, dead = 0;
 
   while (blocks) {
     unsigned b = (unsigned) __builtin_ctz (blocks), row = b & 15;
@@ -143,8 +147,8 @@ weigh (Scratch *s, Tile *tile, const Rows *rows, uint32_t blocks, uint32_t entry
 
     blocks &= blocks - 1;
     t = _mm256_load_ps (tile->transmittance[b]);
-    p = _mm256_fmadd_ps (square, dx, _mm256_broadcast_ss (rows->slope + row));
-    p = _mm256_fmadd_ps (p, dx, _mm256_broadcast_ss (rows->constant + row));
+    p = _mm256_fmadd_ps (square, dx, _mm256_broadcast_ss (entry->slope + row));
+    p = _mm256_fmadd_ps (p, dx, _mm256_broadcast_ss (entry->constant + row));
     p = _mm256_min_ps (_mm256_max_ps (p, _mm256_set1_ps (-126)), _mm256_setzero_ps ());
     alpha = _mm256_min_ps (_mm256_mul_ps (exp2_8 (p), opacity), _mm256_set1_ps (AK_SPLAT_SOLID));
     w = _mm256_mul_ps (alpha, t);
@@ -161,10 +165,10 @@ weigh (Scratch *s, Tile *tile, const Rows *rows, uint32_t blocks, uint32_t entry
       __m256i *last = (__m256i *) tile->last[b];
 
       _mm256_store_si256 (last, _mm256_blendv_epi8 (_mm256_load_si256 (last),
-                                    _mm256_set1_epi32 (place), _mm256_castps_si256 (used)));
+                                    _mm256_set1_epi32 (entry->place), _mm256_castps_si256 (used)));
     }
     _mm256_store_ps (s->weight[b][s->n[b]], w);
-    s->entry[b][s->n[b]] = entry;
+    s->entry[b][s->n[b]] = color;
     s->n[b] += any != 0;
   }
   tile->live &= ~dead;
@@ -229,15 +233,30 @@ copy_color (float *to, const float *from, size_t channels)
     to[c] = from[c];
 }
 
-/* Splats of a list lie far apart; the list goes on with old numbers behind its end. */
-INLINE void
-fetch_ahead (const AkSplatJob *job, uint32_t at)
+/* Prepares the tile's splats from list[from] on until BATCH can reach a live block or the list ends, and has
+ * their colours fetched, which lie far apart. Returns where it stopped. */
+INLINE uint32_t
+gather (
+    const AkSplatJob *job, Scratch *s, const Tile *tile, uint32_t from, unsigned x0, unsigned y0)
 {
-  const char *color = (const char *) (job->args.colors + job->keys[at].index * job->args.channels);
+  uint32_t n = 0;
 
-  _mm_prefetch ((const char *) (job->ordered + at), _MM_HINT_T0);
-  _mm_prefetch (color, _MM_HINT_T0);
-  _mm_prefetch (color + 64, _MM_HINT_T0);
+  for (; from < tile->n && n < BATCH; from++) {
+    const AkSplatShape *shape = job->ordered + tile->list[from];
+    Entry *entry = s->batch + n;
+
+    _mm_prefetch ((const char *) (job->ordered + tile->list[from + AHEAD]), _MM_HINT_T0);
+    entry->blocks = prepare (entry, shape, x0, y0) & tile->live;
+    if (!entry->blocks)
+      continue;
+    entry->color = job->args.colors + shape->index * job->args.channels;
+    entry->place = (int32_t) (tile->place + from + 1);
+    _mm_prefetch ((const char *) entry->color, _MM_HINT_T0);
+    _mm_prefetch ((const char *) entry->color + 64, _MM_HINT_T0);
+    n++;
+  }
+  s->entries = n;
+  return from;
 }
 
 /* Draws the tile's list into sum [BLOCKS][8][padded] and empties it. */
@@ -246,25 +265,14 @@ draw_list (const AkSplatJob *job, Scratch *s, Tile *tile, unsigned x0, unsigned 
     int count_places)
 {
   size_t channels = job->args.channels, padded = padded_channels (&job->args);
-  _Alignas(32) Rows rows;
+  uint32_t i = 0;
 
-  for (uint32_t i = 0; i < tile->n && tile->live;) {
-    uint32_t entries = 0;
-
+  while (i < tile->n && tile->live) {
+    i = gather (job, s, tile, i, x0, y0);
     memset (s->n, 0, sizeof s->n);
-    for (; i < tile->n && entries < BATCH; i++) {
-      const AkSplatShape *shape = job->ordered + tile->list[i];
-      uint32_t blocks;
-
-      fetch_ahead (job, tile->list[i + AHEAD]);
-      blocks = prepare (&rows, shape, x0, y0) & tile->live;
-      if (!blocks)
-        continue;
-      copy_color (
-          s->color + entries * padded, job->args.colors + shape->index * channels, channels);
-      weigh (s, tile, &rows, blocks, (uint32_t) (entries * padded), (int32_t) (tile->place + i + 1),
-          count_places);
-      entries++;
+    for (uint32_t e = 0; e < s->entries; e++) {
+      weigh (s, tile, s->batch + e, (uint32_t) (e * padded), count_places);
+      copy_color (s->color + e * padded, s->batch[e].color, channels);
     }
     for (unsigned b = 0; b < BLOCKS; b++)
       if (s->n[b])

@@ -223,6 +223,14 @@ compare_doubles (const void *a, const void *b)
   return (x > y) - (x < y);
 }
 
+/* `limit`: frames a second of one thread. */
+static void
+report (const char *what, unsigned threads, double seconds, double limit)
+{
+  printf ("splats, %s: %.2f frames/s (%.3f of the limit)\n", what, 1 / seconds,
+      1 / (seconds * limit * threads));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -298,13 +306,10 @@ main (int argc, char **argv)
           "multiply-adds, "
           "limit %.1f frames/s a thread\n",
       1e-6 * entries, 1e-6 * pairs, 1e-9 * pairs * CHANNELS, limit);
-  printf ("splats, processor time of one thread: %.2f frames/s (%.3f of the limit)\n",
-      1 / time[frames / 2], 1 / (time[frames / 2] * limit));
-  printf ("splats, %u threads, median: %.2f frames/s (%.3f of the limit)\n",
-      ak_device_threads (dev), 1 / wall[frames / 2],
-      1 / (wall[frames / 2] * limit * ak_device_threads (dev)));
-  printf ("splats, %u threads, best: %.2f frames/s (%.3f of the limit)\n", ak_device_threads (dev),
-      1 / wall[0], 1 / (wall[0] * limit * ak_device_threads (dev)));
+  report ("processor time, median", 1, time[frames / 2], limit);
+  report ("processor time, best", 1, time[0], limit);
+  report ("median", ak_device_threads (dev), wall[frames / 2], limit);
+  report ("best", ak_device_threads (dev), wall[0], limit);
   ak_plan_free (fast);
   ak_plan_free (plan);
   ak_queue_free (queue);
