@@ -13,7 +13,7 @@
 
 #define INLINE static inline __attribute__ ((always_inline))
 #define BLOCKS 32 /* block b: row b % 16, columns 8 (b / 16) … */
-#define BATCH 32
+#define BATCH 128
 #define AHEAD 8
 
 typedef struct

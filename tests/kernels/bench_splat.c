@@ -84,14 +84,14 @@ set_splats (float *means, float *scales, float *rotations, float *opacities, flo
     double q[4], length;
 
     for (size_t k = 0; k < 3; k++)
-      means[3 * i + k] = (float) (k == 2 ? -0.3 + 0.45 * normal () : 1.9 * uniform () - 0.95);
+      means[3 * i + k] = (float) (k == 2 ? -0.3 + 0.45 * normal () : 1.7 * uniform () - 0.85);
     if (i < 5023) {
       means[3 * i] = (float) (0.6 * sqrt (1 - height * height) * cos (turn));
       means[3 * i + 1] = (float) (0.8 * height);
       means[3 * i + 2] = (float) (0.6 * sqrt (1 - height * height) * sin (turn));
     }
     for (size_t k = 0; k < 3; k++)
-      scales[3 * i + k] = (float) (0.05 * uniform ());
+      scales[3 * i + k] = (float) (0.05 / (1 + exp (-0.1 - 1.3 * normal ())));
     for (size_t k = 0; k < 4; k++)
       q[k] = normal ();
     length = sqrt (q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
