@@ -367,29 +367,42 @@ begin_tile (Tile *tile, unsigned columns, unsigned rows)
   }
 }
 
+/* Writes a tile's block b, of which n pixels lie in the picture, to its place there. */
+static void
+end_block (const AkSplat *a, const Tile *tile, unsigned b, size_t at, size_t n, const float *sum)
+{
+  size_t padded = padded_channels (a);
+  float *to = a->image + at * a->channels;
+
+  if (!a->background && padded == a->channels) {
+    memcpy (to, sum, n * padded * sizeof *to);
+  } else {
+    for (size_t i = 0; i < n; i++)
+      for (size_t c = 0; c < a->channels; c++) {
+        float behind = a->background ? fabsf (tile->transmittance[b][i]) * a->background[c] : 0;
+
+        to[i * a->channels + c] = sum[i * padded + c] + behind;
+      }
+  }
+  for (size_t i = 0; i < n && a->transmittance; i++)
+    a->transmittance[at + i] = fabsf (tile->transmittance[b][i]);
+  for (size_t i = 0; i < n && a->details.contributions; i++)
+    a->details.contributions[at + i] = tile->last[b][i];
+}
+
 static void
 end_tile (const AkSplatJob *job, const Tile *tile, unsigned x0, unsigned y0, const float *sum)
 {
   const AkSplat *a = &job->args;
-  size_t padded = padded_channels (a);
+  size_t block = 8 * padded_channels (a);
 
-  for (unsigned y = y0; y < y0 + AK_SPLAT_TILE && y < a->height; y++)
-    for (unsigned x = x0; x < x0 + AK_SPLAT_TILE && x < a->width; x++) {
-      unsigned b = y - y0 + (x - x0) / 8 * 16, i = (x - x0) % 8;
-      size_t at = (size_t) y * a->width + x;
-      float t = fabsf (tile->transmittance[b][i]), *to = a->image + at * a->channels;
-      const float *from = sum + (8 * b + i) * padded;
+  for (unsigned b = 0; b < BLOCKS; b++) {
+    unsigned x = x0 + b / 16 * 8, y = y0 + b % 16;
 
-      if (a->background)
-        for (size_t c = 0; c < a->channels; c++)
-          to[c] = from[c] + t * a->background[c];
-      else
-        memcpy (to, from, a->channels * sizeof *to);
-      if (a->transmittance)
-        a->transmittance[at] = t;
-      if (a->details.contributions)
-        a->details.contributions[at] = tile->last[b][i];
-    }
+    if (x < a->width && y < a->height)
+      end_block (a, tile, b, (size_t) y * a->width + x, a->width - x < 8 ? a->width - x : 8,
+          sum + b * block);
+  }
 }
 
 void
