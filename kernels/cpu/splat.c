@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define BINS (1u << AK_SPLAT_RADIX)
+#define AHEAD 16                        /* shapes fetched before their turn */
 #define PASSES 3                        /* times AK_SPLAT_RADIX bits hold a depth */
 #define PROJECT_NODE ((size_t) 1 << 17) /* splats of a node, per thread */
 #define STRIPS_NODE 16                  /* strips of a node, per thread */
@@ -91,6 +92,8 @@ order_part (void *data, unsigned part, unsigned n)
   for (size_t i = job->drawn * part / n; i < to; i++) {
     size_t from = job->keys[i].index;
 
+    if (i + AHEAD < job->drawn)
+      __builtin_prefetch (job->shapes + job->keys[i + AHEAD].index);
     job->ordered[i] = job->shapes[from];
     for (size_t k = 0; k < 4; k++)
       job->sorted[k][i] = job->bounds[4 * from + k];

@@ -48,11 +48,11 @@ typedef struct
 typedef struct
 {
   Tile tile[AK_SPLAT_STRIP];
-  float weight[BLOCKS][BATCH][8];
+  float weight[BLOCKS * BATCH][8]; /* those of block b from b * BATCH on, and so on */
   Entry batch[BATCH];
   uint32_t entries;
-  uint32_t entry[BLOCKS][BATCH]; /* of the batch, times the colours' row */
-  uint32_t n[BLOCKS];
+  uint32_t entry[BLOCKS * BATCH]; /* where in `color` the entry's colour is */
+  uint32_t end[BLOCKS];           /* of a block's weights */
   _Alignas(64) float color[BATCH * AK_SPLAT_CHANNELS_MAX]; /* [BATCH][padded] */
 } Scratch;
 
@@ -76,15 +76,15 @@ exp2_8 (__m256 x)
 {
   const __m256 magic =
       _mm256_set1_ps (12582912.0f); /* 1.5 · 2^23: the sum's last bits are round (x) */
-  __m256 sum = _mm256_add_ps (x, magic), p;
+  __m256 sum = _mm256_add_ps (x, magic), square, p, q, r;
 
   x = _mm256_sub_ps (x, _mm256_sub_ps (sum, magic));
-  p = _mm256_set1_ps (0.00132647273f);
-  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (0.0096715127f));
-  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (0.0555073374f));
-  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (0.240222421f));
-  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (0.693146978f));
-  p = _mm256_fmadd_ps (p, x, _mm256_set1_ps (1.0f));
+  /* in pairs, which waits less for one another than one power after the other */
+  square = _mm256_mul_ps (x, x);
+  p = _mm256_fmadd_ps (x, _mm256_set1_ps (0.693146978f), _mm256_set1_ps (1.0f));
+  q = _mm256_fmadd_ps (x, _mm256_set1_ps (0.0555073374f), _mm256_set1_ps (0.240222421f));
+  r = _mm256_fmadd_ps (x, _mm256_set1_ps (0.00132647273f), _mm256_set1_ps (0.0096715127f));
+  p = _mm256_fmadd_ps (_mm256_fmadd_ps (r, square, q), square, p);
   return _mm256_castsi256_ps (_mm256_add_epi32 (
       _mm256_castps_si256 (p), _mm256_slli_epi32 (_mm256_castps_si256 (sum), 23)));
 }
@@ -167,16 +167,16 @@ weigh (Scratch *s, Tile *tile, const Entry *entry, uint32_t color, int count_pla
       _mm256_store_si256 (last, _mm256_blendv_epi8 (_mm256_load_si256 (last),
                                     _mm256_set1_epi32 (entry->place), _mm256_castps_si256 (used)));
     }
-    _mm256_store_ps (s->weight[b][s->n[b]], w);
-    s->entry[b][s->n[b]] = color;
-    s->n[b] += any != 0;
+    _mm256_store_ps (s->weight[s->end[b]], w);
+    s->entry[s->end[b]] = color;
+    s->end[b] += any != 0;
   }
   tile->live &= ~dead;
 }
 
 /* sum [pixels][padded] += Σ weight · colour, for `pixels` pixels and 8 · `vectors` channels. */
 INLINE void
-add_colors (int pixels, int vectors, float *sum, size_t padded, const float (*weight)[8],
+add_colors (int pixels, int vectors, float *sum, size_t padded, const float *weight,
     const uint32_t *entry, uint32_t n, const float *color)
 {
   __m256 acc[8][2];
@@ -195,7 +195,7 @@ add_colors (int pixels, int vectors, float *sum, size_t padded, const float (*we
       add[v] = _mm256_load_ps (from + 8 * v);
 #pragma GCC unroll 8
     for (int i = 0; i < pixels; i++) {
-      __m256 w = _mm256_broadcast_ss (weight[k] + i);
+      __m256 w = _mm256_broadcast_ss (weight + 8 * (size_t) k + i);
 
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; v++)
@@ -212,14 +212,17 @@ add_colors (int pixels, int vectors, float *sum, size_t padded, const float (*we
 static void
 add_block (const Scratch *s, unsigned b, float *sum, size_t padded)
 {
+  const float (*weight)[8] = s->weight + b * BATCH;
+  const uint32_t *entry = s->entry + b * BATCH;
+  uint32_t n = s->end[b] - b * BATCH;
   size_t c = 0;
 
   for (; c + 16 <= padded; c += 16)
     for (int i = 0; i < 8; i += 4)
-      add_colors (4, 2, sum + (size_t) i * padded + c, padded,
-          (const float (*)[8]) & s->weight[b][0][i], s->entry[b], s->n[b], s->color + c);
+      add_colors (
+          4, 2, sum + (size_t) i * padded + c, padded, &weight[0][i], entry, n, s->color + c);
   if (c < padded)
-    add_colors (8, 1, sum + c, padded, s->weight[b], s->entry[b], s->n[b], s->color + c);
+    add_colors (8, 1, sum + c, padded, &weight[0][0], entry, n, s->color + c);
 }
 
 static void
@@ -269,13 +272,14 @@ draw_list (const AkSplatJob *job, Scratch *s, Tile *tile, unsigned x0, unsigned 
 
   while (i < tile->n && tile->live) {
     i = gather (job, s, tile, i, x0, y0);
-    memset (s->n, 0, sizeof s->n);
+    for (uint32_t b = 0; b < BLOCKS; b++)
+      s->end[b] = b * BATCH;
     for (uint32_t e = 0; e < s->entries; e++) {
       weigh (s, tile, s->batch + e, (uint32_t) (e * padded), count_places);
       copy_color (s->color + e * padded, s->batch[e].color, channels);
     }
     for (unsigned b = 0; b < BLOCKS; b++)
-      if (s->n[b])
+      if (s->end[b] > b * BATCH)
         add_block (s, b, sum + 8 * b * padded, padded);
   }
   tile->place += tile->n;
