@@ -8,7 +8,7 @@
 #include "checkpoint.h"
 #include "paths.h"
 
-#define MAX_LEVELS 9 /* of the network: pictures of at most 2048 */
+#define MAX_LEVELS 8 /* of the network: pictures of at most 1024 */
 
 /* Open models: key -> AmAvatarModel, without a reference. */
 static GMutex models_lock;
@@ -166,6 +166,21 @@ am_avatar_model_info (const AmAvatarModel *model)
   return &model->info;
 }
 
+/* Does the network fit the splats? */
+static void
+check_upsampler (const AmAvatarModel *model, AmPart *part, const AmStyleunet *upsampler)
+{
+  const AmAvatarModelInfo *info = &model->info;
+  size_t side = info->needs_person ? info->side : model->bound.network_side;
+  const AmStyleunetInfo *have = am_part_ok (part) ? am_styleunet_info (upsampler) : NULL;
+
+  if (have && (have->side != side || have->features != info->channels || have->colours != 3))
+    am_part_fail (part,
+        "the network upsampler.* makes %zu colours of %zux%zu from %zu channels, but must make 3 "
+        "of %zux%zu from %u",
+        have->colours, have->side, have->side, have->features, side, side, info->channels);
+}
+
 gboolean
 am_avatar_model_load (AmAvatarModel *model, GError **error)
 {
@@ -180,6 +195,7 @@ am_avatar_model_load (AmAvatarModel *model, GError **error)
     upsampler = am_styleunet_load (part, "upsampler.");
     if (!model->info.needs_person)
       am_avatar_bound_load (model, part);
+    check_upsampler (model, part, upsampler);
     ok = am_part_finish (part, error);
     if (ok) {
       model->part = part;

@@ -44,7 +44,7 @@ read_config (AmAvatarModel *model, JsonObject *config, GError **error)
 
   if (!number (model, config, "side", 16, 2048, &side, error) ||
       !number (model, config, "network_side", 8, 2048, &network, error) ||
-      !number (model, config, "channels", 6, 256, &channels, error) ||
+      !number (model, config, "channels", 6, 64, &channels, error) ||
       !number (model, config, "vertices", 3, 1 << 20, &vertices, error) ||
       !number (model, config, "faces", 1, 1 << 21, &faces, error) ||
       !number (model, config, "scale", 1e-3, 1e3, &scale, error) ||

@@ -13,7 +13,9 @@
 #define EPS 1e-6f
 #define LEVELS 4
 #define MAX_BLOCKS 1000
-#define MAX_GRID 128
+#define MAX_GRID 64 /* limits of what is computed per pixel, so that no file asks for all memory */
+#define MAX_SIDE 2048
+#define MAX_WIDTH 4096
 
 typedef struct
 {
@@ -104,8 +106,11 @@ load_vit (AmPart *part, AmDino *w, unsigned heads)
     w->grid++;
   w->side = w->grid * w->patch;
   w->heads = heads ? heads : w->width / 64;
-  if (tokens < 2 || w->grid * w->grid + 1 != tokens || w->grid > MAX_GRID)
-    am_part_fail (part, "%s is not for a class token and a square", VIT "pos_embed");
+  if (tokens < 2 || w->grid * w->grid + 1 != tokens || w->grid > MAX_GRID || w->side > MAX_SIDE)
+    am_part_fail (part, "%s is not for a class token and a square of at most %dx%d patches",
+        VIT "pos_embed", MAX_GRID, MAX_GRID);
+  else if (w->width > MAX_WIDTH || w->ffn > 4 * MAX_WIDTH)
+    am_part_fail (part, "%s is wider than %d", VIT "blocks.0", MAX_WIDTH);
   else if (!w->heads || w->width % w->heads)
     am_part_fail (part, "%s has a width that the attention's heads do not divide",
         VIT "patch_embed.proj.weight");
@@ -144,6 +149,8 @@ load_level (AmPart *part, AmDino *w, unsigned i)
   size_t k = factors[i];
 
   l->channels = am_part_size (part, project, 4, 0);
+  if (l->channels > MAX_WIDTH)
+    am_part_fail (part, "%s has more than %d channels", project, MAX_WIDTH);
   l->project = am_part_conv2d (part, l->channels, w->width, 1, "%s", project);
   l->project_bias = am_part_vector (part, l->channels, "base_model.projects.%u.bias", i);
   l->side = k ? k * w->grid : (w->grid - 1) / 2 + 1;
@@ -179,6 +186,9 @@ am_dino_load (AmPart *part, unsigned heads)
   load_vit (part, w, heads);
   w->fusion_width = am_part_size (part, "base_model.layer_rn.0.weight", 4, 0);
   w->features = am_part_size (part, "base_model.output_conv.weight", 4, 0);
+  if (w->fusion_width > MAX_WIDTH / 4 || w->features > MAX_WIDTH / 4)
+    am_part_fail (part, "%s or %s has more than %d channels", "base_model.layer_rn",
+        "base_model.output_conv", MAX_WIDTH / 4);
   for (unsigned i = 0; i < LEVELS; i++)
     load_level (part, w, i);
   for (unsigned k = 0; k < LEVELS; k++) {

@@ -11,6 +11,7 @@
 #define FEATURE_LAYERS 4
 #define HEADS 4
 #define CONVS 4
+#define MAX_WIDTH 1024 /* of what is computed per pixel */
 
 typedef struct
 {
@@ -169,6 +170,10 @@ am_generators_load (AmPart *part, size_t features, size_t width)
       w->convs[p][i] = load_conv (part, name, in, i + 1 < CONVS ? 3 : 1);
       in = w->convs[p][i].out;
     }
+    for (unsigned i = 0; i < CONVS; i++)
+      if (w->convs[p][i].out > MAX_WIDTH)
+        am_part_fail (part, "gs_generator_l%u.gaussian_conv.%u has more than %d channels", p, 2 * i,
+            MAX_WIDTH);
     if (in != w->channels + 9)
       am_part_fail (part, "%s does not fit the colours of gs_generator_g",
           p ? "gs_generator_l1.gaussian_conv.6" : "gs_generator_l0.gaussian_conv.6");

@@ -186,7 +186,8 @@ load_decoder (AmPart *part, AmStyleunet *w, const char *decoder)
   to = from ? channels_last (from, 1, shape[1]) : NULL;
   w->constant = am_part_values (part, to, shape[1] * 16);
   while (w->mlp_layers < AM_STYLEUNET_MLP &&
-         has (part, "%sstyle_mlp.%u.weight", decoder, 2 * w->mlp_layers + 1)) {
+         (has (part, "%sstyle_mlp.%u.weight", decoder, 2 * w->mlp_layers + 1) ||
+             has (part, "%sstyle_mlp.%u.bias", decoder, 2 * w->mlp_layers + 1))) {
     unsigned i = w->mlp_layers++;
 
     w->mlp[i] =
@@ -268,7 +269,8 @@ am_styleunet_load (AmPart *part, const char *prefix)
 
   if (!shape)
     goto failed;
-  while (n <= AM_STYLEUNET_LEVELS && has (part, "%sconv_body_down.%u.conv1.weight", prefix, n))
+  while (n <= AM_STYLEUNET_LEVELS && (has (part, "%sconv_body_down.%u.conv1.weight", prefix, n) ||
+                                         has (part, "%sconv_body_up.%u.conv1.weight", prefix, n)))
     n++;
   if (n == 0 || n > AM_STYLEUNET_LEVELS) {
     am_part_fail (part, "%sconv_body_down has %s levels", prefix, n ? "more than 8" : "no");

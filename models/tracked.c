@@ -7,7 +7,7 @@
 #include "pickle.h"
 #include "weights.h"
 
-#define MAX_SIDE 16384
+#define MAX_SIDE 8192
 #define MAX_SHAPE 4096
 #define MAX_NAMED 5 /* names in a message */
 

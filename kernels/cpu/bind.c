@@ -11,6 +11,13 @@ dot (const float *a, const float *b)
   return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
+/* fmaxf() without a call; NaN gives `least`. */
+static float
+larger (float v, float least)
+{
+  return v > least ? v : least;
+}
+
 /* Unit quaternion of the rotation with the columns u, w, k. */
 static void
 quaternion (float *out, const float *u, const float *w, const float *k)
@@ -34,7 +41,7 @@ quaternion (float *out, const float *u, const float *w, const float *k)
       i = 2;
     j = (i + 1) % 3;
     l = (i + 2) % 3;
-    s = 2 * sqrtf (fmaxf (1 + m[i][i] - m[j][j] - m[l][l], 1e-12f));
+    s = 2 * sqrtf (larger (1 + m[i][i] - m[j][j] - m[l][l], 1e-12f));
     out[0] = (m[l][j] - m[j][l]) / s;
     out[1 + i] = s / 4;
     out[1 + j] = (m[i][j] + m[j][i]) / s;
@@ -50,9 +57,17 @@ quaternion (float *out, const float *u, const float *w, const float *k)
 static void
 disc (float *scales, float *rotation, const float *p, const float *q, float thickness)
 {
-  float angle = 0.5f * atan2f (2 * dot (p, q), dot (p, p) - dot (q, q));
-  float c = cosf (angle), s = sinf (angle), u[3], w[3], k[3], a, b;
+  /* cosine and sine of half the angle of (x, y) */
+  float x = dot (p, p) - dot (q, q), y = 2 * dot (p, q), r = sqrtf (x * x + y * y);
+  float c = 1, s = 0, u[3], w[3], k[3], a, b;
 
+  if (r > 0 && x >= 0) {
+    c = sqrtf ((r + x) / (2 * r));
+    s = y / (2 * r * c);
+  } else if (r > 0) {
+    s = copysignf (sqrtf ((r - x) / (2 * r)), y);
+    c = y / (2 * r * s);
+  }
   for (int i = 0; i < 3; i++) {
     u[i] = c * p[i] + s * q[i];
     w[i] = c * q[i] - s * p[i];
@@ -96,8 +111,9 @@ light (const AkBind *a, size_t i, const float *n, float *color)
 
     for (int k = 0; k < AK_BIND_LIGHT; k++)
       e += a->sh[3 * k + c] * Y[k];
-    l = a->albedo[3 * i + (size_t) c] * fmaxf (e, 0) + a->gloss[2 * i] * shine[c];
-    color[c] = fminf (1, sqrtf (fmaxf (l, 0))); /* NaN becomes 0 */
+    l = sqrtf (
+        larger (a->albedo[3 * i + (size_t) c] * larger (e, 0) + a->gloss[2 * i] * shine[c], 0));
+    color[c] = l < 1 ? l : 1;
   }
 }
 
@@ -119,7 +135,7 @@ bind_rows (const void *args, size_t from, size_t to)
     }
     for (int c = 0; c < 3; c++)
       n[c] = b[0] * m[0][c] + b[1] * m[1][c] + b[2] * m[2][c];
-    length = fmaxf (sqrtf (dot (n, n)), 1e-6f);
+    length = larger (sqrtf (dot (n, n)), 1e-6f);
     for (int c = 0; c < 3; c++) {
       float e1 = v[1][c] - v[0][c], e2 = v[2][c] - v[0][c];
 

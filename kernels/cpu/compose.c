@@ -8,7 +8,7 @@
 static float
 clamp (float v)
 {
-  return v > 0 ? fminf (v, 1) : 0;
+  return v > 0 ? v < 1 ? v : 1 : 0;
 }
 
 static void

@@ -3,6 +3,7 @@
  * oneDNN. */
 #include "conv2d.h"
 #include "onednn.h"
+#include "winograd.h"
 
 #include <string.h>
 
@@ -172,7 +173,99 @@ append (AkPlan *plan, const AkConv2dPiece *piece)
   ak_cpu_scratch (plan, ak_gather_size (&piece->gather) * sizeof (float));
   ak_cpu_append (plan, AK_NODE_POOLED, conv2d_run, NULL, &n, sizeof n);
 }
+
+/* From so many tiles on the transformed weights, 16 for 9, are worth reading. */
+#define WINOGRAD_TILES 60
+#define WINOGRAD_WIDTH 8
+
+typedef struct
+{
+  AkWinograd w;
+  AkCpuPlan *plan;
+  size_t first, count; /* tiles */
+} WinogradNode;
+
+static void
+winograd_part (void *data, unsigned i, unsigned n)
+{
+  const WinogradNode *node = data;
+  size_t each = (node->count / n / 6 + 1) * 6, first = i * each, end = first + each;
+
+  if (first < node->count)
+    ak_winograd_avx2 (&node->w, node->first + first,
+        node->first + (end < node->count ? end : node->count),
+        (float *) node->plan->scratch + i * ak_winograd_scratch (&node->w, each));
+}
+
+static void
+winograd_run (AkCpu *cpu, const void *data)
+{
+  ak_cpu_parallel (cpu, winograd_part, (void *) data);
+}
+
+static void
+make_winograd (void *data)
+{
+  AkCpuMatrix *m = data;
+
+  if (m->winograd)
+    return;
+  m->winograd = ak_cpu_memory (ak_winograd_size (m) * sizeof *m->winograd);
+  if (m->winograd)
+    ak_winograd_weights (m->winograd, m);
+}
+
+/* Returns 0 where it does not pay. */
+static int
+winograd_record (
+    AkPlan *plan, const AkConv2d *a, const AkPanels *p, size_t b, size_t height, size_t width)
+{
+  AkCpuMatrix *m = (AkCpuMatrix *) a->matrix;
+  size_t tiles = (height + 1) / 2 * ((width + 1) / 2), threads = plan->dev->threads;
+  size_t block = AK_CPU_NODE_MACS / (16 * m->base.in * m->n) / 6 * 6;
+  WinogradNode n = {
+    .w = {
+      .p = *p,
+      .x = a->x.data + b * a->x.batch,
+      .scale = at_batch (a->in_scale, b),
+      .x_row = a->x.row,
+      .height = a->height,
+      .width = a->width,
+      .channels = m->base.in,
+      .padding = a->padding,
+      .out_height = height,
+      .out_width = width,
+      .tiles_across = (width + 1) / 2,
+    },
+    .plan = (AkCpuPlan *) plan,
+  };
+
+  if (m->base.side != 3 || a->stride != 1 || m->base.in < WINOGRAD_WIDTH || m->n < WINOGRAD_WIDTH ||
+      tiles < WINOGRAD_TILES)
+    return 0;
+  ak_worker_call (((AkCpu *) plan->dev)->worker, make_winograd, m);
+  if (!m->winograd) {
+    ak_plan_fail (plan, AK_ERR_MEMORY);
+    return 1;
+  }
+  n.w.p.panels = m->winograd;
+  block = (block < 48 ? 48 : block > 96 ? 96 : block) * threads;
+  ak_cpu_scratch (
+      plan, threads * ak_winograd_scratch (&n.w, (block / threads / 6 + 1) * 6) * sizeof (float));
+  for (n.first = 0; n.first < tiles; n.first += n.count) {
+    n.count = n.first + block < tiles ? block : tiles - n.first;
+    ak_cpu_append (plan, AK_NODE_POOLED, winograd_run, NULL, &n, sizeof n);
+  }
+  return 1;
+}
 #else
+static int
+winograd_record (
+    AkPlan *plan, const AkConv2d *a, const AkPanels *p, size_t b, size_t height, size_t width)
+{
+  return 0;
+}
+
 static void
 append (AkPlan *plan, const AkConv2dPiece *piece)
 {
@@ -247,7 +340,11 @@ conv2d_record (AkPlan *plan, const AkConv2d *a)
 
   if (block < 1)
     block = 1;
-  for (size_t b = 0; b < a->batch; b++)
+  for (size_t b = 0; b < a->batch; b++) {
+    AkConv2dPiece whole = make_piece (a, b, 0, height);
+
+    if (m->layout == AK_LAYOUT_PANELS && winograd_record (plan, a, &whole.w.p, b, height, width))
+      continue;
     for (size_t first = 0; first < height; first += block) {
       AkConv2dPiece piece =
           make_piece (a, b, first, first + block < height ? block : height - first);
@@ -257,6 +354,7 @@ conv2d_record (AkPlan *plan, const AkConv2d *a)
       else
         append (plan, &piece);
     }
+  }
 }
 
 void

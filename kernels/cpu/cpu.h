@@ -137,9 +137,10 @@ typedef struct
 {
   AkMatrix base;
   AkLayout layout;
-  size_t k, n;  /* K and N */
-  float *data;  /* PLAIN, PANELS */
-  void *onednn; /* ONEDNN: list of packings, under the device's worker */
+  size_t k, n;     /* K and N */
+  float *data;     /* PLAIN, PANELS */
+  float *winograd; /* PANELS of side 3, made at first use: winograd.h; under the device's worker */
+  void *onednn;    /* ONEDNN: list of packings, under the device's worker */
 } AkCpuMatrix;
 
 /* Floats of one group's panels. */

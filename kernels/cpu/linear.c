@@ -79,6 +79,7 @@ matrix_free (AkMatrix *base)
 
   ak_onednn_matrix_clear (m);
   free (m->data);
+  free (m->winograd);
   free (m);
 }
 

@@ -125,6 +125,22 @@ ak_mask8 (size_t n)
   return _mm256_loadu_si256 ((const __m256i *) (lanes + 8 - n));
 }
 
+/* All of 8 columns, or those in `mask`: masked stores take many times as long on some processors. */
+static inline __m256
+ak_load8 (const float *x, int whole, __m256i mask)
+{
+  return whole ? _mm256_loadu_ps (x) : _mm256_maskload_ps (x, mask);
+}
+
+static inline void
+ak_store8 (float *y, int whole, __m256i mask, __m256 v)
+{
+  if (whole)
+    _mm256_storeu_ps (y, v);
+  else
+    _mm256_maskstore_ps (y, mask, v);
+}
+
 static inline float
 ak_sum8 (__m256 v)
 {

@@ -26,14 +26,15 @@ ak_resize2d_linear_avx2 (const void *args, size_t from, size_t to)
       size_t left = across->first * a->x.row, right = across->count > 1 ? left + a->x.row : left;
 
       for (size_t c = 0; c < a->channels; c += 8) {
-        __m256i mask = ak_mask8 (a->channels - c < 8 ? a->channels - c : 8);
+        int whole = a->channels - c >= 8;
+        __m256i mask = ak_mask8 (whole ? 8 : a->channels - c);
         __m256 v0, v1;
 
-        v0 = _mm256_mul_ps (d0, _mm256_maskload_ps (x0 + left + c, mask));
-        v0 = _mm256_fmadd_ps (d1, _mm256_maskload_ps (x1 + left + c, mask), v0);
-        v1 = _mm256_mul_ps (d0, _mm256_maskload_ps (x0 + right + c, mask));
-        v1 = _mm256_fmadd_ps (d1, _mm256_maskload_ps (x1 + right + c, mask), v1);
-        _mm256_maskstore_ps (y + c, mask, _mm256_fmadd_ps (c1, v1, _mm256_mul_ps (c0, v0)));
+        v0 = _mm256_mul_ps (d0, ak_load8 (x0 + left + c, whole, mask));
+        v0 = _mm256_fmadd_ps (d1, ak_load8 (x1 + left + c, whole, mask), v0);
+        v1 = _mm256_mul_ps (d0, ak_load8 (x0 + right + c, whole, mask));
+        v1 = _mm256_fmadd_ps (d1, ak_load8 (x1 + right + c, whole, mask), v1);
+        ak_store8 (y + c, whole, mask, _mm256_fmadd_ps (c1, v1, _mm256_mul_ps (c0, v0)));
       }
     }
   }

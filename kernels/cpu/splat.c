@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define BINS (1u << AK_SPLAT_RADIX)
+#define AHEAD 16                        /* shapes fetched before their turn */
 #define PASSES 3                        /* times AK_SPLAT_RADIX bits hold a depth */
 #define PROJECT_NODE ((size_t) 1 << 17) /* splats of a node, per thread */
 #define STRIPS_NODE 16                  /* strips of a node, per thread */
@@ -13,6 +14,7 @@
 typedef struct
 {
   AkSplatJob *job;
+  AkSplatProject *project;
   AkSplatStrip *strip;
   size_t from, to; /* splats, bits or strips */
 } Part;
@@ -23,7 +25,7 @@ project_part (void *data, unsigned i, unsigned n)
   const Part *p = data;
   size_t count = p->to - p->from;
 
-  ak_splat_project (p->job, p->from + count * i / n, p->from + count * (i + 1) / n);
+  p->project (p->job, p->from + count * i / n, p->from + count * (i + 1) / n);
 }
 
 static void
@@ -80,18 +82,30 @@ sort_run (AkCpu *cpu, const void *args)
   job->keys = sorted;
 }
 
-/* Puts the covered tiles in order of depth too. */
+/* Puts shapes and bounds in order of depth too, so that strips read them one after the other. */
+static void
+order_part (void *data, unsigned part, unsigned n)
+{
+  AkSplatJob *job = ((const Part *) data)->job;
+  size_t to = job->drawn * (part + 1) / n;
+
+  for (size_t i = job->drawn * part / n; i < to; i++) {
+    size_t from = job->keys[i].index;
+
+    if (i + AHEAD < job->drawn)
+      __builtin_prefetch (job->shapes + job->keys[i + AHEAD].index);
+    job->ordered[i] = job->shapes[from];
+    for (size_t k = 0; k < 4; k++)
+      job->sorted[k][i] = job->bounds[4 * from + k];
+  }
+  for (size_t k = 0; k < 4 && part == 0; k++)
+    memset (job->sorted[k] + job->drawn, 0, 16 * sizeof (uint16_t));
+}
+
 static void
 order_run (AkCpu *cpu, const void *args)
 {
-  AkSplatJob *job = ((const Part *) args)->job;
-
-  (void) cpu;
-  for (size_t i = 0; i < job->drawn; i++)
-    for (size_t k = 0; k < 4; k++)
-      job->rect[k][i] = job->tiles[4 * (size_t) job->keys[i].index + k];
-  for (size_t k = 0; k < 4; k++)
-    memset (job->rect[k] + job->drawn, 0, 16 * sizeof (uint16_t));
+  ak_cpu_parallel (cpu, order_part, (void *) args);
 }
 
 static void
@@ -128,13 +142,14 @@ job_new (AkPlan *plan, const AkSplat *args, size_t scratch_bytes)
   job->tiles_y = (args->height + AK_SPLAT_TILE - 1) / AK_SPLAT_TILE;
   job->strips_x = (job->tiles_x + AK_SPLAT_STRIP - 1) / AK_SPLAT_STRIP;
   job->shapes = ak_plan_memory (plan, n * sizeof *job->shapes);
-  job->tiles = ak_plan_memory (plan, 4 * n * sizeof *job->tiles);
+  job->ordered = ak_plan_memory (plan, n * sizeof *job->ordered);
+  job->bounds = ak_plan_memory (plan, 4 * n * sizeof *job->bounds);
   job->keys = ak_plan_memory (plan, n * sizeof *job->keys);
   job->spare = ak_plan_memory (plan, n * sizeof *job->spare);
   job->counts = ak_plan_memory (plan, PASSES * sizeof *job->counts);
-  job->rect[0] = ak_plan_memory (plan, 4 * padded * sizeof (uint16_t));
-  for (size_t k = 1; k < 4 && job->rect[0]; k++)
-    job->rect[k] = job->rect[0] + k * padded;
+  job->sorted[0] = ak_plan_memory (plan, 4 * padded * sizeof (uint16_t));
+  for (size_t k = 1; k < 4 && job->sorted[0]; k++)
+    job->sorted[k] = job->sorted[0] + k * padded;
   job->scratch_bytes = scratch_bytes;
   job->scratch = ak_plan_memory (plan, plan->dev->threads * scratch_bytes);
   return plan->status == AK_OK ? job : NULL;
@@ -150,13 +165,15 @@ static void
 splat (AkPlan *plan, const AkSplat *args)
 {
   unsigned threads = plan->dev->threads;
-  size_t scratch = (args->splats + 16) / 16 * 64, project = threads * PROJECT_NODE, strips,
+  size_t scratch = (args->splats + 16) / 16 * 64, splats = threads * PROJECT_NODE, strips,
          step = threads * STRIPS_NODE;
+  AkSplatProject *project = ak_splat_project_plain;
   AkSplatStrip *strip = ak_splat_strip_plain;
   AkSplatJob *job;
 
 #if defined(__x86_64__)
   if (ak_cpu_has_avx2 (plan->dev)) {
+    project = ak_splat_project_avx2;
     strip = ak_splat_strip_avx2;
     scratch = ak_splat_scratch_avx2 (args);
   }
@@ -164,17 +181,21 @@ splat (AkPlan *plan, const AkSplat *args)
   job = job_new (plan, args, scratch);
   if (!job)
     return;
-  for (size_t i = 0; i < args->splats; i += project)
+  for (size_t i = 0; i < args->splats; i += splats)
     append (plan, AK_NODE_POOLED, project_run,
-        (Part){ job, NULL, i, args->splats - i < project ? args->splats : i + project });
-  append (plan, AK_NODE_INLINE, collect_run, (Part){ job, NULL, 0, 0 });
+        (Part){ .job = job,
+            .project = project,
+            .from = i,
+            .to = args->splats - i < splats ? args->splats : i + splats });
+  append (plan, AK_NODE_INLINE, collect_run, (Part){ .job = job });
   for (size_t p = 0; p < PASSES; p++)
-    append (plan, AK_NODE_INLINE, sort_run, (Part){ job, NULL, p * AK_SPLAT_RADIX, 0 });
-  append (plan, AK_NODE_INLINE, order_run, (Part){ job, NULL, 0, 0 });
+    append (plan, AK_NODE_INLINE, sort_run, (Part){ .job = job, .from = p * AK_SPLAT_RADIX });
+  append (plan, AK_NODE_POOLED, order_run, (Part){ .job = job });
   strips = (size_t) job->strips_x * job->tiles_y;
   for (size_t s = 0; s < strips; s += step)
     append (plan, AK_NODE_POOLED, strips_run,
-        (Part){ job, strip, s, strips - s < step ? strips : s + step });
+        (Part){
+            .job = job, .strip = strip, .from = s, .to = strips - s < step ? strips : s + step });
 }
 
 void

@@ -7,9 +7,9 @@
 
 #include "cpu.h"
 
-#define AK_SPLAT_STRIP 8   /* tiles next to one another that a thread draws at a time */
-#define AK_SPLAT_PART 2048 /* entries of a tile's list, refilled as often as it takes */
-#define AK_SPLAT_RADIX 11  /* bits of a key sorted at a time */
+#define AK_SPLAT_STRIP 8  /* tiles next to one another that a thread draws at a time */
+#define AK_SPLAT_PART 512 /* entries of a tile's list, refilled as often as it takes */
+#define AK_SPLAT_RADIX 11 /* bits of a key sorted at a time */
 #define AK_SPLAT_PIXELS (AK_SPLAT_TILE * AK_SPLAT_TILE)
 
 #define AK_SPLAT_FAINT (1.0f / 255) /* the lowest alpha that counts */
@@ -23,6 +23,7 @@ typedef struct
   _Alignas(64) double u[2];
   float conic[3], opacity;
   float shear, reach, fall;
+  uint32_t index; /* of the splat */
 } AkSplatShape;
 
 /* t_z's bits, which are ordered as it is since it is positive, and the splat's number. */
@@ -36,20 +37,21 @@ typedef struct
 {
   AkSplat args;
   unsigned tiles_x, tiles_y, strips_x; /* strips per row of tiles */
-  AkSplatShape *shapes;                /* [N] */
-  uint16_t *tiles;                     /* [N][4] x0, y0, x1, y1 */
+  AkSplatShape *shapes;                /* [N]; of those that are drawn */
+  uint16_t *bounds;                    /* [N][4]: pixels that a splat can change, x0, y0, x1, y1 */
   AkSplatKey *keys, *spare; /* [N]; keys begins with the drawn ones, in order in the end */
   uint32_t (*counts)[1 << AK_SPLAT_RADIX];
-  uint16_t
-      *rect[4]; /* [N, and 16 more at least]: x0, y0, x1, y1 in order of depth, then empty ones */
-  size_t drawn; /* how many */
-  atomic_uint next; /* strip */
-  char *scratch;    /* of the threads */
+  uint16_t *sorted[4];   /* [N, and 16 more]: x0, … y1 in order of depth, then empty ones */
+  AkSplatShape *ordered; /* [N], in order of depth */
+  size_t drawn;          /* how many */
+  atomic_uint next;      /* strip */
+  char *scratch;         /* of the threads */
   size_t scratch_bytes;
 } AkSplatJob;
 
 /* Projects the splats from … to-1. */
-void ak_splat_project (const AkSplatJob *job, size_t from, size_t to);
+typedef void AkSplatProject (const AkSplatJob *job, size_t from, size_t to);
+AkSplatProject ak_splat_project_plain, ak_splat_project_avx2;
 
 /* Draws one strip; `scratch`: the function's own number of bytes, aligned to 64, 0 at the first call. */
 typedef void AkSplatStrip (const AkSplatJob *job, unsigned strip, char *scratch);

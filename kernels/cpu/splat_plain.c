@@ -18,8 +18,8 @@ draw_pixel (
   Pixel pixel = { 1, 0 };
 
   for (size_t i = 0; i < n; i++) {
-    const AkSplatShape *s = job->shapes + list[i];
-    const float *add = job->args.colors + list[i] * job->args.channels;
+    const AkSplatShape *s = job->ordered + list[i];
+    const float *add = job->args.colors + s->index * job->args.channels;
     double dx = s->u[0] - x, dy = s->u[1] - y, power, alpha, next;
 
     power = -0.5 * (s->conic[0] * dx * dx + s->conic[2] * dy * dy) - s->conic[1] * dx * dy;
@@ -44,9 +44,9 @@ draw_tile (const AkSplatJob *job, unsigned tx, unsigned ty, uint32_t *list)
   size_t n = 0;
 
   for (size_t i = 0; i < job->drawn; i++)
-    if (tx >= job->rect[0][i] && ty >= job->rect[1][i] && tx < job->rect[2][i] &&
-        ty < job->rect[3][i])
-      list[n++] = job->keys[i].index;
+    if (job->sorted[0][i] < x1 && job->sorted[1][i] < y1 &&
+        job->sorted[2][i] > tx * AK_SPLAT_TILE && job->sorted[3][i] > ty * AK_SPLAT_TILE)
+      list[n++] = (uint32_t) i;
   for (unsigned y = ty * AK_SPLAT_TILE; y < y1 && y < a->height; y++)
     for (unsigned x = tx * AK_SPLAT_TILE; x < x1 && x < a->width; x++) {
       double color[AK_SPLAT_CHANNELS_MAX] = { 0 };

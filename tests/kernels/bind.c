@@ -176,5 +176,6 @@ check_bind (Check *t)
       break;
     }
   check_close (t, "bound splats, scales", c.scales, 2e-5);
+  check_bench (t, "500 bound splats", record, &c, 0, SPLATS * (26 + CHANNELS) * sizeof (float));
   check_free (t);
 }

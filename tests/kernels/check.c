@@ -309,6 +309,7 @@ main (int argc, char **argv)
   check_points (&t);
   check_bind (&t);
   check_compose (&t);
+  check_splat (&t);
   printf ("%s, %u threads: %u checks, %u failures\n", t.device, ak_device_threads (t.dev), t.checks,
       t.failures);
   ak_device_unref (t.plain);

@@ -71,4 +71,5 @@ void check_resize (Check *t);
 void check_resize2d (Check *t);
 void check_bits (Check *t);
 void check_level (Check *t);
+void check_splat (Check *t);
 void check_plan (Check *t);

@@ -140,9 +140,14 @@ check_conv2d (Check *t)
     { 1, 64, 67, 32, 16, 3, 1, 1, AK_ACT_LEAKY_RELU },
     { 1, 24, 24, 256, 256, 3, 1, 1 },
     { 1, 6, 6, 128, 512, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1 },
+    { 2, 17, 19, 12, 20, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1, .gate = 1, .residual = 1 },
+    { 1, 21, 18, 9, 8, 3, 1, 0, AK_ACT_RELU, .pad = 2, .residual = 1 },
+    { 1, 15, 33, 40, 24, 3, 1, 2, .pad = 1, .modulate = 1 },
   };
   static const Case benches[] = {
     { 1, 512, 512, 16, 16, 3, 1, 1, AK_ACT_LEAKY_RELU },
+    { 1, 512, 512, 16, 32, 3, 1, 1 },
+    { 1, 512, 512, 32, 16, 3, 1, 1, AK_ACT_LEAKY_RELU, .residual = 1 },
     { 1, 512, 512, 64, 32, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1 },
     { 1, 512, 512, 32, 32, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1, .gate = 1, .residual = 1 },
     { 1, 256, 256, 64, 64, 3, 1, 1, AK_ACT_LEAKY_RELU },

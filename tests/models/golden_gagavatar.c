@@ -99,6 +99,47 @@ prepare (Case *x, const AmPerson *person, GError **error)
   return g_steal_pointer (&back);
 }
 
+/* What must be refused: counts a wrong tensor for each that is not. */
+static void
+check_refused (Case *x, const AmPerson *person)
+{
+  g_autofree char *path =
+      g_strdup_printf ("%s/artalk-%u.safetensors", g_get_tmp_dir (), g_random_int ());
+  g_autoptr (GError) cancelled = NULL, nobody = NULL, other = NULL, half = NULL, shape = NULL;
+  AmPerson longer = *person;
+  atomic_int cancel = 1;
+  g_autofree char *contents = NULL;
+  gsize n = 0;
+
+  am_avatar_unref (am_avatar_prepare (x->model, person, &cancel, NULL, NULL, &cancelled));
+  am_avatar_unref (am_avatar_prepare (x->model, NULL, NULL, NULL, NULL, &nobody));
+  if (am_avatar_write (x->people[0], path, NULL) &&
+      g_file_get_contents (path, &contents, &n, NULL)) {
+    am_avatar_unref (am_avatar_read (x->model, path, "another", &other));
+    (void) g_file_set_contents (path, contents, (gssize) n / 2, NULL);
+    am_avatar_unref (am_avatar_read (x->model, path, NULL, &half));
+  }
+  g_unlink (path);
+  longer.n_shape = 301;
+  longer.shape = g_new0 (float, 301);
+  {
+    g_autoptr (AmAvatar) a = am_avatar_prepare (x->model, &longer, NULL, NULL, NULL, NULL);
+
+    am_avatar_view_free (a ? am_avatar_view_new (a, x->head, NULL, &shape) : NULL);
+  }
+  g_free (longer.shape);
+  golden_compare_error (x->c, "cancelled preparing",
+      g_error_matches (cancelled, AM_ERROR, AM_ERROR_CANCELLED) ? 0 : 1, 1e-9);
+  golden_compare_error (x->c, "nobody to prepare",
+      g_error_matches (nobody, AM_ERROR, AM_ERROR_MISSING) ? 0 : 1, 1e-9);
+  golden_compare_error (
+      x->c, "another's file", g_error_matches (other, AM_ERROR, AM_ERROR_MISMATCH) ? 0 : 1, 1e-9);
+  golden_compare_error (
+      x->c, "half a file", g_error_matches (half, AM_ERROR, AM_ERROR_FORMAT) ? 0 : 1, 1e-9);
+  golden_compare_error (x->c, "an identity that is too long",
+      g_error_matches (shape, AM_ERROR, AM_ERROR_SHAPE) ? 0 : 1, 1e-9);
+}
+
 static gboolean
 case_open (Case *x, const char *dir)
 {
@@ -124,6 +165,8 @@ case_open (Case *x, const char *dir)
     x->people[i] = person ? prepare (x, person, &error) : NULL;
     if (!x->people[i])
       return fail (x, error);
+    if (i == 0)
+      check_refused (x, person);
   }
   x->average = g_array_new (FALSE, FALSE, sizeof (uint32_t));
   for (guint i = 0; list && i < json_array_get_length (list); i++) {
