@@ -216,7 +216,7 @@ transform_size (GstBaseTransform *base, GstPadDirection direction, GstCaps *caps
 /* Loading */
 
 static void
-close (GstArtalkRenderer *renderer)
+unload (GstArtalkRenderer *renderer)
 {
   GstFlameMesh *self = GST_FLAME_MESH (renderer);
 
@@ -227,7 +227,7 @@ close (GstArtalkRenderer *renderer)
 }
 
 static gboolean
-open (GstArtalkRenderer *renderer, AmHead *head, GError **error)
+load (GstArtalkRenderer *renderer, AmHead *head, GError **error)
 {
   GstFlameMesh *self = GST_FLAME_MESH (renderer);
 
@@ -381,8 +381,8 @@ gst_flame_mesh_class_init (GstFlameMeshClass *klass)
   base_class->transform_size = transform_size;
   renderer_class->thing = "head";
   renderer_class->advice = GST_ARTALK_HEAD_ADVICE;
-  renderer_class->open = open;
-  renderer_class->close = close;
+  renderer_class->open = load;
+  renderer_class->close = unload;
   renderer_class->draw = draw;
   renderer_class->output_caps = output_caps;
   renderer_class->fill = fill;
