@@ -117,8 +117,8 @@ light (const AkBind *a, size_t i, const float *n, float *color)
   }
 }
 
-static void
-bind_rows (const void *args, size_t from, size_t to)
+void
+ak_bind_plain (const void *args, size_t from, size_t to)
 {
   const AkBind *a = args;
   size_t channels = 3 + a->features + 3;
@@ -158,6 +158,12 @@ bind_rows (const void *args, size_t from, size_t to)
 static void
 bind_record (AkPlan *plan, const AkBind *args)
 {
+  AkRowsFn *fn = ak_bind_plain;
+
+#if defined(__x86_64__)
+  if (ak_cpu_has_avx2 (plan->dev))
+    fn = ak_bind_avx2;
+#endif
   for (size_t first = 0; first < args->splats; first += BLOCK) {
     size_t n = args->splats - first < BLOCK ? args->splats - first : BLOCK;
     AkBind a = *args;
@@ -173,7 +179,7 @@ bind_record (AkPlan *plan, const AkBind *args)
     a.scales += 3 * first;
     a.rotations += 4 * first;
     a.colors += (a.features + 6) * first;
-    ak_cpu_append_rows (plan, bind_rows, &a, sizeof a, n, 200 + 30 * a.lobes);
+    ak_cpu_append_rows (plan, fn, &a, sizeof a, n, 200 + 30 * a.lobes);
   }
 }
 

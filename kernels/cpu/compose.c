@@ -39,7 +39,13 @@ compose_rows (const void *args, size_t from, size_t to)
 static void
 compose_record (AkPlan *plan, const AkCompose *args)
 {
-  ak_cpu_append_rows (plan, compose_rows, args, sizeof *args, args->pixels, 16);
+  AkRowsFn *fn = compose_rows;
+
+#if defined(__x86_64__)
+  if (ak_cpu_has_avx2 (plan->dev))
+    fn = ak_compose_avx2;
+#endif
+  ak_cpu_append_rows (plan, fn, args, sizeof *args, args->pixels, 16);
 }
 
 static void
@@ -60,7 +66,13 @@ bytes_rows (const void *args, size_t from, size_t to)
 static void
 bytes_record (AkPlan *plan, const AkBytes *args)
 {
-  ak_cpu_append_rows (plan, bytes_rows, args, sizeof *args, args->side, 8 * (size_t) args->side);
+  AkRowsFn *fn = bytes_rows;
+
+#if defined(__x86_64__)
+  if (ak_cpu_has_avx2 (plan->dev))
+    fn = ak_bytes_avx2;
+#endif
+  ak_cpu_append_rows (plan, fn, args, sizeof *args, args->side, 8 * (size_t) args->side);
 }
 
 void

@@ -182,19 +182,22 @@ typedef struct
 {
   AkWinograd w;
   AkCpuPlan *plan;
-  size_t first, count; /* tiles */
+  size_t first, count, step; /* tiles; of them so many at once in a thread */
 } WinogradNode;
 
 static void
 winograd_part (void *data, unsigned i, unsigned n)
 {
   const WinogradNode *node = data;
-  size_t each = (node->count / n / 6 + 1) * 6, first = i * each, end = first + each;
+  float *scratch = (float *) node->plan->scratch + i * ak_winograd_scratch (&node->w, node->step);
+  size_t sixths = (node->count + 5) / 6, end = sixths * (i + 1) / n * 6;
 
-  if (first < node->count)
-    ak_winograd_avx2 (&node->w, node->first + first,
-        node->first + (end < node->count ? end : node->count),
-        (float *) node->plan->scratch + i * ak_winograd_scratch (&node->w, each));
+  if (end > node->count)
+    end = node->count;
+  for (size_t first = sixths * i / n * 6, last; first < end; first = last) {
+    last = first + node->step < end ? first + node->step : end;
+    ak_winograd_avx2 (&node->w, node->first + first, node->first + last, scratch);
+  }
 }
 
 static void
@@ -249,9 +252,9 @@ winograd_record (
     return 1;
   }
   n.w.p.panels = m->winograd;
-  block = (block < 48 ? 48 : block > 96 ? 96 : block) * threads;
-  ak_cpu_scratch (
-      plan, threads * ak_winograd_scratch (&n.w, (block / threads / 6 + 1) * 6) * sizeof (float));
+  n.step = block < 48 ? 48 : block > 96 ? 96 : block;
+  block = (block < n.step ? n.step : block / n.step * n.step) * threads;
+  ak_cpu_scratch (plan, threads * ak_winograd_scratch (&n.w, n.step) * sizeof (float));
   for (n.first = 0; n.first < tiles; n.first += n.count) {
     n.count = n.first + block < tiles ? block : tiles - n.first;
     ak_cpu_append (plan, AK_NODE_POOLED, winograd_run, NULL, &n, sizeof n);

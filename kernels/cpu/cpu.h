@@ -175,6 +175,9 @@ void ak_panels_run (
 /* AVX2 versions of row functions; args as in the plain ones. */
 AkRowsFn ak_layer_norm_avx2, ak_unit_norm_avx2, ak_activate_avx2;
 
+/* kernels/cpu/compose_avx2.c, bind_avx2.c */
+AkRowsFn ak_compose_avx2, ak_bytes_avx2, ak_bind_plain, ak_bind_avx2;
+
 /* One head of one batch item (AVX2): rows row0 … row1-1. `scratch`: ak_attention_scratch() floats. */
 void ak_attention_avx2 (
     const AkAttention *a, size_t b, size_t head, size_t row0, size_t row1, float *scratch);

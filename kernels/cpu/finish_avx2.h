@@ -8,13 +8,10 @@
 
 #ifdef __AVX2__ /* nothing here is for files compiled without it */
 
-/* `n` <= 8 columns from `col` on of one row; `whole` (a constant of the caller): n is 8. */
+/* 8 columns from `col` on of one row, or those in `mask`. */
 AK_INLINE void
-ak_finish8 (const AkPanels *p, size_t row, size_t col, int whole, size_t n, const float *t)
+ak_finish8 (const AkPanels *p, size_t row, size_t col, int whole, __m256i mask, __m256 v)
 {
-  __m256i mask = whole ? _mm256_setzero_si256 () : ak_mask8 (n);
-  __m256 v = ak_load8 (t, whole, mask);
-
   if (p->scale)
     v = _mm256_mul_ps (v, ak_load8 (p->scale + col, whole, mask));
   if (p->bias)
@@ -34,11 +31,12 @@ ak_finish8 (const AkPanels *p, size_t row, size_t col, int whole, size_t n, cons
 AK_INLINE void
 ak_finish16 (const AkPanels *p, size_t row, size_t col, size_t n, const float *t)
 {
-  for (size_t j = 0; j < n; j += 8)
-    if (n - j >= 8)
-      ak_finish8 (p, row, col + j, 1, 8, t + j);
-    else
-      ak_finish8 (p, row, col + j, 0, n - j, t + j);
+  for (size_t j = 0; j < n; j += 8) {
+    int whole = n - j >= 8;
+    __m256i mask = ak_mask8 (whole ? 8 : n - j);
+
+    ak_finish8 (p, row, col + j, whole, mask, ak_load8 (t + j, whole, mask));
+  }
 }
 
 #endif

@@ -74,7 +74,7 @@ resize2d_plain (const void *args, size_t from, size_t to)
   const AkResizer *f = args;
   const AkResize2d *a = &f->a;
 
-  for (size_t i = from; i < to; i++) {
+  for (size_t i = f->first + from; i < f->first + to; i++) {
     const AkTaps *down = &f->down[i % a->out_height];
     const float *x = a->x.data + i / a->out_height * a->x.batch;
     float *y =
@@ -109,7 +109,7 @@ resize2d_smooth (const void *args, size_t from, size_t to)
   const AkResize2d *a = &f->a;
   size_t n = a->channels;
 
-  for (size_t i = from; i < to; i++) {
+  for (size_t i = f->first + from; i < f->first + to; i++) {
     const AkTaps *down = &f->down[i % a->out_height];
     const float *x = a->x.data + i / a->out_height * a->x.batch;
     float *y =
@@ -144,37 +144,51 @@ make_resizer (AkPlan *plan, AkResizer *f, const AkResize2d *a)
          make_taps (plan, a->mode, a->in_width, a->out_width, &f->across, &f->across_weights);
 }
 
+/* Numbers of a result that take some ms. */
+#define PIECE ((size_t) 1 << 21)
+
+/* `args` begins with `f`. */
+static void
+append (AkPlan *plan, AkRowsFn *fn, AkResizer *f, const void *args, size_t args_bytes)
+{
+  size_t rows = f->a.batch * f->a.out_height, cols = f->a.out_width * f->a.channels;
+  size_t piece = PIECE / cols > 1 ? PIECE / cols : 1;
+
+  for (f->first = 0; f->first < rows; f->first += piece)
+    ak_cpu_append_rows (
+        plan, fn, args, args_bytes, rows - f->first < piece ? rows - f->first : piece, cols);
+}
+
 static void
 resize2d_plain_record (AkPlan *plan, const AkResize2d *a)
 {
   AkResizer f;
 
   if (make_resizer (plan, &f, a))
-    ak_cpu_append_rows (
-        plan, resize2d_plain, &f, sizeof f, a->batch * a->out_height, a->out_width * a->channels);
+    append (plan, resize2d_plain, &f, &f, sizeof f);
 }
 
 static void
 resize2d_record (AkPlan *plan, const AkResize2d *a)
 {
-  size_t rows = a->batch * a->out_height, cols = a->out_width * a->channels;
   Smooth s;
 
   if (!make_resizer (plan, &s.f, a))
     return;
   if (a->mode == AK_RESIZE2D_SMOOTH) {
-    s.rows = ak_plan_memory (plan, rows * a->in_width * a->channels * sizeof *s.rows);
+    s.rows = ak_plan_memory (
+        plan, a->batch * a->out_height * a->in_width * a->channels * sizeof *s.rows);
     if (s.rows)
-      ak_cpu_append_rows (plan, resize2d_smooth, &s, sizeof s, rows, cols);
+      append (plan, resize2d_smooth, &s.f, &s, sizeof s);
     return;
   }
 #if defined(__x86_64__)
   if (ak_cpu_has_avx2 (plan->dev)) {
-    ak_cpu_append_rows (plan, ak_resize2d_linear_avx2, &s.f, sizeof s.f, rows, cols);
+    append (plan, ak_resize2d_linear_avx2, &s.f, &s.f, sizeof s.f);
     return;
   }
 #endif
-  ak_cpu_append_rows (plan, resize2d_plain, &s.f, sizeof s.f, rows, cols);
+  append (plan, resize2d_plain, &s.f, &s.f, sizeof s.f);
 }
 
 void

@@ -15,9 +15,10 @@ typedef struct
 typedef struct
 {
   AkResize2d a;
+  size_t first;                /* row of the result that a piece begins with */
   const AkTaps *down, *across; /* [out_height], [out_width] */
   const double *down_weights, *across_weights;
 } AkResizer;
 
-/* Rows `from` … of batch · out_height rows of the result, linear (AVX2). */
+/* Rows first + from … of batch · out_height rows of the result, linear (AVX2). */
 AkRowsFn ak_resize2d_linear_avx2;

@@ -9,7 +9,7 @@ ak_resize2d_linear_avx2 (const void *args, size_t from, size_t to)
   const AkResizer *f = args;
   const AkResize2d *a = &f->a;
 
-  for (size_t i = from; i < to; i++) {
+  for (size_t i = f->first + from; i < f->first + to; i++) {
     const AkTaps *down = &f->down[i % a->out_height];
     __m256 d0 = _mm256_set1_ps ((float) f->down_weights[down->at]);
     __m256 d1 = _mm256_set1_ps ((float) f->down_weights[down->at + 1]);

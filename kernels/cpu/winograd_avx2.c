@@ -103,38 +103,49 @@ transform (const AkWinograd *w, size_t tile, const float *zeros, float *to, size
     transform8 (w, pixels, c, 0, to + c, step);
 }
 
-/* One tile's products of one panel to its pixels: Aᵀ m A and the epilogue. */
+/* 8 columns of one tile's products to its pixels: Aᵀ m A and the epilogue. */
+AK_INLINE void
+finish8 (const AkWinograd *w, size_t row, size_t left, size_t col, int whole, const float *m,
+    size_t step)
+{
+  __m256i mask = whole ? _mm256_setzero_si256 () : ak_mask8 (w->p.n - col);
+  size_t pixel = row * w->out_width + left;
+  int below = row + 1 < w->out_height, right = left + 1 < w->out_width;
+  __m256 r[2][4];
+
+#pragma GCC unroll 4
+  for (size_t j = 0; j < 4; j++) {
+    __m256 m0 = _mm256_loadu_ps (m + j * step);
+    __m256 m1 = _mm256_loadu_ps (m + (4 + j) * step);
+    __m256 m2 = _mm256_loadu_ps (m + (8 + j) * step);
+    __m256 m3 = _mm256_loadu_ps (m + (12 + j) * step);
+
+    r[0][j] = _mm256_add_ps (_mm256_add_ps (m0, m1), m2);
+    r[1][j] = _mm256_sub_ps (_mm256_sub_ps (m1, m2), m3);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; i++) {
+    if (i && !below)
+      break;
+    ak_finish8 (
+        &w->p, pixel, col, whole, mask, _mm256_add_ps (_mm256_add_ps (r[i][0], r[i][1]), r[i][2]));
+    if (right)
+      ak_finish8 (&w->p, pixel + 1, col, whole, mask,
+          _mm256_sub_ps (_mm256_sub_ps (r[i][1], r[i][2]), r[i][3]));
+    pixel += w->out_width;
+  }
+}
+
 static void
 finish (const AkWinograd *w, size_t tile, size_t col, const float *m, size_t step)
 {
   size_t row = tile / w->tiles_across * 2, left = tile % w->tiles_across * 2;
-  size_t n = w->p.n - col < 16 ? w->p.n - col : 16;
-  float t[4][16];
 
-#pragma GCC unroll 2
-  for (size_t h = 0; h < 16; h += 8) {
-    __m256 r[2][4];
-
-#pragma GCC unroll 4
-    for (size_t j = 0; j < 4; j++) {
-      __m256 m0 = _mm256_loadu_ps (m + j * step + h);
-      __m256 m1 = _mm256_loadu_ps (m + (4 + j) * step + h);
-      __m256 m2 = _mm256_loadu_ps (m + (8 + j) * step + h);
-      __m256 m3 = _mm256_loadu_ps (m + (12 + j) * step + h);
-
-      r[0][j] = _mm256_add_ps (_mm256_add_ps (m0, m1), m2);
-      r[1][j] = _mm256_sub_ps (_mm256_sub_ps (m1, m2), m3);
-    }
-#pragma GCC unroll 2
-    for (size_t i = 0; i < 2; i++) {
-      _mm256_storeu_ps (t[2 * i] + h, _mm256_add_ps (_mm256_add_ps (r[i][0], r[i][1]), r[i][2]));
-      _mm256_storeu_ps (
-          t[2 * i + 1] + h, _mm256_sub_ps (_mm256_sub_ps (r[i][1], r[i][2]), r[i][3]));
-    }
-  }
-  for (size_t i = 0; i < 4; i++)
-    if (row + i / 2 < w->out_height && left + i % 2 < w->out_width)
-      ak_finish16 (&w->p, (row + i / 2) * w->out_width + left + i % 2, col, n, t[i]);
+  for (size_t h = 0; h < 16 && col + h < w->p.n; h += 8)
+    if (w->p.n - col - h >= 8)
+      finish8 (w, row, left, col + h, 1, m + h, step);
+    else
+      finish8 (w, row, left, col + h, 0, m + h, step);
 }
 
 void

@@ -65,6 +65,14 @@ check_resize2d (Check *t)
                 .pad = n % 2 * (n > 3),
                 .mode = (AkResize2dMode) mode },
             0);
+  one (t, /* more than one piece */
+      (Case){ .in_height = 200,
+          .in_width = 150,
+          .out_height = 400,
+          .out_width = 300,
+          .channels = 11,
+          .mode = AK_RESIZE2D_LINEAR },
+      0);
   if (!t->bench)
     return;
   one (t,

@@ -34,6 +34,7 @@ static const Scene scenes[] = {
   { "splats of no size", 2000, 8, 96, 96, 0, 1, 0, 0, 0 },
   { "faint splats, longer lists than a tile's", 6000, 4, 48, 32, 1, 0.02f, 0, 0, 0 },
   { "splats wider than the picture", 800, 6, 300, 40, 20, 0.1f, 0, 1, 0 },
+  { "more splats than a node projects", 140000, 1, 16, 16, 0.02f, 1, 0, 0, 0 },
   { "splats behind the camera", 300, 4, 40, 40, 0.1f, 1, -12, 1, 0 },
   { "splats around the camera", 2000, 4, 64, 64, 0.1f, 1, -9.4f, 1, 0 },
   { "hostile splats", 4000, 9, 90, 70, 0.1f, 0.5f, 0, 1, 1 },
@@ -170,9 +171,10 @@ upload (AkPlan *plan, AkQueue *queue, const float *values, size_t n)
 
 /* Device memory between guard bands. */
 static float *
-output (AkPlan *plan, AkQueue *queue, size_t n)
+output (AkPlan *plan, AkQueue *queue, uint32_t values)
 {
-  float *host = malloc ((n + 2 * GUARD) * sizeof *host), *to;
+  size_t n = values;
+  float *host = calloc (n + 2 * GUARD, sizeof *host), *to;
 
   for (size_t i = 0; i < n + 2 * GUARD; i++)
     host[i] = GUARD_VALUE;
@@ -184,7 +186,7 @@ output (AkPlan *plan, AkQueue *queue, size_t n)
 static void *
 fetch (Check *t, const char *what, AkQueue *queue, const void *from, size_t n)
 {
-  float *host = malloc ((n + 2 * GUARD) * sizeof *host);
+  float *host = calloc (n + 2 * GUARD, sizeof *host);
 
   ak_download (queue, host, (const float *) from - GUARD, (n + 2 * GUARD) * sizeof *host);
   ak_queue_sync (queue);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Time of the StyleUNet's stages, against what their multiply-adds, as published, take at the speed of
- * the fastest of large products in the same run, oneDNN's and the device's own. It is processor time, so that other programs disturb
- * it little; elapsed time is printed too. Weights are random: sizes of the published network, or those
- * of a checkpoint.
+ * the fastest of large products in the same run, oneDNN's and the device's own. It is processor time,
+ * so that other programs disturb it little; elapsed time is printed too. Weights are random, of the
+ * sizes of the published network, or those of a checkpoint.
  *
  * styleunet-bench [--device=NAME] [--threads=N] [--frames=N] [CHECKPOINT [PREFIX]] */
 #include <math.h>

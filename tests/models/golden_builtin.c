@@ -228,6 +228,20 @@ check (Builtin *x, GError **error)
   return TRUE;
 }
 
+/* Is the checksum in the golden file that of `file`? */
+static gboolean
+made_for (const AmWeights *io, const char *file)
+{
+  const char *want = am_weights_metadata (io, "avatar");
+  g_autofree char *contents = NULL, *got = NULL;
+  gsize n;
+
+  if (!want || !g_file_get_contents (file, &contents, &n, NULL))
+    return FALSE;
+  got = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) contents, n);
+  return strcmp (want, got) == 0;
+}
+
 void
 golden_builtin (Golden *g, const char *dir)
 {
@@ -248,6 +262,11 @@ golden_builtin (Golden *g, const char *dir)
   if (!io)
     return;
   x.io = io;
+  if (!made_for (io, file)) {
+    golden_fail (
+        &c, "was made for another %s: make it anew (models/default/avatar/golden.py)", file);
+    return;
+  }
   if (check (&x, &error))
     golden_end (&c);
   else
