@@ -3,6 +3,7 @@
 #include <locale.h>
 #include <string.h>
 
+#include "avatars.h"
 #include "inspect.h"
 #include "options.h"
 #include "render.h"
@@ -19,6 +20,12 @@ main (int argc, char **argv)
     if (argc == 3)
       return inspect_file (argv[2]);
     complain ("inspect wants one file");
+    return STATUS_USAGE;
+  }
+  if (argc >= 2 && strcmp (argv[1], "avatars") == 0) {
+    if (argc == 3 || argc == 4)
+      return avatars_list (argv[2], argc == 4 ? argv[3] : NULL);
+    complain ("avatars wants one file or folder, and perhaps the name of a PNG file to write");
     return STATUS_USAGE;
   }
   if (argc == 2 && strcmp (argv[1], "styles") == 0)
