@@ -184,16 +184,21 @@ tell_progress (const char *name, double done, gpointer data)
   GstGagSplat *self = data;
   g_autofree char *text = NULL;
   GstProgressType type;
-  int tenths = (int) (done * 10);
+  const int tenths = (int) (done * 10);
 
-  if (tenths == self->tenths && done > 0)
+  if (done > 0 && done < 1 && tenths == self->tenths)
     return;
   self->tenths = tenths;
-  type = done <= 0   ? GST_PROGRESS_TYPE_START
-         : done >= 1 ? GST_PROGRESS_TYPE_COMPLETE
-                     : GST_PROGRESS_TYPE_CONTINUE;
-  text = done < 1 ? g_strdup_printf ("Preparing the avatar %s: %d %%", name, 10 * tenths)
-                  : g_strdup_printf ("The avatar %s is prepared", name);
+  if (done < 0) {
+    type = GST_PROGRESS_TYPE_CANCELED;
+    text = g_strdup_printf ("The avatar %s is not prepared", name);
+  } else if (done >= 1) {
+    type = GST_PROGRESS_TYPE_COMPLETE;
+    text = g_strdup_printf ("The avatar %s is ready", name);
+  } else {
+    type = done > 0 ? GST_PROGRESS_TYPE_CONTINUE : GST_PROGRESS_TYPE_START;
+    text = g_strdup_printf ("Preparing the avatar %s: %d %%", name, 10 * tenths);
+  }
   gst_artalk_post_progress (GST_ELEMENT (self), type, text);
 }
 

@@ -36,7 +36,8 @@ tell (double done, gpointer data)
 {
   const Told *told = data;
 
-  told->loader->progress (told->name, done, told->loader->data);
+  if (done < 1)
+    told->loader->progress (told->name, done, told->loader->data);
 }
 
 static char *
@@ -104,6 +105,7 @@ work (gpointer data)
     g_autoptr (AmPerson) person = NULL;
     g_autoptr (AmAvatar) avatar = NULL;
     g_autoptr (GError) error = NULL;
+    gboolean good;
 
     if (!self->asked) {
       g_cond_wait (&self->changed, &self->lock);
@@ -115,13 +117,19 @@ work (gpointer data)
     g_mutex_unlock (&self->lock);
     avatar = make (self, person, &error);
     g_mutex_lock (&self->lock);
-    if (self->asked || self->quit)
-      continue; /* somebody else is wanted by now */
-    drop_result (self);
-    self->avatar = g_steal_pointer (&avatar);
-    self->error = g_steal_pointer (&error);
-    self->ready = TRUE;
-    g_cond_broadcast (&self->changed);
+    good = avatar != NULL && !self->asked && !self->quit;
+    if (!self->asked && !self->quit) { /* else somebody else is wanted by now */
+      drop_result (self);
+      self->avatar = g_steal_pointer (&avatar);
+      self->error = g_steal_pointer (&error);
+      self->ready = TRUE;
+      g_cond_broadcast (&self->changed);
+    }
+    if (person) {
+      g_mutex_unlock (&self->lock);
+      self->progress (person->name, good ? 1 : -1, self->data);
+      g_mutex_lock (&self->lock);
+    }
   }
   g_mutex_unlock (&self->lock);
   return NULL;

@@ -11,8 +11,9 @@ G_BEGIN_DECLS
 
 typedef struct _GstGagSplatLoader GstGagSplatLoader;
 
-/* Called in the loader's thread while networks run for `name`, with `done` from 0 to 1; not for what the cache
- * has. */
+/* Called in the loader's thread: with `done` from 0 to less than 1 while networks run for `name` (not where the
+ * cache has it), with 1 when there is something to take, with -1 when it ended otherwise. Never for a model that
+ * needs no person. */
 typedef void (*GstGagSplatProgress) (const char *name, double done, gpointer data);
 
 /* `people` (taken): NULL for a model that needs none. */
