@@ -176,7 +176,7 @@ rows_part (void *data, unsigned i, unsigned n)
 static void
 rows_run_parallel (AkCpu *cpu, const void *data)
 {
-  ak_cpu_parallel (cpu, rows_part, (void *) data);
+  ak_cpu_parallel_parts (cpu, rows_part, (void *) data, 4 * cpu->base.threads);
 }
 
 void

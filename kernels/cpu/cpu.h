@@ -55,9 +55,12 @@ typedef enum {
 void *ak_cpu_append (AkPlan *plan, AkNodeKind kind, AkNodeRun *run, void (*clear) (void *args),
     const void *args, size_t args_bytes);
 
-/* Calls fn (arg, i, n) for i = 0 … n-1 on the device's threads and waits. Only from a pooled node. */
+/* Calls fn (arg, i, n) for i = 0 … n-1, n the number of threads, on the device's threads and waits. Only from a pooled node. */
 typedef void AkParallel (void *arg, unsigned i, unsigned n);
 void ak_cpu_parallel (AkCpu *cpu, AkParallel *fn, void *arg);
+/* The same with `n` parts (1 where there is one thread): more than threads where parts need nothing of their own, so
+ * that a thread that is held up holds up little. */
+void ak_cpu_parallel_parts (AkCpu *cpu, AkParallel *fn, void *arg, unsigned n);
 
 /* Asks for `bytes` of scratch that a node may use while it runs: ((AkCpuPlan *) plan)->scratch, 64-byte
  * aligned, contents undefined. */
