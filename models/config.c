@@ -408,11 +408,17 @@ am_config_wav2vec_hop (const AmWav2vecConfig *config)
 }
 
 size_t
-am_config_mimi_steps (const AmMimiConfig *config, size_t samples)
+am_config_seanet_steps (const AmMimiConfig *config, size_t samples)
 {
   size_t n = (3 * samples + 1) / 2; /* at 24 kHz */
 
   for (unsigned i = 0; i < config->n_ratios; i++)
     n = (n + config->ratios[i] - 1) / config->ratios[i];
-  return (n + 1) / 2;
+  return n;
+}
+
+size_t
+am_config_mimi_steps (const AmMimiConfig *config, size_t samples)
+{
+  return (am_config_seanet_steps (config, samples) + 1) / 2;
 }

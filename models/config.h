@@ -82,8 +82,9 @@ size_t am_config_wav2vec_steps (const AmWav2vecConfig *config, size_t samples);
  * Returns: samples from one step to the next, the product of the strides. */
 size_t am_config_wav2vec_hop (const AmWav2vecConfig *config);
 
-/* am_config_mimi_steps:
- * Returns: how many steps the encoder makes of @samples at 16 kHz. */
+/* am_config_seanet_steps, am_config_mimi_steps:
+ * Returns: how many steps mimi's convolutions make of @samples at 16 kHz; and how many are left at the end. */
+size_t am_config_seanet_steps (const AmMimiConfig *config, size_t samples);
 size_t am_config_mimi_steps (const AmMimiConfig *config, size_t samples);
 
 G_END_DECLS

@@ -22,15 +22,6 @@ void am_mimi_free (AmMimi *w);
 void am_mimi_record (
     const AmMimi *w, AkPlan *plan, AkRows y, float *x, size_t batch, size_t samples, AmTaps *taps);
 
-/* The resampler from 16 to 24 kHz as a convolution (section 1b, step 1): the weight of input sample 2b + j - 7 in output
- * 3b + p is kernel[16 p + j]. */
-void am_mimi_resample_kernel (double kernel[48]);
-
-/* Records it: `x` [batch][n] to `y`, rows of 3 output samples, am_mimi_resample_rows() of them. */
-void am_mimi_resample (
-    AkPlan *plan, const AkMatrix *kernel, AkRows y, float *x, size_t batch, size_t n);
-size_t am_mimi_resample_rows (size_t n);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AmMimi, am_mimi_free)
 
 G_END_DECLS

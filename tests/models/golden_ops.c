@@ -11,7 +11,7 @@
 #include "kernels/norm.h"
 #include "kernels/resize.h"
 #include "models/bsq.h"
-#include "models/mimi.h"
+#include "models/seanet.h"
 #include "models/smooth.h"
 #include "models/wav2vec.h"
 
@@ -331,20 +331,20 @@ check_resample (Ops *o, const AmTensor *in)
 {
   g_auto (GStrv) parts = g_strsplit (in->name, "/", -1);
   g_autofree char *n_out = g_strdup_printf ("resample_16_24/%s/out", parts[1]);
-  size_t rows = am_mimi_resample_rows (in->n), n = (3 * in->n + 1) / 2;
+  size_t rows = am_seanet_resample_rows (in->n), n = (3 * in->n + 1) / 2;
   double kernel[48];
   float values[48], *y;
   AkMatrix *m;
   AkStatus status;
 
-  am_mimi_resample_kernel (kernel);
+  am_seanet_resample_kernel (kernel);
   for (int i = 0; i < 48; i++)
     values[i] = (float) kernel[i];
   golden_compare_tensor (o->c, o->io, "resample_16_24/kernel", values, 48, 2e-7);
   m = ak_matrix_new_conv (o->dev, values, 3, 1, 16, 1, AK_F32, &status);
   begin (o);
   y = room (o, 3 * rows);
-  am_mimi_resample (o->plan, m, ak_dense (y, rows, 3), upload (o, in), 1, in->n);
+  am_seanet_resample (o->plan, m, ak_dense (y, rows, 3), upload (o, in), 1, in->n);
   run (o);
   result (o, n_out, y, n, 2e-6);
   end (o);
