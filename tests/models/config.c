@@ -157,6 +157,56 @@ test_mimi (void)
   g_assert_nonnull (strstr (error->message, "acoustic_residual_vector_quantizer.layers.4"));
 }
 
+/* Features of `batch` windows [batch][window] by one plan. (transfer full) */
+static float *
+mimi_features (AmModel *model, const float *windows, size_t batch)
+{
+  const AmModelInfo *info = am_model_info (model);
+  const AmEncoderNetworks *networks = am_model_encoder (model, NULL);
+  size_t n = batch * info->window_samples, f = batch * info->steps * info->channels;
+  AkPlan *plan = ak_plan_new (am_model_device (model));
+  AkQueue *queue = ak_queue_new (am_model_device (model));
+  float *in = ak_plan_memory (plan, n * sizeof *in), *out = ak_plan_memory (plan, f * sizeof *out);
+  float *features = g_new (float, f);
+
+  am_mimi_record (networks->mimi, plan, ak_dense (out, info->steps, info->channels), in, batch,
+      info->window_samples, NULL);
+  g_assert_cmpint (ak_plan_finish (plan), ==, AK_OK);
+  ak_upload (queue, in, windows, n * sizeof *in);
+  g_assert_cmpint (ak_plan_run (plan, queue, NULL), ==, AK_OK);
+  ak_download (queue, features, out, f * sizeof *features);
+  g_assert_cmpint (ak_queue_sync (queue), ==, AK_OK);
+  ak_queue_free (queue);
+  ak_plan_free (plan);
+  return features;
+}
+
+/* Windows of a batch do not touch one another. */
+static void
+test_mimi_batch (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AmModel) model = open_own ("own-mimi", NULL, NULL, &error);
+  const AmModelInfo *info = am_model_info (model);
+  size_t n = info->window_samples, f = (size_t) info->steps * info->channels;
+  g_autofree float *windows = g_new (float, 3 * n), *all = NULL;
+
+  g_assert_no_error (error);
+  for (size_t i = 0; i < 3 * n; i++)
+    windows[i] = 0.3f * sinf ((float) i * 0.05f) * sinf ((float) i * 0.0007f);
+  all = mimi_features (model, windows, 3);
+  for (size_t b = 0; b < 3; b++) {
+    g_autofree float *one = mimi_features (model, windows + b * n, 1);
+
+    for (size_t i = 0; i < f; i++)
+      g_assert_cmpfloat_with_epsilon (one[i], all[b * f + i], 1e-4f);
+  }
+  for (size_t i = 0, same = 0; i < f; i++) {
+    same += all[i] == all[f + i];
+    g_assert_cmpuint (same, <, f / 2);
+  }
+}
+
 /* A cancelled run says so, and after a reset everything is as at the start; not a number is silence. */
 static void
 test_stream (void)
@@ -229,6 +279,7 @@ main (int argc, char **argv)
   g_test_add_func ("/config/deep", test_deep);
   g_test_add_func ("/model/mismatch", test_mismatch);
   g_test_add_func ("/model/mimi", test_mimi);
+  g_test_add_func ("/model/mimi-batch", test_mimi_batch);
   g_test_add_func ("/model/stream", test_stream);
   g_test_add_func ("/smooth/order", test_smooth);
   return g_test_run ();
