@@ -8,6 +8,7 @@
 
 #include "attention.h"
 #include "bits.h"
+#include "codebook.h"
 #include "conv.h"
 #include "device.h"
 #include "elementwise.h"
@@ -20,6 +21,7 @@
 #include "plan.h"
 #include "raster.h"
 #include "resize.h"
+#include "rotary.h"
 
 /* The common head of a device's matrices. */
 struct AkMatrix
@@ -59,6 +61,8 @@ typedef struct AkOps
   void (*layer_norm) (AkPlan *plan, const AkLayerNorm *args);
   void (*unit_norm) (AkPlan *plan, const AkUnitNorm *args);
   void (*attention) (AkPlan *plan, const AkAttention *args);
+  void (*rotary) (AkPlan *plan, const AkRotary *args);
+  void (*nearest) (AkPlan *plan, const AkNearest *args);
   void (*activate) (AkPlan *plan, const AkActivate *args);
   void (*blend) (AkPlan *plan, const AkBlend *args);
   void (*affine) (AkPlan *plan, const AkAffine *args);

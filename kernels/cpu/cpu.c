@@ -285,6 +285,8 @@ ak_cpu_open (const char *variant, unsigned threads, AkStatus *status)
   ak_cpu_attention_init (&cpu->base.ops, cpu->level);
   ak_cpu_elementwise_init (&cpu->base.ops, cpu->level);
   ak_cpu_resize_init (&cpu->base.ops, cpu->level);
+  ak_cpu_rotary_init (&cpu->base.ops);
+  ak_cpu_codebook_init (&cpu->base.ops, cpu->level);
   ak_cpu_bits_init (&cpu->base.ops, cpu->level);
   ak_cpu_level_init (&cpu->base.ops, cpu->level);
   ak_cpu_draw_init (&cpu->base.ops);

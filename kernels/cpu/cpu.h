@@ -103,6 +103,8 @@ void ak_cpu_elementwise_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_resize_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_bits_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_level_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_rotary_init (AkOps *ops);
+void ak_cpu_codebook_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_draw_init (AkOps *ops);
 void ak_cpu_flame_init (AkOps *ops);
 void ak_cpu_mesh_init (AkOps *ops);
@@ -167,7 +169,11 @@ void ak_panels_run (
     AkCpu *cpu, const AkPanels *p, size_t row0, size_t row1, size_t col0, size_t col1);
 
 /* AVX2 versions of row functions; args as in the plain ones. */
-AkRowsFn ak_layer_norm_avx2, ak_unit_norm_avx2, ak_activate_avx2;
+AkRowsFn ak_layer_norm_avx2, ak_unit_norm_avx2, ak_activate_avx2, ak_nearest_avx2;
+
+/* |a - b|² in double, the definition's; and what happens to row `row` of batch * rows once its code is found. */
+double ak_distance_plain (const float *a, const float *b, size_t n);
+void ak_nearest_take (const AkNearest *a, size_t row, size_t code);
 
 /* One head of one batch item (AVX2): rows row0 … row1-1. `scratch`: ak_attention_scratch() floats. */
 void ak_attention_avx2 (

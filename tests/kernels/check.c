@@ -253,6 +253,8 @@ main (int argc, char **argv)
   check_resize (&t);
   check_bits (&t);
   check_level (&t);
+  check_rotary (&t);
+  check_codebook (&t);
   printf ("%s, %u threads: %u checks, %u failures\n", t.device, ak_device_threads (t.dev), t.checks,
       t.failures);
   ak_device_unref (t.plain);

@@ -60,4 +60,6 @@ void check_elementwise (Check *t);
 void check_resize (Check *t);
 void check_bits (Check *t);
 void check_level (Check *t);
+void check_rotary (Check *t);
+void check_codebook (Check *t);
 void check_plan (Check *t);

@@ -6,6 +6,7 @@
 #include <glib.h>
 
 #include "kernels/device.h"
+#include "models/config.h"
 #include "models/weights.h"
 
 G_BEGIN_DECLS
@@ -56,6 +57,11 @@ void golden_ops (Golden *g);
 void golden_avatar (Golden *g);
 /* The pictures of meshes in the folder `dir`; part of golden_avatar(). */
 void golden_mesh (Golden *g, const char *dir);
+
+/* The margins of the codes that mimi's quantiser in `weights` makes of `latent` [steps][hidden]: for each book and
+ * step the distance to the second nearest vector minus that to the nearest, [quantizers][steps] (g_free). */
+float *golden_code_margins (
+    const AmWeights *weights, const AmMimiConfig *c, const float *latent, size_t steps);
 
 /* Writes io.safetensors of the case motion/NAME from its config.json and manifest.json: our own audio
  * through the device g->device. */
