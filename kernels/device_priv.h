@@ -22,6 +22,7 @@
 #include "raster.h"
 #include "resize.h"
 #include "rotary.h"
+#include "splat.h"
 
 /* The common head of a device's matrices. */
 struct AkMatrix
@@ -89,6 +90,7 @@ typedef struct AkOps
       const AkPicture *picture);
   void (*mesh_draw) (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
       const AkPicture *picture, const AkDrawStyle *style);
+  void (*splat) (AkPlan *plan, const AkSplat *args);
 } AkOps;
 
 /* The common head of every device, queue and plan; a device's own fields follow in its own struct. */

@@ -255,6 +255,7 @@ main (int argc, char **argv)
   check_level (&t);
   check_rotary (&t);
   check_codebook (&t);
+  check_splat (&t);
   printf ("%s, %u threads: %u checks, %u failures\n", t.device, ak_device_threads (t.dev), t.checks,
       t.failures);
   ak_device_unref (t.plain);

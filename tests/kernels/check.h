@@ -62,4 +62,5 @@ void check_bits (Check *t);
 void check_level (Check *t);
 void check_rotary (Check *t);
 void check_codebook (Check *t);
+void check_splat (Check *t);
 void check_plan (Check *t);

@@ -57,6 +57,8 @@ void golden_ops (Golden *g);
 void golden_avatar (Golden *g);
 /* The pictures of meshes in the folder `dir`; part of golden_avatar(). */
 void golden_mesh (Golden *g, const char *dir);
+/* Pictures of Gaussian splats; likewise. */
+void golden_splat (Golden *g, const char *dir);
 
 /* The margins of the codes that mimi's quantiser in `weights` makes of `latent` [steps][hidden]: for each book and
  * step the distance to the second nearest vector minus that to the nearest, [quantizers][steps] (g_free). */

@@ -228,6 +228,7 @@ golden_avatar (Golden *g)
 {
   g_autofree char *flame = g_build_filename (g->folder, "avatar", "flame", NULL);
   g_autofree char *mesh = g_build_filename (g->folder, "avatar", "mesh", NULL);
+  g_autofree char *splat = g_build_filename (g->folder, "avatar", "splat", NULL);
   g_autoptr (GDir) list = g_dir_open (flame, 0, NULL);
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
   const char *name;
@@ -240,4 +241,5 @@ golden_avatar (Golden *g)
     golden_flame (g, flame, g_ptr_array_index (names, i));
   golden_rotations (g, flame);
   golden_mesh (g, mesh);
+  golden_splat (g, splat);
 }
