@@ -19,7 +19,7 @@ ak_conv (AkPlan *plan, const AkConv *args)
 {
   const AkMatrix *m = args->matrix;
 
-  AK_PLAN_CHECK (plan, m && m->dev == plan->dev && ak_rows_ok (args->x, m->in, 0) &&
+  AK_PLAN_CHECK (plan, m && m->dev == plan->dev && !m->side && ak_rows_ok (args->x, m->in, 0) &&
                            ak_rows_ok (args->y, m->out, 0) &&
                            ak_rows_ok (args->residual, m->out, 1) && args->x.row &&
                            args->y.data != args->x.data && args->left <= SIZE_MAX / 4 &&

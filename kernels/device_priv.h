@@ -10,6 +10,7 @@
 #include "bits.h"
 #include "codebook.h"
 #include "conv.h"
+#include "conv2d.h"
 #include "device.h"
 #include "elementwise.h"
 #include "flame.h"
@@ -19,8 +20,10 @@
 #include "norm.h"
 #include "picture.h"
 #include "plan.h"
+#include "random.h"
 #include "raster.h"
 #include "resize.h"
+#include "resize2d.h"
 #include "rotary.h"
 #include "splat.h"
 
@@ -30,6 +33,7 @@ struct AkMatrix
   AkDevice *dev;
   size_t out, in, kernel, groups;
   AkPrecision precision;
+  size_t side; /* of a two-dimensional kernel, kernel = side²; else 0 */
 };
 
 typedef struct
@@ -59,8 +63,10 @@ typedef struct AkOps
   void (*matrix_free) (AkMatrix *matrix);
   void (*linear) (AkPlan *plan, const AkLinear *args);
   void (*conv) (AkPlan *plan, const AkConv *args);
+  void (*conv2d) (AkPlan *plan, const AkConv2d *args);
   void (*layer_norm) (AkPlan *plan, const AkLayerNorm *args);
   void (*unit_norm) (AkPlan *plan, const AkUnitNorm *args);
+  void (*rms_norm) (AkPlan *plan, const AkRmsNorm *args);
   void (*attention) (AkPlan *plan, const AkAttention *args);
   void (*rotary) (AkPlan *plan, const AkRotary *args);
   void (*nearest) (AkPlan *plan, const AkNearest *args);
@@ -69,7 +75,9 @@ typedef struct AkOps
   void (*affine) (AkPlan *plan, const AkAffine *args);
   void (*mean) (AkPlan *plan, const AkMean *args);
   void (*finite) (AkPlan *plan, const AkBlend *args); /* y, a, batch, rows, cols */
+  void (*random_normal) (AkPlan *plan, const AkRandom *args);
   void (*resize) (AkPlan *plan, const AkResize *args);
+  void (*resize2d) (AkPlan *plan, const AkResize2d *args);
   void (*bits_from_pairs) (AkPlan *plan, const AkBitsArgs *args);
   void (*bits_from_signs) (AkPlan *plan, const AkBitsArgs *args);
   void (*bits_values) (AkPlan *plan, const AkBitsArgs *args);

@@ -16,6 +16,9 @@ typedef enum {
   AK_ACT_LEAKY_RELU, /* x, or 0.2 x below 0 */
   AK_ACT_SILU,       /* x / (1 + exp (-x)) */
   AK_ACT_ELU,        /* x, or exp (x) - 1 below 0 */
+  AK_ACT_RELU,       /* max (x, 0) */
+  AK_ACT_SIGMOID,    /* 1 / (1 + exp (-x)) */
+  AK_ACT_RSQRT,      /* 1 / sqrt (x), for x > 0 */
 } AkActivation;
 
 /* y = act (x). Implementations agree within 1e-6 (1 + |y|). */

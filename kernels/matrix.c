@@ -3,11 +3,11 @@
 
 #include <stdint.h>
 
-AkMatrix *
-ak_matrix_new_conv (AkDevice *dev, const float *values, size_t out, size_t in, size_t kernel,
-    size_t groups, AkPrecision precision, AkStatus *status)
+static AkMatrix *
+matrix_new (const float *values, AkMatrix sizes, AkStatus *status)
 {
-  AkMatrix sizes = { dev, out, in, kernel, groups, precision };
+  size_t out = sizes.out, in = sizes.in, kernel = sizes.kernel, groups = sizes.groups;
+  AkDevice *dev = sizes.dev;
   AkStatus ignored;
 
   if (!status)
@@ -19,6 +19,22 @@ ak_matrix_new_conv (AkDevice *dev, const float *values, size_t out, size_t in, s
     return NULL;
   }
   return dev->ops.matrix_new (dev, values, &sizes, status);
+}
+
+AkMatrix *
+ak_matrix_new_conv (AkDevice *dev, const float *values, size_t out, size_t in, size_t kernel,
+    size_t groups, AkPrecision precision, AkStatus *status)
+{
+  return matrix_new (values, (AkMatrix){ dev, out, in, kernel, groups, precision, 0 }, status);
+}
+
+AkMatrix *
+ak_matrix_new_conv2d (AkDevice *dev, const float *values, size_t out, size_t in, size_t side,
+    AkPrecision precision, AkStatus *status)
+{
+  size_t kernel = side <= SIZE_MAX / 64 / (side ? side : 1) ? side * side : 0;
+
+  return matrix_new (values, (AkMatrix){ dev, out, in, kernel, 1, precision, side }, status);
 }
 
 AkMatrix *

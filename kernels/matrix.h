@@ -23,6 +23,10 @@ AkMatrix *ak_matrix_new (AkDevice *dev, const float *values, size_t out, size_t 
 AkMatrix *ak_matrix_new_conv (AkDevice *dev, const float *values, size_t out, size_t in,
     size_t kernel, size_t groups, AkPrecision precision, AkStatus *status);
 
+/* The weights of a two-dimensional convolution from host memory `values` [out][in][side][side]. */
+AkMatrix *ak_matrix_new_conv2d (AkDevice *dev, const float *values, size_t out, size_t in,
+    size_t side, AkPrecision precision, AkStatus *status);
+
 void ak_matrix_free (AkMatrix *matrix);
 
 /* Sizes as given; kernel and groups are 1 for a plain matrix. */

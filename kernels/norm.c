@@ -22,3 +22,12 @@ ak_unit_norm (AkPlan *plan, const AkUnitNorm *args)
   if (args->batch && args->rows)
     plan->dev->ops.unit_norm (plan, args);
 }
+
+void
+ak_rms_norm (AkPlan *plan, const AkRmsNorm *args)
+{
+  AK_PLAN_CHECK (plan, args->cols && ak_rows_ok (args->x, args->cols, 0) &&
+                           ak_rows_ok (args->y, args->cols, 0) && args->eps >= 0);
+  if (args->batch && args->rows)
+    plan->dev->ops.rms_norm (plan, args);
+}

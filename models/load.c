@@ -57,6 +57,27 @@ am_part_finish (AmPart *part, GError **error)
   return FALSE;
 }
 
+gboolean
+am_part_ok (const AmPart *part)
+{
+  return !part->error;
+}
+
+void
+am_part_fail (AmPart *part, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list args;
+
+  if (part->error)
+    return;
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_set_error (
+      &part->error, AM_ERROR, AM_ERROR_SHAPE, "%s: %s", am_weights_path (part->weights), text);
+}
+
 AkDevice *
 am_part_device (const AmPart *part)
 {
@@ -110,6 +131,16 @@ read_count (AmPart *part, const char *name, size_t n)
   return values;
 }
 
+static const AkMatrix *
+keep_matrix (AmPart *part, AkMatrix *m, AkStatus status)
+{
+  if (!m)
+    am_error_from_status (status, am_weights_path (part->weights), &part->error);
+  else
+    g_ptr_array_add (part->matrices, m);
+  return m;
+}
+
 const AkMatrix *
 am_part_conv_values (
     AmPart *part, const float *values, size_t out, size_t in, size_t kernel, size_t groups)
@@ -120,11 +151,19 @@ am_part_conv_values (
   if (part->error || !values)
     return NULL;
   m = ak_matrix_new_conv (part->dev, values, out, in, kernel, groups, part->precision, &status);
-  if (!m)
-    am_error_from_status (status, am_weights_path (part->weights), &part->error);
-  else
-    g_ptr_array_add (part->matrices, m);
-  return m;
+  return keep_matrix (part, m, status);
+}
+
+const AkMatrix *
+am_part_conv2d_values (AmPart *part, const float *values, size_t out, size_t in, size_t side)
+{
+  AkStatus status;
+  AkMatrix *m;
+
+  if (part->error || !values)
+    return NULL;
+  m = ak_matrix_new_conv2d (part->dev, values, out, in, side, part->precision, &status);
+  return keep_matrix (part, m, status);
 }
 
 float *
@@ -192,6 +231,58 @@ am_part_conv (
   g_autofree float *values = read_shape (part, name, (size_t[]){ 3, out, in / groups, kernel }, 4);
 
   return am_part_conv_values (part, values, out, in, kernel, groups);
+}
+
+const AkMatrix *
+am_part_conv2d (AmPart *part, size_t out, size_t in, size_t side, const char *format, ...)
+{
+  FORMAT_NAME (name);
+  g_autofree float *values = read_shape (part, name, (size_t[]){ 4, out, in, side, side }, 5);
+
+  return am_part_conv2d_values (part, values, out, in, side);
+}
+
+const float *
+am_part_deconv2d (AmPart *part, const AkMatrix **rows, size_t side, size_t out, size_t in,
+    const char *weight, const char *bias)
+{
+  g_autofree float *values = read_shape (part, weight, (size_t[]){ 4, in, out, side, side }, 5);
+  g_autofree float *one = read_count (part, bias, out), *biases = NULL, *matrix = NULL;
+
+  for (size_t i = 0; i < side; i++)
+    rows[i] = NULL;
+  if (!values || !one)
+    return NULL;
+  biases = g_new (float, side *out);
+  matrix = g_new (float, side *out *in);
+  for (size_t i = 0; i < side; i++) {
+    for (size_t j = 0; j < side; j++)
+      for (size_t o = 0; o < out; o++) {
+        biases[j * out + o] = one[o];
+        for (size_t c = 0; c < in; c++)
+          matrix[(j * out + o) * in + c] = values[((c * out + o) * side + i) * side + j];
+      }
+    rows[i] = am_part_conv_values (part, matrix, side * out, in, 1, 1);
+  }
+  return am_part_values (part, biases, side * out);
+}
+
+const size_t *
+am_part_shape (AmPart *part, size_t n_dims, const char *format, ...)
+{
+  size_t any[1 + AM_MAX_DIMS] = { n_dims };
+  const AmTensor *t;
+  FORMAT_NAME (name);
+
+  if (part->error ||
+      !am_weights_check_shape (part->weights, name, &t, &part->error, any, 1 + n_dims))
+    return NULL;
+  if (t->n == 0) {
+    g_set_error (&part->error, AM_ERROR, AM_ERROR_SHAPE, "%s: tensor \"%s\" is empty",
+        am_weights_path (part->weights), name);
+    return NULL;
+  }
+  return t->shape;
 }
 
 float *

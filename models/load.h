@@ -17,6 +17,10 @@ AmPart *am_part_new (AkDevice *dev, AkPrecision precision, AmWeights *weights);
 void am_part_free (AmPart *part);
 /* FALSE with `error` set if anything was wrong since am_part_new(). */
 gboolean am_part_finish (AmPart *part, GError **error);
+/* For loaders: has nothing been wrong so far? Keeps an error of the file's own (AM_ERROR_SHAPE): what does
+ * not fit. */
+gboolean am_part_ok (const AmPart *part);
+void am_part_fail (AmPart *part, const char *format, ...) G_GNUC_PRINTF (2, 3);
 AkDevice *am_part_device (const AmPart *part);
 const AmWeights *am_part_weights (const AmPart *part);
 gboolean am_part_has (const AmPart *part, const char *name);
@@ -33,6 +37,22 @@ const AkMatrix *am_part_conv (AmPart *part, size_t out, size_t in, size_t kernel
 /* The same from numbers on the host. */
 const AkMatrix *am_part_conv_values (
     AmPart *part, const float *values, size_t out, size_t in, size_t kernel, size_t groups);
+
+/* The tensor NAME [out][in][side][side] as the weights of a two-dimensional convolution; the same from
+ * numbers on the host. */
+const AkMatrix *am_part_conv2d (
+    AmPart *part, size_t out, size_t in, size_t side, const char *format, ...) G_GNUC_PRINTF (5, 6);
+const AkMatrix *am_part_conv2d_values (
+    AmPart *part, const float *values, size_t out, size_t in, size_t side);
+
+/* A transposed convolution for ak_deconv2d(): the tensor `weight` [in][out][side][side] as rows[side],
+ * `bias` [out] repeated as it wants it. */
+const float *am_part_deconv2d (AmPart *part, const AkMatrix **rows, size_t side, size_t out,
+    size_t in, const char *weight, const char *bias);
+
+/* Sizes of the tensor NAME, which must have `n_dims` axes, none of them empty; NULL after an error. */
+const size_t *am_part_shape (AmPart *part, size_t n_dims, const char *format, ...)
+    G_GNUC_PRINTF (3, 4);
 
 /* The tensor NAME with `n` elements, whatever its axes, on the device. */
 float *am_part_vector (AmPart *part, size_t n, const char *format, ...) G_GNUC_PRINTF (3, 4);

@@ -281,12 +281,15 @@ ak_cpu_open (const char *variant, unsigned threads, AkStatus *status)
   cpu->onednn = strcmp (variant, "onednn") == 0;
   ak_cpu_linear_init (&cpu->base.ops, cpu->level);
   ak_cpu_conv_init (&cpu->base.ops, cpu->level);
+  ak_cpu_conv2d_init (&cpu->base.ops, cpu->level);
   ak_cpu_norm_init (&cpu->base.ops, cpu->level);
   ak_cpu_attention_init (&cpu->base.ops, cpu->level);
   ak_cpu_elementwise_init (&cpu->base.ops, cpu->level);
+  ak_cpu_random_init (&cpu->base.ops);
   ak_cpu_resize_init (&cpu->base.ops, cpu->level);
   ak_cpu_rotary_init (&cpu->base.ops);
   ak_cpu_codebook_init (&cpu->base.ops, cpu->level);
+  ak_cpu_resize2d_init (&cpu->base.ops, cpu->level);
   ak_cpu_bits_init (&cpu->base.ops, cpu->level);
   ak_cpu_level_init (&cpu->base.ops, cpu->level);
   ak_cpu_draw_init (&cpu->base.ops);

@@ -97,10 +97,13 @@ float ak_act_plain (float x, AkActivation act);
 /* Each fills its entries of the table for `level`. */
 void ak_cpu_linear_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_conv_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_conv2d_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_norm_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_attention_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_elementwise_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_random_init (AkOps *ops);
 void ak_cpu_resize_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_resize2d_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_bits_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_level_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_rotary_init (AkOps *ops);
@@ -136,9 +139,10 @@ typedef struct
 {
   AkMatrix base;
   AkLayout layout;
-  size_t k, n;  /* K and N */
-  float *data;  /* PLAIN, PANELS */
-  void *onednn; /* ONEDNN: list of packings, under the device's worker */
+  size_t k, n;     /* K and N */
+  float *data;     /* PLAIN, PANELS */
+  float *winograd; /* PANELS of side 3, made at first use: winograd.h; under the device's worker */
+  void *onednn;    /* ONEDNN: list of packings, under the device's worker */
 } AkCpuMatrix;
 
 /* Floats of one group's panels. */
@@ -148,12 +152,13 @@ ak_panels_size (const AkCpuMatrix *m)
   return (m->n + 15) / 16 * 16 * m->k;
 }
 
-/* y = residual + gate * act (x W + bias) for one group's packed weights (AVX2). */
+/* y = residual + gate * act (scale * (x W) + bias + noise) for one group's packed weights (AVX2). */
 typedef struct
 {
   float *y;
   const float *x, *panels, *bias, *gate, *residual;
-  size_t y_row, x_row, gate_row, residual_row;
+  const float *scale, *noise; /* [n], one number a row */
+  size_t y_row, x_row, gate_row, residual_row, noise_row;
   size_t k, n;
   AkActivation activation;
 } AkPanels;

@@ -20,6 +20,12 @@ ak_act_plain (float x, AkActivation act)
       return (float) (x / (1 + exp (-(double) x)));
     case AK_ACT_ELU:
       return x < 0 ? (float) expm1 (x) : x;
+    case AK_ACT_RELU:
+      return x < 0 ? 0 : x;
+    case AK_ACT_SIGMOID:
+      return (float) (1 / (1 + exp (-(double) x)));
+    case AK_ACT_RSQRT:
+      return (float) (1 / sqrt (x));
   }
   return x;
 }

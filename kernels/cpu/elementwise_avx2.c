@@ -12,9 +12,10 @@ ak_activate_avx2 (const void *args, size_t from, size_t to)
     float *y = ak_row (a->y, a->rows, i);
 
     for (size_t c = 0; c < a->cols; c += 8) {
-      __m256i mask = ak_mask8 (a->cols - c < 8 ? a->cols - c : 8);
+      int whole = a->cols - c >= 8;
+      __m256i mask = ak_mask8 (whole ? 8 : a->cols - c);
 
-      _mm256_maskstore_ps (y + c, mask, ak_act8 (_mm256_maskload_ps (x + c, mask), a->activation));
+      ak_store8 (y + c, whole, mask, ak_act8 (ak_load8 (x + c, whole, mask), a->activation));
     }
   }
 }

@@ -79,6 +79,7 @@ matrix_free (AkMatrix *base)
 
   ak_onednn_matrix_clear (m);
   free (m->data);
+  free (m->winograd);
   free (m);
 }
 
@@ -89,8 +90,12 @@ ak_finish_plain (const AkPanels *p, const float *t, size_t rows)
     for (size_t c = 0; c < p->n; c++) {
       float v = t[r * p->n + c];
 
+      if (p->scale)
+        v *= p->scale[c];
       if (p->bias)
         v += p->bias[c];
+      if (p->noise)
+        v += p->noise[r * p->noise_row];
       v = ak_act_plain (v, p->activation);
       if (p->gate)
         v *= p->gate[r * p->gate_row + c];

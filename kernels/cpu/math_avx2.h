@@ -106,6 +106,12 @@ ak_act8 (__m256 x, AkActivation act)
     case AK_ACT_ELU:
       return _mm256_blendv_ps (x, _mm256_sub_ps (ak_exp8 (x), _mm256_set1_ps (1.0f)),
           _mm256_cmp_ps (x, zero, _CMP_LT_OQ));
+    case AK_ACT_RELU:
+      return _mm256_max_ps (zero, x); /* keeps NaN, the second operand */
+    case AK_ACT_SIGMOID:
+      return ak_sigmoid8 (x);
+    case AK_ACT_RSQRT:
+      return _mm256_div_ps (_mm256_set1_ps (1.0f), _mm256_sqrt_ps (x));
   }
   return x;
 }
@@ -117,6 +123,22 @@ ak_mask8 (size_t n)
   static const int lanes[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
 
   return _mm256_loadu_si256 ((const __m256i *) (lanes + 8 - n));
+}
+
+/* All of 8 columns, or those in `mask`: masked stores take many times as long on some processors. */
+static inline __m256
+ak_load8 (const float *x, int whole, __m256i mask)
+{
+  return whole ? _mm256_loadu_ps (x) : _mm256_maskload_ps (x, mask);
+}
+
+static inline void
+ak_store8 (float *y, int whole, __m256i mask, __m256 v)
+{
+  if (whole)
+    _mm256_storeu_ps (y, v);
+  else
+    _mm256_maskstore_ps (y, mask, v);
 }
 
 static inline float

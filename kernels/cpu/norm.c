@@ -51,6 +51,30 @@ unit_norm_plain (const void *args, size_t from, size_t to)
 }
 
 static void
+rms_norm (const void *args, size_t from, size_t to)
+{
+  const AkRmsNorm *a = args;
+
+  for (size_t i = from; i < to; i++) {
+    const float *x = ak_row (a->x, a->rows, i);
+    float *y = ak_row (a->y, a->rows, i);
+    double s = 0;
+
+    for (size_t c = 0; c < a->cols; c++)
+      s += (double) x[c] * x[c];
+    s = 1 / sqrt (s / (double) a->cols + a->eps);
+    for (size_t c = 0; c < a->cols; c++)
+      y[c] = (float) (x[c] * s);
+  }
+}
+
+static void
+rms_norm_record (AkPlan *plan, const AkRmsNorm *args)
+{
+  ak_cpu_append_rows (plan, rms_norm, args, sizeof *args, args->batch * args->rows, args->cols);
+}
+
+static void
 layer_norm_plain_record (AkPlan *plan, const AkLayerNorm *args)
 {
   ak_cpu_append_rows (
@@ -85,6 +109,7 @@ ak_cpu_norm_init (AkOps *ops, AkCpuLevel level)
 {
   ops->layer_norm = layer_norm_plain_record;
   ops->unit_norm = unit_norm_plain_record;
+  ops->rms_norm = rms_norm_record;
 #if defined(__x86_64__)
   if (level >= AK_CPU_AVX2) {
     ops->layer_norm = layer_norm_record;

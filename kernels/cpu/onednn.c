@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Products and convolutions through oneDNN. A primitive is made in the worker's thread, with a
  * scratchpad of the plan's, and runs there: oneDNN 2.6 fails otherwise when threads change. */
-#include "onednn.h"
+#include "onednn_priv.h"
 
-#include <oneapi/dnnl/dnnl.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct AkOnednn
-{
-  dnnl_engine_t engine;
-  dnnl_stream_t stream;
-};
 
 /* The forms of one matrix; the first may be the one it came in. Only touched in the worker. */
 typedef struct Packing Packing;
@@ -23,15 +16,6 @@ struct Packing
   int used; /* by a primitive */
   Packing *next;
 };
-
-typedef struct
-{
-  AkPanels p;
-  size_t rows, scratchpad_bytes, product_bytes;
-  AkCpuPlan *plan;
-  dnnl_primitive_t primitive;
-  dnnl_memory_t src, weights, product, scratchpad;
-} Node;
 
 static AkStatus
 from_dnnl (dnnl_status_t status)
@@ -182,7 +166,7 @@ pack (struct AkOnednn *dnn, AkCpuMatrix *m, const dnnl_memory_desc_t *plain,
 static void
 node_clear (void *data)
 {
-  Node *n = data;
+  AkOnednnNode *n = data;
 
   if (n->primitive)
     dnnl_primitive_destroy (n->primitive);
@@ -197,7 +181,7 @@ node_clear (void *data)
 static void
 node_run (AkCpu *cpu, const void *data)
 {
-  const Node *n = data;
+  const AkOnednnNode *n = data;
   float *product = (float *) n->plan->scratch;
   dnnl_exec_arg_t args[] = {
     { DNNL_ARG_SRC, n->src },
@@ -206,6 +190,12 @@ node_run (AkCpu *cpu, const void *data)
     { DNNL_ARG_SCRATCHPAD, n->scratchpad },
   };
 
+  if (n->gather.rows) {
+    float *copy = (float *) (n->plan->scratch + n->product_bytes + n->scratchpad_bytes);
+
+    ak_gather_run (cpu, &n->gather, copy);
+    dnnl_memory_set_data_handle (n->src, copy);
+  }
   dnnl_memory_set_data_handle (n->product, product);
   dnnl_memory_set_data_handle (n->scratchpad, n->plan->scratch + n->product_bytes);
   dnnl_primitive_execute (n->primitive, cpu->dnn->stream, 4, args);
@@ -219,28 +209,11 @@ node_run (AkCpu *cpu, const void *data)
   ak_finish_plain (&n->p, product, n->rows);
 }
 
-/* From here on: recording. What is needed to make one node in the worker. */
-typedef struct
-{
-  AkCpu *cpu;
-  AkPlan *plan;
-  AkCpuMatrix *m;
-  Node node;
-  /* of a convolution; stride 0 marks a product */
-  size_t in_rows, x_row, stride, dilation, left, right;
-  dnnl_status_t status;
-} Making;
-
-#define TRY(call)                                                                                  \
-  do {                                                                                             \
-    status = (call);                                                                               \
-    if (status != dnnl_success)                                                                    \
-      goto out;                                                                                    \
-  } while (0)
+/* From here on: recording. */
 
 /* Descriptions of a product: source, weights as they came and as wished, result. */
 static dnnl_status_t
-describe_product (const Making *k, dnnl_primitive_desc_t *desc, dnnl_memory_desc_t *src,
+describe_product (const AkMaking *k, dnnl_primitive_desc_t *desc, dnnl_memory_desc_t *src,
     dnnl_memory_desc_t *plain, dnnl_memory_desc_t *product, const_dnnl_primitive_attr_t attr)
 {
   dnnl_dims_t x = { (dnnl_dim_t) k->node.rows, (dnnl_dim_t) k->m->k };
@@ -262,7 +235,7 @@ out:
 }
 
 static dnnl_status_t
-describe_conv (const Making *k, dnnl_primitive_desc_t *desc, dnnl_memory_desc_t *src,
+describe_conv (const AkMaking *k, dnnl_primitive_desc_t *desc, dnnl_memory_desc_t *src,
     dnnl_memory_desc_t *plain, dnnl_memory_desc_t *product, const_dnnl_primitive_attr_t attr)
 {
   const AkMatrix *m = &k->m->base;
@@ -294,9 +267,9 @@ out:
 static void
 make (void *data)
 {
-  Making *k = data;
+  AkMaking *k = data;
   struct AkOnednn *dnn = get (k->cpu);
-  Node *n = &k->node;
+  AkOnednnNode *n = &k->node;
   dnnl_memory_desc_t src, plain, product;
   const dnnl_memory_desc_t *scratchpad;
   dnnl_primitive_desc_t desc = NULL;
@@ -307,10 +280,7 @@ make (void *data)
     goto out;
   TRY (dnnl_primitive_attr_create (&attr));
   TRY (dnnl_primitive_attr_set_scratchpad_mode (attr, dnnl_scratchpad_mode_user));
-  if (k->stride)
-    TRY (describe_conv (k, &desc, &src, &plain, &product, attr));
-  else
-    TRY (describe_product (k, &desc, &src, &plain, &product, attr));
+  TRY (k->describe (k, &desc, &src, &plain, &product, attr));
   TRY (dnnl_primitive_create (&n->primitive, desc));
   TRY (pack (dnn, k->m, &plain, dnnl_primitive_desc_query_md (desc, dnnl_query_weights_md, 0),
       &n->weights));
@@ -318,7 +288,7 @@ make (void *data)
   TRY (dnnl_memory_create (&n->product, &product, dnn->engine, NULL));
   scratchpad = dnnl_primitive_desc_query_md (desc, dnnl_query_scratchpad_md, 0);
   TRY (dnnl_memory_create (&n->scratchpad, scratchpad, dnn->engine, NULL));
-  n->scratchpad_bytes = dnnl_memory_desc_get_size (scratchpad);
+  n->scratchpad_bytes = (dnnl_memory_desc_get_size (scratchpad) + 63) / 64 * 64;
 out:
   if (desc)
     dnnl_primitive_desc_destroy (desc);
@@ -327,10 +297,10 @@ out:
   k->status = status;
 }
 
-static void
-record (Making *k)
+void
+ak_onednn_record (AkMaking *k)
 {
-  Node *n = &k->node;
+  AkOnednnNode *n = &k->node;
 
   if (k->plan->status != AK_OK)
     return;
@@ -343,7 +313,8 @@ record (Making *k)
     ak_plan_fail (k->plan, from_dnnl (k->status));
     return;
   }
-  ak_cpu_scratch (k->plan, n->product_bytes + n->scratchpad_bytes);
+  ak_cpu_scratch (k->plan,
+      n->product_bytes + n->scratchpad_bytes + ak_gather_size (&n->gather) * sizeof (float));
   ak_cpu_append (k->plan, AK_NODE_POOLED, node_run, node_clear, n, sizeof *n);
   n->primitive = NULL;
   n->src = n->product = n->scratchpad = NULL;
@@ -364,7 +335,11 @@ ak_onednn_linear (AkPlan *plan, AkCpuMatrix *m, const AkPanels *p, size_t rows)
   size_t block = block_rows (m);
 
   for (size_t first = 0; first < rows; first += block) {
-    Making k = { .cpu = (AkCpu *) plan->dev, .plan = plan, .m = m, .node = { .p = *p } };
+    AkMaking k = { .cpu = (AkCpu *) plan->dev,
+      .plan = plan,
+      .m = m,
+      .describe = describe_product,
+      .node = { .p = *p } };
 
     k.node.rows = first + block < rows ? block : rows - first;
     k.node.p.x += first * p->x_row;
@@ -374,7 +349,7 @@ ak_onednn_linear (AkPlan *plan, AkCpuMatrix *m, const AkPanels *p, size_t rows)
     if (p->residual)
       k.node.p.residual += first * p->residual_row;
     k.x_row = k.node.rows == 1 ? m->k : p->x_row;
-    record (&k);
+    ak_onednn_record (&k);
   }
 }
 
@@ -385,7 +360,7 @@ ak_onednn_conv (AkPlan *plan, AkCpuMatrix *m, const AkConv *a, size_t rows)
 
   for (size_t b = 0; b < a->batch; b++)
     for (size_t first = 0; first < rows; first += block) {
-      Making k = { .cpu = (AkCpu *) plan->dev, .plan = plan, .m = m };
+      AkMaking k = { .cpu = (AkCpu *) plan->dev, .plan = plan, .m = m, .describe = describe_conv };
       size_t count = first + block < rows ? block : rows - first;
       /* the window in padded rows, cut to those that exist */
       size_t begin = first * a->stride, end = begin + (count - 1) * a->stride + span;
@@ -413,6 +388,6 @@ ak_onednn_conv (AkPlan *plan, AkCpuMatrix *m, const AkConv *a, size_t rows)
       };
       if (a->residual.data)
         k.node.p.residual = a->residual.data + b * a->residual.batch + first * a->residual.row;
-      record (&k);
+      ak_onednn_record (&k);
     }
 }

@@ -1,38 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Products with weights packed in panels of 16 columns, and their epilogue. */
 #include "cpu.h"
-#include "math_avx2.h"
+#include "finish_avx2.h"
 #include "tile_avx2.h"
-
-/* Epilogue of `n` <= 16 columns from `col` on of one row. */
-AK_INLINE void
-finish16 (const AkPanels *p, size_t row, size_t col, size_t n, const float *t)
-{
-  float *y = p->y + row * p->y_row + col;
-
-  for (size_t j = 0; j < n; j += 8) {
-    __m256i mask = ak_mask8 (n - j < 8 ? n - j : 8);
-    __m256 v = _mm256_maskload_ps (t + j, mask);
-
-    if (p->bias)
-      v = _mm256_add_ps (v, _mm256_maskload_ps (p->bias + col + j, mask));
-    if (p->activation != AK_ACT_NONE)
-      v = ak_act8 (v, p->activation);
-    if (p->gate)
-      v = _mm256_mul_ps (v, _mm256_maskload_ps (p->gate + row * p->gate_row + col + j, mask));
-    if (p->residual)
-      v = _mm256_add_ps (
-          v, _mm256_maskload_ps (p->residual + row * p->residual_row + col + j, mask));
-    _mm256_maskstore_ps (y + j, mask, v);
-  }
-}
 
 void
 ak_finish_avx2 (const AkPanels *p, const float *t, size_t rows)
 {
   for (size_t r = 0; r < rows; r++)
     for (size_t c = 0; c < p->n; c += 16)
-      finish16 (p, r, c, p->n - c < 16 ? p->n - c : 16, t + r * p->n + c);
+      ak_finish16 (p, r, c, p->n - c < 16 ? p->n - c : 16, t + r * p->n + c);
 }
 
 /* `rows` (1 to 3) rows and several panels at once, so that enough sums are under way. */
@@ -46,7 +23,7 @@ few_rows (int rows, int panels, const AkPanels *p, size_t row, size_t col, size_
         16 * p->k, 16, p->k);
     for (size_t r = 0; r < (size_t) rows; r++)
       for (size_t c = 0; c < 16 * (size_t) panels; c += 16)
-        finish16 (p, row + r, col + c, 16, t + 64 * r + c);
+        ak_finish16 (p, row + r, col + c, 16, t + 64 * r + c);
   }
   return col;
 }
@@ -70,7 +47,7 @@ ak_panels_avx2 (const AkPanels *p, size_t row0, size_t row1, size_t col0, size_t
 
       ak_tile_rows (rows, t, 16, p->x + r * p->x_row, p->x_row, p->panels + c * p->k, 16, p->k);
       for (size_t i = 0; i < rows; i++)
-        finish16 (p, r + i, c, n, t + 16 * i);
+        ak_finish16 (p, r + i, c, n, t + 16 * i);
     }
   }
 }

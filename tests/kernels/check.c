@@ -65,8 +65,9 @@ check_rows (float *data, size_t row, size_t batch)
   return (AkRows){ data, row, batch };
 }
 
-MatrixPair
-check_matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups)
+/* side 0: a matrix or a convolution along the rows */
+static MatrixPair
+matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups, size_t side)
 {
   size_t n = out * (in / groups) * kernel;
   float *values = malloc (n * sizeof *values);
@@ -76,8 +77,13 @@ check_matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups)
 
   for (size_t i = 0; i < n; i++)
     values[i] = scale * next_random (t);
-  m.plain = ak_matrix_new_conv (t->plain, values, out, in, kernel, groups, AK_F32, &status);
-  m.dev = ak_matrix_new_conv (t->dev, values, out, in, kernel, groups, AK_F32, &status);
+  for (int i = 0; i < 2; i++) {
+    AkDevice *dev = i ? t->dev : t->plain;
+
+    *(i ? &m.dev : &m.plain) =
+        side ? ak_matrix_new_conv2d (dev, values, out, in, side, AK_F32, &status)
+             : ak_matrix_new_conv (dev, values, out, in, kernel, groups, AK_F32, &status);
+  }
   free (values);
   if (!m.plain || !m.dev) {
     fprintf (stderr, "matrix: %s\n", ak_status_text (status));
@@ -86,6 +92,18 @@ check_matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups)
   kept.matrix[kept.n_matrix++] = m.plain;
   kept.matrix[kept.n_matrix++] = m.dev;
   return m;
+}
+
+MatrixPair
+check_matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups)
+{
+  return matrix (t, out, in, kernel, groups, 0);
+}
+
+MatrixPair
+check_matrix2d (Check *t, size_t out, size_t in, size_t side)
+{
+  return matrix (t, out, in, side * side, 1, side);
 }
 
 static void
@@ -168,12 +186,13 @@ check_free (Check *t)
   kept.n_memory = kept.n_matrix = 0;
 }
 
+/* Processor time, so that other programs disturb it little: meant for one thread. */
 static double
 now (void)
 {
   struct timespec s;
 
-  clock_gettime (CLOCK_MONOTONIC, &s);
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &s);
   return (double) s.tv_sec + 1e-9 * (double) s.tv_nsec;
 }
 
@@ -247,10 +266,13 @@ main (int argc, char **argv)
   check_linear (&t);
   check_conv (&t);
   check_draw (&t);
+  check_conv2d (&t);
   check_norm (&t);
   check_attention (&t);
   check_elementwise (&t);
+  check_random (&t);
   check_resize (&t);
+  check_resize2d (&t);
   check_bits (&t);
   check_level (&t);
   check_rotary (&t);

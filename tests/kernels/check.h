@@ -35,6 +35,7 @@ typedef struct
   AkMatrix *plain, *dev;
 } MatrixPair;
 MatrixPair check_matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups);
+MatrixPair check_matrix2d (Check *t, size_t out, size_t in, size_t side);
 
 /* Runs one recording function on both devices; `what` and the sizes name the case in messages. */
 typedef void CheckRecord (AkPlan *plan, int plain, void *data);
@@ -54,10 +55,13 @@ void check_bench (
 void check_linear (Check *t);
 void check_conv (Check *t);
 void check_draw (Check *t);
+void check_conv2d (Check *t);
 void check_norm (Check *t);
 void check_attention (Check *t);
 void check_elementwise (Check *t);
+void check_random (Check *t);
 void check_resize (Check *t);
+void check_resize2d (Check *t);
 void check_bits (Check *t);
 void check_level (Check *t);
 void check_rotary (Check *t);

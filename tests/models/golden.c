@@ -70,6 +70,22 @@ golden_fail (GoldenCase *c, const char *format, ...)
   done (c);
 }
 
+double
+golden_largest (const float *got, const float *want, size_t n)
+{
+  double worst = 0;
+
+  for (size_t i = 0; i < n; i++) {
+    double d = fabs ((double) got[i] - want[i]);
+
+    if (!(d <= worst))
+      worst = d;
+    if (isnan (d))
+      break;
+  }
+  return worst;
+}
+
 void
 golden_compare (
     GoldenCase *c, const char *name, const float *got, const float *want, size_t n, double tol)
@@ -186,6 +202,7 @@ main (int argc, char **argv)
   golden_ops (&g);
   golden_motion (&g);
   golden_avatar (&g);
+  golden_styleunet (&g);
   printf ("%u passed, %u failed, %u skipped\n", g.passed, g.failed, g.skipped);
   if (g.failed)
     return 1;

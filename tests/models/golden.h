@@ -48,6 +48,8 @@ void golden_compare (
 /* The tensor `name` of `io` against `got` [n]; wrong sizes fail. */
 void golden_compare_tensor (
     GoldenCase *c, const AmWeights *io, const char *name, const float *got, size_t n, double tol);
+/* Largest |got - want|, NaN if there is any. */
+double golden_largest (const float *got, const float *want, size_t n);
 /* An error measured elsewhere must be at most `tol` (> 0); NaN fails. */
 void golden_compare_error (GoldenCase *c, const char *name, double error, double tol);
 
@@ -64,6 +66,9 @@ void golden_splat (Golden *g, const char *dir);
  * step the distance to the second nearest vector minus that to the nearest, [quantizers][steps] (g_free). */
 float *golden_code_margins (
     const AmWeights *weights, const AmMimiConfig *c, const float *latent, size_t steps);
+
+/* The StyleUNet and the operations on pictures. */
+void golden_styleunet (Golden *g);
 
 /* Writes io.safetensors of the case motion/NAME from its config.json and manifest.json: our own audio
  * through the device g->device. */

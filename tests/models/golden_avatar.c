@@ -12,23 +12,6 @@
 #define POSE_TOL 3.5e-7
 #define ROTATION_TOL 2e-6
 
-/* Largest |got - want|, NaN if there is any. */
-static double
-largest (const float *got, const float *want, size_t n)
-{
-  double worst = 0;
-
-  for (size_t i = 0; i < n; i++) {
-    double d = fabs ((double) got[i] - want[i]);
-
-    if (!(d <= worst))
-      worst = d;
-    if (isnan (d))
-      break;
-  }
-  return worst;
-}
-
 static AmWeights *
 open_io (GoldenCase *c, const char *path)
 {
@@ -79,7 +62,7 @@ compare_poses (GoldenCase *c, AmHead *head, const AmWeights *io, float scale, co
       c->wrong++;
       return;
     }
-    e = largest (got, want + 3 * V * r, 3 * V);
+    e = golden_largest (got, want + 3 * V * r, 3 * V);
     if (!(e <= worst))
       worst = e;
   }

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Two-dimensional convolutions: the definition, products of our own over windows of copied rows, or
+ * oneDNN. */
+#include "conv2d.h"
+#include "onednn.h"
+#include "winograd.h"
+
+#include <string.h>
+
+typedef struct
+{
+  AkConv2d a;
+  size_t out_height, out_width;
+} Plain;
+
+static const float *
+at_batch (AkRows v, size_t b)
+{
+  return v.data ? v.data + b * v.batch : NULL;
+}
+
+static void
+conv2d_plain (const void *args, size_t from, size_t to)
+{
+  const Plain *f = args;
+  const AkConv2d *a = &f->a;
+  const AkCpuMatrix *m = (const AkCpuMatrix *) a->matrix;
+  size_t side = m->base.side, channels = m->base.in, pixels = f->out_height * f->out_width;
+
+  for (size_t i = from; i < to; i++) {
+    size_t b = i / pixels, r = i % pixels / f->out_width, q = i % f->out_width;
+    const float *scale = at_batch (a->in_scale, b);
+
+    for (size_t o = 0; o < m->base.out; o++) {
+      AkPanels p = { .y = ak_row (a->y, pixels, i) + o, .n = 1, .activation = a->activation };
+      double s = 0;
+      float v;
+
+      for (size_t k = 0; k < side * side; k++) {
+        size_t row = r * a->stride + k / side, col = q * a->stride + k % side;
+        const float *w = m->data + o * m->k + k * channels, *x;
+
+        if (row < a->padding || row - a->padding >= a->height || col < a->padding ||
+            col - a->padding >= a->width)
+          continue;
+        x = a->x.data + b * a->x.batch +
+            ((row - a->padding) * a->width + col - a->padding) * a->x.row;
+        for (size_t c = 0; c < channels; c++)
+          s += (scale ? (double) scale[c] : 1.0) * x[c] * w[c];
+      }
+      v = (float) s;
+      p.scale = a->out_scale.data ? at_batch (a->out_scale, b) + o : NULL;
+      p.bias = a->bias ? a->bias + o : NULL;
+      p.noise = a->noise.data ? ak_row (a->noise, pixels, i) : NULL;
+      p.gate = a->gate.data ? ak_row (a->gate, pixels, i) + o : NULL;
+      p.residual = a->residual.data ? ak_row (a->residual, pixels, i) + o : NULL;
+      ak_finish_plain (&p, &v, 1);
+    }
+  }
+}
+
+static void
+conv2d_plain_record (AkPlan *plan, const AkConv2d *a)
+{
+  const AkMatrix *m = a->matrix;
+  Plain f = { *a, ak_conv2d_size (a->height, m->side, a->stride, a->padding),
+    ak_conv2d_size (a->width, m->side, a->stride, a->padding) };
+
+  ak_cpu_append_rows (plan, conv2d_plain, &f, sizeof f, a->batch * f.out_height * f.out_width,
+      m->out * m->in * m->kernel);
+}
+
+size_t
+ak_gather_size (const AkGather *g)
+{
+  return g->rows * (g->width + 2 * g->padding) * g->channels;
+}
+
+typedef struct
+{
+  const AkGather *g;
+  float *to;
+} GatherWork;
+
+static void
+gather_part (void *data, unsigned i, unsigned n)
+{
+  const GatherWork *w = data;
+  const AkGather *g = w->g;
+  size_t c = g->channels, edge = g->padding * c, row = 2 * edge + g->width * c;
+
+  for (size_t r = g->rows * i / n; r < g->rows * (i + 1) / n; r++) {
+    size_t padded = g->first + r;
+    float *to = w->to + r * row;
+    const float *x;
+
+    if (padded < g->padding || padded - g->padding >= g->height) {
+      memset (to, 0, row * sizeof *to);
+      continue;
+    }
+    x = g->x + (padded - g->padding) * g->width * g->x_row;
+    memset (to, 0, edge * sizeof *to);
+    to += edge;
+    if (g->scale)
+      for (size_t q = 0; q < g->width; q++, to += c, x += g->x_row)
+        for (size_t j = 0; j < c; j++)
+          to[j] = x[j] * g->scale[j];
+    else if (g->x_row == c)
+      memcpy (to, x, g->width * c * sizeof *to), to += g->width * c;
+    else
+      for (size_t q = 0; q < g->width; q++, to += c, x += g->x_row)
+        memcpy (to, x, c * sizeof *to);
+    memset (to, 0, edge * sizeof *to);
+  }
+}
+
+void
+ak_gather_run (AkCpu *cpu, const AkGather *g, float *to)
+{
+  GatherWork w = { g, to };
+
+  if (ak_gather_size (g) >= AK_CPU_PARALLEL_ELEMENTS)
+    ak_cpu_parallel (cpu, gather_part, &w);
+  else
+    gather_part (&w, 0, 1);
+}
+
+#if defined(__x86_64__)
+typedef struct
+{
+  AkConv2dPiece piece;
+  AkCpuPlan *plan;
+} Node;
+
+static void
+windows_part (void *data, unsigned i, unsigned n)
+{
+  const AkWindows *w = data;
+  size_t panels = (w->p.n + 15) / 16, tiles = (w->pixels + 5) / 6;
+
+  if (panels % n == 0 || panels >= 4 * n) {
+    size_t last = panels * (i + 1) / n * 16;
+
+    ak_conv2d_avx2 (w, 0, w->pixels, panels * i / n * 16, last < w->p.n ? last : w->p.n);
+  } else {
+    size_t last = tiles * (i + 1) / n * 6;
+
+    ak_conv2d_avx2 (w, tiles * i / n * 6, last < w->pixels ? last : w->pixels, 0, w->p.n);
+  }
+}
+
+static void
+conv2d_run (AkCpu *cpu, const void *data)
+{
+  const Node *n = data;
+  AkWindows w = n->piece.w;
+
+  if (n->piece.gather.rows) {
+    w.p.x = (float *) n->plan->scratch;
+    ak_gather_run (cpu, &n->piece.gather, (float *) n->plan->scratch);
+  }
+  if (w.pixels * w.p.n * w.p.k >= AK_CPU_PARALLEL_MACS)
+    ak_cpu_parallel (cpu, windows_part, &w);
+  else
+    ak_conv2d_avx2 (&w, 0, w.pixels, 0, w.p.n);
+}
+
+static void
+append (AkPlan *plan, const AkConv2dPiece *piece)
+{
+  Node n = { *piece, (AkCpuPlan *) plan };
+
+  ak_cpu_scratch (plan, ak_gather_size (&piece->gather) * sizeof (float));
+  ak_cpu_append (plan, AK_NODE_POOLED, conv2d_run, NULL, &n, sizeof n);
+}
+
+/* From so many tiles on the transformed weights, 16 for 9, are worth reading. */
+#define WINOGRAD_TILES 60
+#define WINOGRAD_WIDTH 8
+
+typedef struct
+{
+  AkWinograd w;
+  AkCpuPlan *plan;
+  size_t first, count, step; /* tiles; of them so many at once in a thread */
+} WinogradNode;
+
+static void
+winograd_part (void *data, unsigned i, unsigned n)
+{
+  const WinogradNode *node = data;
+  float *scratch = (float *) node->plan->scratch + i * ak_winograd_scratch (&node->w, node->step);
+  size_t sixths = (node->count + 5) / 6, end = sixths * (i + 1) / n * 6;
+
+  if (end > node->count)
+    end = node->count;
+  for (size_t first = sixths * i / n * 6, last; first < end; first = last) {
+    last = first + node->step < end ? first + node->step : end;
+    ak_winograd_avx2 (&node->w, node->first + first, node->first + last, scratch);
+  }
+}
+
+static void
+winograd_run (AkCpu *cpu, const void *data)
+{
+  ak_cpu_parallel (cpu, winograd_part, (void *) data);
+}
+
+static void
+make_winograd (void *data)
+{
+  AkCpuMatrix *m = data;
+
+  if (m->winograd)
+    return;
+  m->winograd = ak_cpu_memory (ak_winograd_size (m) * sizeof *m->winograd);
+  if (m->winograd)
+    ak_winograd_weights (m->winograd, m);
+}
+
+/* Returns 0 where it does not pay. */
+static int
+winograd_record (
+    AkPlan *plan, const AkConv2d *a, const AkPanels *p, size_t b, size_t height, size_t width)
+{
+  AkCpuMatrix *m = (AkCpuMatrix *) a->matrix;
+  size_t tiles = (height + 1) / 2 * ((width + 1) / 2), threads = plan->dev->threads;
+  size_t block = AK_CPU_NODE_MACS / (16 * m->base.in * m->n) / 6 * 6;
+  WinogradNode n = {
+    .w = {
+      .p = *p,
+      .x = a->x.data + b * a->x.batch,
+      .scale = at_batch (a->in_scale, b),
+      .x_row = a->x.row,
+      .height = a->height,
+      .width = a->width,
+      .channels = m->base.in,
+      .padding = a->padding,
+      .out_height = height,
+      .out_width = width,
+      .tiles_across = (width + 1) / 2,
+    },
+    .plan = (AkCpuPlan *) plan,
+  };
+
+  if (m->base.side != 3 || a->stride != 1 || m->base.in < WINOGRAD_WIDTH || m->n < WINOGRAD_WIDTH ||
+      tiles < WINOGRAD_TILES)
+    return 0;
+  ak_worker_call (((AkCpu *) plan->dev)->worker, make_winograd, m);
+  if (!m->winograd) {
+    ak_plan_fail (plan, AK_ERR_MEMORY);
+    return 1;
+  }
+  n.w.p.panels = m->winograd;
+  n.step = block < 48 ? 48 : block > 96 ? 96 : block;
+  block = (block < n.step ? n.step : block / n.step * n.step) * threads;
+  ak_cpu_scratch (plan, threads * ak_winograd_scratch (&n.w, n.step) * sizeof (float));
+  for (n.first = 0; n.first < tiles; n.first += n.count) {
+    n.count = n.first + block < tiles ? block : tiles - n.first;
+    ak_cpu_append (plan, AK_NODE_POOLED, winograd_run, NULL, &n, sizeof n);
+  }
+  return 1;
+}
+#else
+static int
+winograd_record (
+    AkPlan *plan, const AkConv2d *a, const AkPanels *p, size_t b, size_t height, size_t width)
+{
+  return 0;
+}
+
+static void
+append (AkPlan *plan, const AkConv2dPiece *piece)
+{
+}
+#endif
+
+/* `count` rows of the result of batch item b, from row `first` on. */
+static AkConv2dPiece
+make_piece (const AkConv2d *a, size_t b, size_t first, size_t count)
+{
+  const AkCpuMatrix *m = (const AkCpuMatrix *) a->matrix;
+  size_t channels = m->base.in, side = m->base.side;
+  size_t out_width = ak_conv2d_size (a->width, side, a->stride, a->padding);
+  size_t pixel = first * out_width;
+  AkConv2dPiece piece = {
+    .w = {
+      .p = {
+        .y = a->y.data + b * a->y.batch + pixel * a->y.row,
+        .panels = m->data,
+        .bias = a->bias,
+        .scale = at_batch (a->out_scale, b),
+        .y_row = a->y.row,
+        .gate_row = a->gate.row,
+        .residual_row = a->residual.row,
+        .noise_row = a->noise.row,
+        .k = m->k,
+        .n = m->n,
+        .activation = a->activation,
+      },
+      .pixels = count * out_width,
+      .out_width = out_width,
+      .step = a->stride * channels,
+      .side = side,
+      .span = side * channels,
+    },
+  };
+  AkWindows *w = &piece.w;
+
+  if (a->gate.data)
+    w->p.gate = a->gate.data + b * a->gate.batch + pixel * a->gate.row;
+  if (a->residual.data)
+    w->p.residual = a->residual.data + b * a->residual.batch + pixel * a->residual.row;
+  if (a->noise.data)
+    w->p.noise = a->noise.data + b * a->noise.batch + pixel * a->noise.row;
+  if (a->padding || a->in_scale.data || a->x.row != channels) {
+    piece.gather = (AkGather){
+      .x = a->x.data + b * a->x.batch,
+      .scale = at_batch (a->in_scale, b),
+      .x_row = a->x.row,
+      .height = a->height,
+      .width = a->width,
+      .channels = channels,
+      .padding = a->padding,
+      .first = first * a->stride,
+      .rows = (count - 1) * a->stride + side,
+    };
+  } else {
+    w->p.x = a->x.data + b * a->x.batch + first * a->stride * a->width * channels;
+  }
+  w->row = (a->width + 2 * a->padding) * channels;
+  w->down = a->stride * w->row;
+  return piece;
+}
+
+static void
+conv2d_record (AkPlan *plan, const AkConv2d *a)
+{
+  AkCpuMatrix *m = (AkCpuMatrix *) a->matrix;
+  size_t height = ak_conv2d_size (a->height, m->base.side, a->stride, a->padding);
+  size_t width = ak_conv2d_size (a->width, m->base.side, a->stride, a->padding);
+  size_t block = AK_CPU_NODE_MACS / (m->k * m->n) / width;
+
+  if (block < 1)
+    block = 1;
+  for (size_t b = 0; b < a->batch; b++) {
+    AkConv2dPiece whole = make_piece (a, b, 0, height);
+
+    if (m->layout == AK_LAYOUT_PANELS && winograd_record (plan, a, &whole.w.p, b, height, width))
+      continue;
+    for (size_t first = 0; first < height; first += block) {
+      AkConv2dPiece piece =
+          make_piece (a, b, first, first + block < height ? block : height - first);
+
+      if (m->layout == AK_LAYOUT_ONEDNN)
+        ak_onednn_conv2d (plan, m, &piece, a->stride);
+      else
+        append (plan, &piece);
+    }
+  }
+}
+
+void
+ak_cpu_conv2d_init (AkOps *ops, AkCpuLevel level)
+{
+  ops->conv2d = level == AK_CPU_PLAIN ? conv2d_plain_record : conv2d_record;
+}

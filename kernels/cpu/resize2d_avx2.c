@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Linear resizing of images with the channels in vectors. */
+#include "math_avx2.h"
+#include "resize2d.h"
+
+void
+ak_resize2d_linear_avx2 (const void *args, size_t from, size_t to)
+{
+  const AkResizer *f = args;
+  const AkResize2d *a = &f->a;
+
+  for (size_t i = f->first + from; i < f->first + to; i++) {
+    const AkTaps *down = &f->down[i % a->out_height];
+    __m256 d0 = _mm256_set1_ps ((float) f->down_weights[down->at]);
+    __m256 d1 = _mm256_set1_ps ((float) f->down_weights[down->at + 1]);
+    const float *x0 =
+        a->x.data + i / a->out_height * a->x.batch + down->first * a->in_width * a->x.row;
+    const float *x1 = down->count > 1 ? x0 + a->in_width * a->x.row : x0;
+    float *y =
+        a->y.data + i / a->out_height * a->y.batch + i % a->out_height * a->out_width * a->y.row;
+
+    for (size_t q = 0; q < a->out_width; q++, y += a->y.row) {
+      const AkTaps *across = &f->across[q];
+      __m256 c0 = _mm256_set1_ps ((float) f->across_weights[across->at]);
+      __m256 c1 = _mm256_set1_ps ((float) f->across_weights[across->at + 1]);
+      size_t left = across->first * a->x.row, right = across->count > 1 ? left + a->x.row : left;
+
+      for (size_t c = 0; c < a->channels; c += 8) {
+        int whole = a->channels - c >= 8;
+        __m256i mask = ak_mask8 (whole ? 8 : a->channels - c);
+        __m256 v0, v1;
+
+        v0 = _mm256_mul_ps (d0, ak_load8 (x0 + left + c, whole, mask));
+        v0 = _mm256_fmadd_ps (d1, ak_load8 (x1 + left + c, whole, mask), v0);
+        v1 = _mm256_mul_ps (d0, ak_load8 (x0 + right + c, whole, mask));
+        v1 = _mm256_fmadd_ps (d1, ak_load8 (x1 + right + c, whole, mask), v1);
+        ak_store8 (y + c, whole, mask, _mm256_fmadd_ps (c1, v1, _mm256_mul_ps (c0, v0)));
+      }
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "winograd.h"
+
+#include <string.h>
+
+#include "finish_avx2.h"
+
+/* Places of one panel's products, and of one product's tiles: a little more than needed, since powers of
+ * two would fall onto the same lines of the cache. */
+static size_t
+place (size_t tiles, size_t n)
+{
+  return tiles * n + 16;
+}
+
+size_t
+ak_winograd_size (const AkCpuMatrix *m)
+{
+  return 16 * ((m->n + 15) / 16) * m->base.in * 16;
+}
+
+void
+ak_winograd_weights (float *to, const AkCpuMatrix *m)
+{
+  static const double g[4][3] = { { 1, 0, 0 }, { 0.5, 0.5, 0.5 }, { 0.5, -0.5, 0.5 }, { 0, 0, 1 } };
+  size_t panels = (m->n + 15) / 16, channels = m->base.in;
+
+  for (size_t p = 0; p < panels; p++)
+    for (size_t c = 0; c < channels; c++)
+      for (size_t j = 0; j < 16; j++)
+        for (size_t e = 0; e < 16; e++) {
+          double s = 0;
+
+          for (size_t k = 0; k < 9; k++)
+            s +=
+                g[e / 4][k / 3] * g[e % 4][k % 3] * m->data[(p * m->k + k * channels + c) * 16 + j];
+          to[((e * panels + p) * channels + c) * 16 + j] = (float) s;
+        }
+}
+
+size_t
+ak_winograd_scratch (const AkWinograd *w, size_t tiles)
+{
+  return 16 * (place (tiles, w->channels) + place (tiles, 16)) + w->channels;
+}
+
+/* 8 channels of one tile: Bᵀ d B. */
+AK_INLINE void
+transform8 (
+    const AkWinograd *w, const float *const *pixels, size_t c, int whole, float *to, size_t step)
+{
+  __m256i mask = whole ? _mm256_setzero_si256 () : ak_mask8 (w->channels - c);
+  __m256 t[4][4];
+
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) {
+    __m256 d0 = ak_load8 (pixels[j] + c, whole, mask);
+    __m256 d1 = ak_load8 (pixels[4 + j] + c, whole, mask);
+    __m256 d2 = ak_load8 (pixels[8 + j] + c, whole, mask);
+    __m256 d3 = ak_load8 (pixels[12 + j] + c, whole, mask);
+
+    t[0][j] = _mm256_sub_ps (d0, d2);
+    t[1][j] = _mm256_add_ps (d1, d2);
+    t[2][j] = _mm256_sub_ps (d2, d1);
+    t[3][j] = _mm256_sub_ps (d1, d3);
+  }
+  if (w->scale) {
+    __m256 s = ak_load8 (w->scale + c, whole, mask);
+
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; j++)
+        t[i][j] = _mm256_mul_ps (t[i][j], s);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    ak_store8 (to, whole, mask, _mm256_sub_ps (t[i][0], t[i][2]));
+    ak_store8 (to + step, whole, mask, _mm256_add_ps (t[i][1], t[i][2]));
+    ak_store8 (to + 2 * step, whole, mask, _mm256_sub_ps (t[i][2], t[i][1]));
+    ak_store8 (to + 3 * step, whole, mask, _mm256_sub_ps (t[i][1], t[i][3]));
+    to += 4 * step;
+  }
+}
+
+/* One tile's pixels to the 16 products' places. */
+static void
+transform (const AkWinograd *w, size_t tile, const float *zeros, float *to, size_t step)
+{
+  size_t row = tile / w->tiles_across * 2, col = tile % w->tiles_across * 2, c;
+  const float *pixels[16];
+
+  for (size_t i = 0; i < 16; i++) {
+    size_t r = row + i / 4, q = col + i % 4;
+    int inside = r >= w->padding && r - w->padding < w->height && q >= w->padding &&
+                 q - w->padding < w->width;
+
+    pixels[i] = inside ? w->x + ((r - w->padding) * w->width + q - w->padding) * w->x_row : zeros;
+  }
+  for (c = 0; c + 8 <= w->channels; c += 8)
+    transform8 (w, pixels, c, 1, to + c, step);
+  if (c < w->channels)
+    transform8 (w, pixels, c, 0, to + c, step);
+}
+
+/* 8 columns of one tile's products to its pixels: Aᵀ m A and the epilogue. */
+AK_INLINE void
+finish8 (const AkWinograd *w, size_t row, size_t left, size_t col, int whole, const float *m,
+    size_t step)
+{
+  __m256i mask = whole ? _mm256_setzero_si256 () : ak_mask8 (w->p.n - col);
+  size_t pixel = row * w->out_width + left;
+  int below = row + 1 < w->out_height, right = left + 1 < w->out_width;
+  __m256 r[2][4];
+
+#pragma GCC unroll 4
+  for (size_t j = 0; j < 4; j++) {
+    __m256 m0 = _mm256_loadu_ps (m + j * step);
+    __m256 m1 = _mm256_loadu_ps (m + (4 + j) * step);
+    __m256 m2 = _mm256_loadu_ps (m + (8 + j) * step);
+    __m256 m3 = _mm256_loadu_ps (m + (12 + j) * step);
+
+    r[0][j] = _mm256_add_ps (_mm256_add_ps (m0, m1), m2);
+    r[1][j] = _mm256_sub_ps (_mm256_sub_ps (m1, m2), m3);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; i++) {
+    if (i && !below)
+      break;
+    ak_finish8 (
+        &w->p, pixel, col, whole, mask, _mm256_add_ps (_mm256_add_ps (r[i][0], r[i][1]), r[i][2]));
+    if (right)
+      ak_finish8 (&w->p, pixel + 1, col, whole, mask,
+          _mm256_sub_ps (_mm256_sub_ps (r[i][1], r[i][2]), r[i][3]));
+    pixel += w->out_width;
+  }
+}
+
+static void
+finish (const AkWinograd *w, size_t tile, size_t col, const float *m, size_t step)
+{
+  size_t row = tile / w->tiles_across * 2, left = tile % w->tiles_across * 2;
+
+  for (size_t h = 0; h < 16 && col + h < w->p.n; h += 8)
+    if (w->p.n - col - h >= 8)
+      finish8 (w, row, left, col + h, 1, m + h, step);
+    else
+      finish8 (w, row, left, col + h, 0, m + h, step);
+}
+
+void
+ak_winograd_avx2 (const AkWinograd *w, size_t tile0, size_t tile1, float *scratch)
+{
+  size_t tiles = tile1 - tile0, channels = w->channels, panels = (w->p.n + 15) / 16;
+  size_t step = place (tiles, channels), product_step = place (tiles, 16);
+  float *products = scratch + 16 * step, *zeros = products + 16 * product_step;
+
+  memset (zeros, 0, channels * sizeof *zeros);
+  for (size_t i = 0; i < tiles; i++)
+    transform (w, tile0 + i, zeros, scratch + i * channels, step);
+  for (size_t p = 0; p < panels; p++) {
+    for (size_t e = 0; e < 16; e++)
+      for (size_t i = 0, rows, left = (tiles + 5) / 6; i < tiles; i += rows, left--) {
+        rows = (tiles - i + left - 1) / left;
+        ak_tile_rows (rows, products + e * product_step + i * 16, 16,
+            scratch + e * step + i * channels, channels,
+            w->p.panels + (e * panels + p) * channels * 16, 16, channels);
+      }
+    for (size_t i = 0; i < tiles; i++)
+      finish (w, tile0 + i, 16 * p, products + i * 16, product_step);
+  }
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "kernels/conv2d.h"
+
+typedef struct
+{
+  size_t batch, height, width, in, out, side, stride, padding;
+  AkActivation act;
+  size_t pad;   /* numbers between pixels */
+  int modulate; /* with scales and noise */
+  int gate, residual;
+  /* filled in */
+  size_t pixels;
+  Pair x, y, bias, gates, residuals, in_scale, out_scale, noise;
+  MatrixPair w;
+} Case;
+
+static AkRows
+when (int wanted, AkRows v)
+{
+  return wanted ? v : (AkRows){ 0 };
+}
+
+static void
+record (AkPlan *plan, int plain, void *data)
+{
+  const Case *c = data;
+  size_t in = c->in + c->pad, out = c->out + c->pad;
+
+  ak_conv2d (
+      plan, &(AkConv2d){
+                .y = check_rows (AT (c->y), out, out * c->pixels),
+                .x = check_rows (AT (c->x), in, in * c->height * c->width),
+                .matrix = plain ? c->w.plain : c->w.dev,
+                .bias = AT (c->bias),
+                .activation = c->act,
+                .gate = when (c->gate, ak_dense (AT (c->gates), c->pixels, c->out)),
+                .residual = when (c->residual, ak_dense (AT (c->residuals), c->pixels, c->out)),
+                .in_scale = when (c->modulate, check_rows (AT (c->in_scale), 0, c->in)),
+                .out_scale = when (c->modulate, check_rows (AT (c->out_scale), 0, c->out)),
+                .noise = when (c->modulate, check_rows (AT (c->noise), 1, 0)),
+                .batch = c->batch,
+                .height = c->height,
+                .width = c->width,
+                .stride = c->stride,
+                .padding = c->padding,
+            });
+}
+
+static void
+one (Check *t, Case c, int bench)
+{
+  size_t out_height = ak_conv2d_size (c.height, c.side, c.stride, c.padding);
+  size_t out_width = ak_conv2d_size (c.width, c.side, c.stride, c.padding);
+  char what[160];
+
+  c.pixels = out_height * out_width;
+  c.x = check_pair (t, c.batch * c.height * c.width * (c.in + c.pad), 1);
+  c.y = check_pair (t, c.batch * c.pixels * (c.out + c.pad), 1);
+  c.bias = check_pair (t, c.out, 1);
+  c.gates = check_pair (t, c.batch * c.pixels * c.out, 1);
+  c.residuals = check_pair (t, c.batch * c.pixels * c.out, 1);
+  c.in_scale = check_pair (t, c.batch * c.in, 1);
+  c.out_scale = check_pair (t, c.batch * c.out, 1);
+  c.noise = check_pair (t, c.pixels, 1);
+  c.w = check_matrix2d (t, c.out, c.in, c.side);
+  snprintf (what, sizeof what, "conv2d %zux%zux%zux%zu->%zu k%zu s%zu p%zu%s", c.batch, c.height,
+      c.width, c.in, c.out, c.side, c.stride, c.padding, c.modulate ? " modulated" : "");
+  if (bench) {
+    check_bench (t, what, record, &c,
+        (double) (c.batch * c.pixels * c.out) * (double) (c.side * c.side * c.in), 0);
+  } else {
+    check_run (t, what, record, &c);
+    check_close (t, what, c.y, 2e-6 * sqrt ((double) (c.side * c.side * c.in)) + 2e-6);
+  }
+  check_free (t);
+}
+
+/* A transposed convolution: products into every side-th row. */
+typedef struct
+{
+  size_t batch, height, width, in, out, side;
+  Pair x, y, bias;
+  MatrixPair w[4];
+} Deconv;
+
+static void
+record_deconv (AkPlan *plan, int plain, void *data)
+{
+  const Deconv *c = data;
+  const AkMatrix *rows[4];
+
+  for (size_t i = 0; i < c->side; i++)
+    rows[i] = plain ? c->w[i].plain : c->w[i].dev;
+  ak_deconv2d (plan, &(AkDeconv2d){ .y = AT (c->y),
+                         .x = AT (c->x),
+                         .rows = rows,
+                         .bias = AT (c->bias),
+                         .side = c->side,
+                         .batch = c->batch,
+                         .height = c->height,
+                         .width = c->width });
+}
+
+static void
+deconv (Check *t, Deconv c)
+{
+  char what[80];
+
+  c.x = check_pair (t, c.batch * c.height * c.width * c.in, 1);
+  c.y = check_pair (t, c.batch * c.height * c.width * c.side * c.side * c.out, 1);
+  c.bias = check_pair (t, c.side * c.out, 1);
+  for (size_t i = 0; i < c.side; i++)
+    c.w[i] = check_matrix (t, c.side * c.out, c.in, 1, 1);
+  snprintf (what, sizeof what, "deconv2d %zux%zux%zux%zu->%zu k%zu", c.batch, c.height, c.width,
+      c.in, c.out, c.side);
+  check_run (t, what, record_deconv, &c);
+  check_close (t, what, c.y, 2e-6 * sqrt ((double) c.in) + 2e-6);
+  check_free (t);
+}
+
+void
+check_conv2d (Check *t)
+{
+  static const Case cases[] = {
+    { 1, 1, 1, 1, 1, 1, 1, 0 },
+    { 1, 1, 1, 3, 5, 3, 1, 1, .residual = 1 },
+    { 2, 7, 9, 6, 5, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1 },
+    { 1, 4, 4, 64, 48, 3, 1, 1, AK_ACT_RELU, .pad = 3, .gate = 1, .residual = 1 },
+    { 2, 16, 12, 24, 40, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1, .gate = 1, .residual = 1 },
+    { 1, 20, 20, 3, 32, 3, 2, 1, AK_ACT_GELU },
+    { 1, 28, 42, 3, 17, 14, 14, 0 },
+    { 1, 19, 21, 8, 8, 5, 3, 2, AK_ACT_SIGMOID, .residual = 1 },
+    { 2, 11, 5, 16, 3, 1, 1, 0, .modulate = 1, .residual = 1 },
+    { 1, 9, 9, 32, 33, 1, 2, 0, .pad = 1 },
+    { 1, 64, 67, 32, 16, 3, 1, 1, AK_ACT_LEAKY_RELU },
+    { 1, 24, 24, 256, 256, 3, 1, 1 },
+    { 1, 6, 6, 128, 512, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1 },
+    { 2, 17, 19, 12, 20, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1, .gate = 1, .residual = 1 },
+    { 1, 21, 18, 9, 8, 3, 1, 0, AK_ACT_RELU, .pad = 2, .residual = 1 },
+    { 1, 15, 33, 40, 24, 3, 1, 2, .pad = 1, .modulate = 1 },
+  };
+  static const Case benches[] = {
+    { 1, 512, 512, 16, 16, 3, 1, 1, AK_ACT_LEAKY_RELU },
+    { 1, 512, 512, 16, 32, 3, 1, 1 },
+    { 1, 512, 512, 32, 16, 3, 1, 1, AK_ACT_LEAKY_RELU, .residual = 1 },
+    { 1, 512, 512, 64, 32, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1 },
+    { 1, 512, 512, 32, 32, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1, .gate = 1, .residual = 1 },
+    { 1, 256, 256, 64, 64, 3, 1, 1, AK_ACT_LEAKY_RELU },
+    { 1, 128, 128, 256, 128, 3, 1, 1, AK_ACT_LEAKY_RELU },
+    { 1, 64, 64, 512, 256, 3, 1, 1, AK_ACT_LEAKY_RELU },
+    { 1, 16, 16, 512, 512, 3, 1, 1, AK_ACT_LEAKY_RELU },
+    { 1, 4, 4, 512, 512, 3, 1, 1, AK_ACT_LEAKY_RELU },
+    { 1, 512, 512, 32, 3, 1, 1, 0, .modulate = 1, .residual = 1 },
+    { 1, 518, 518, 3, 768, 14, 14, 0 },
+  };
+
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    one (t, cases[i], 0);
+  deconv (t, (Deconv){ 2, 3, 4, 6, 5, 4 });
+  deconv (t, (Deconv){ 1, 5, 5, 32, 24, 2 });
+  for (size_t i = 0; t->bench && i < sizeof benches / sizeof *benches; i++)
+    one (t, benches[i], 1);
+}
