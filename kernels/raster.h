@@ -72,10 +72,10 @@ typedef struct
 
 /* Records: the coloured look into `picture`. Needs a mesh with colours. Back faces and faces with a
  * vertex behind the camera are not drawn. Vertices are lit in linear light and interpolated as sRGB.
- * Positions are rounded to 1/256 pixel; a pixel or sample on an edge belongs to the face for which the
+ * Positions are rounded to 1/256 pixel; a pixel's middle on an edge belongs to the face for which the
  * edge is a top or left one, so neighbours neither overlap nor leave a gap. With `antialias` the pixels that a visible
- * outline, or a border of two parts, passes through are drawn from 8 samples. Alpha is the share of the samples
- * covered. The same input gives the same bytes; implementations differ by float rounding. */
+ * outline passes through, or along which one part sinks into another, are blended from both sides by the area that each
+ * has of them. Alpha is the share covered. The same input gives the same bytes; implementations differ by float rounding. */
 void ak_mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
     const AkPicture *picture, const AkDrawStyle *style);
 

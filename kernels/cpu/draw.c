@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The coloured look on the CPU: which faces and outlines are seen, band after band. The inner loops
- * are in draw_plain.c and draw_avx2.c. */
+ * are in draw_plain.c, draw_avx2.c and outline.c. */
 #include "draw.h"
+#include "outline.h"
 #include "picture.h"
 
 #include <string.h>
-
-#define MAX_SLOTS 65536 /* pixels of a band with samples; those beyond stay without */
-#define BEHIND 0.99f    /* an outline this much farther than what its pixel shows is hidden */
 
 typedef struct
 {
@@ -26,13 +24,12 @@ typedef struct
   AkVisible *visible;     /* [F] */
   uint32_t *next;         /* [F]: the next face of the same first band */
   uint32_t *active;       /* [F]: faces of the band under way */
-  uint32_t *outlines;     /* [edges] */
-  uint32_t *first, *last; /* [bands + 1]: lists through `next` */
-  AkBlock *blocks, *slots;
-  uint8_t *masks;
-  uint32_t *first_slot;
+  AkOutline *outlines;    /* [edges] */
+  uint32_t *first, *last; /* [bands]: lists through `next` */
+  AkBlock *blocks;
+  AkBlends blends;
   uint32_t *rgba; /* [AK_DRAW_BAND][stride] */
-  size_t stride, max_slots;
+  size_t stride;
 } Draw;
 
 #define NONE UINT32_MAX
@@ -59,6 +56,7 @@ static size_t
 list_faces (const Draw *d, int *x0, int *x1)
 {
   const int width = (int) d->picture->width << 8, height = (int) d->picture->height << 8;
+  const int margin = AK_DRAW_MARGIN << 8;
   size_t bands = (d->picture->height + AK_DRAW_BAND - 1) / AK_DRAW_BAND, n = 0;
   int left = width, right = -1;
 
@@ -78,13 +76,12 @@ list_faces (const Draw *d, int *x0, int *x1)
     d->front[f] = 1;
     v = (AkVisible){ (uint32_t) f, min3 (a.x, b.x, c.x), max3 (a.x, b.x, c.x), min3 (a.y, b.y, c.y),
       max3 (a.y, b.y, c.y) };
-    if (v.x1 < -128 || v.y1 < -128 || v.x0 >= width || v.y0 >= height)
+    if (v.x1 < -128 || v.y1 < -margin || v.x0 >= width || v.y0 >= height + margin)
       continue;
     left = v.x0 < left ? v.x0 : left;
     right = v.x1 > right ? v.x1 : right;
-    band = v.y0 < 0 ? 0 : (size_t) ((v.y0 + 128) >> 8) / AK_DRAW_BAND;
-    if (band >= bands)
-      continue;
+    band = v.y0 < margin ? 0 : (size_t) ((v.y0 - margin) >> 8) / AK_DRAW_BAND;
+    band = band < bands ? band : bands - 1;
     d->visible[n] = v;
     d->next[n] = NONE;
     if (d->first[band] == NONE)
@@ -99,91 +96,76 @@ list_faces (const Draw *d, int *x0, int *x1)
   return n;
 }
 
-/* Edges between a face that is seen and one that is not. */
+/* Lists the edges between a face that is seen and one that is not; returns their number. */
 static size_t
 list_outlines (const Draw *d)
 {
   size_t n = 0;
 
   for (size_t e = 0; e < d->mesh->n_edges; e++) {
-    const uint32_t *face = d->mesh->edges[e].face;
-    uint8_t other = face[1] == AK_NO_FACE ? 0 : d->front[face[1]];
+    const AkMeshEdge *edge = d->mesh->edges + e;
+    int seen = d->front[edge->face[0]];
+    const uint32_t *i;
 
-    d->outlines[n] = (uint32_t) e;
-    n += d->front[face[0]] != other;
+    if (seen == (edge->face[1] == AK_NO_FACE ? 0 : d->front[edge->face[1]]))
+      continue;
+    i = d->mesh->indices + 3 * (size_t) edge->face[!seen];
+    d->outlines[n++] = (AkOutline){ { edge->vertex[0], edge->vertex[1] }, edge->face[!seen],
+      i[0] ^ i[1] ^ i[2] ^ edge->vertex[0] ^ edge->vertex[1] };
   }
   return n;
 }
 
-/* Marks the pixels of the band that an outline goes through, where it is not hidden. */
-static void
-mark_outline (const Draw *d, const AkBand *band, uint32_t outline)
+/* 0xAABBGGRR with the colour times alpha. */
+static uint32_t
+premultiplied (uint32_t color)
 {
-  const uint32_t *v = d->mesh->edges[outline].vertex;
-  AkPoint a = d->points[v[0]], b = d->points[v[1]];
-  int top = (band->row0 << 8) - 128, bottom = ((band->row0 + band->rows) << 8) - 128;
-  int length, steps;
-  float qa = d->looks[v[0]].q, qb = d->looks[v[1]].q, x, y, q, dx, dy, dq;
+  uint32_t a = color >> 24, out = a << 24;
 
-  if ((a.y < top && b.y < top) || (a.y >= bottom && b.y >= bottom))
-    return;
-  length = max3 (a.x > b.x ? a.x - b.x : b.x - a.x, a.y > b.y ? a.y - b.y : b.y - a.y, 1);
-  steps = length / 128 + 1; /* half a pixel or less each */
-  if (steps > 1 << 16)
-    return;
-  x = (float) a.x + 128, y = (float) a.y + 128, q = qa;
-  dx = (float) (b.x - a.x) / (float) steps, dy = (float) (b.y - a.y) / (float) steps,
-  dq = (qb - qa) / (float) steps;
-  for (int s = 0; s <= steps; s++, x += dx, y += dy, q += dq) {
-    int column = ((int) x >> 8) - band->column0, row = ((int) y >> 8) - band->row0, lane;
-    size_t block;
+  for (int k = 0; k < 24; k += 8)
+    out |= ((color >> k & 255) * a + 127) / 255 << k;
+  return out;
+}
 
-    if (column < 0 || row < 0 || column >= 4 * band->columns || row >= band->rows)
+/* Makes the alpha of `n` pixels straight again; those that show nothing but the background get it exactly. */
+static void
+straighten (uint32_t *pixels, size_t n, uint32_t background)
+{
+  uint32_t empty = premultiplied (background);
+
+  for (size_t i = 0; i < n; i++) {
+    uint32_t a = pixels[i] >> 24, out = a << 24;
+
+    if (a == 255)
       continue;
-    block = (size_t) (row / 2 * band->columns + column / 4);
-    lane = row % 2 * 4 + column % 4;
-    if (q >= BEHIND * band->blocks[block].q[lane])
-      band->masks[block] |= (uint8_t) (1u << lane);
+    for (int k = 0; k < 24 && a; k += 8) {
+      uint32_t c = ((pixels[i] >> k & 255) * 255 + a / 2) / a;
+
+      out |= (c < 255 ? c : 255) << k;
+    }
+    pixels[i] = pixels[i] == empty ? background : out;
   }
 }
 
-/* Gives every marked pixel its samples. */
-static void
-assign_slots (const Draw *d, const AkBand *band)
-{
-  size_t n = (size_t) (band->columns * ((band->rows + 1) / 2)), slot = 0;
-
-  for (size_t b = 0; b < n; b++) {
-    size_t pixels = (size_t) __builtin_popcount (band->masks[b]);
-
-    if (slot + pixels > d->max_slots)
-      band->masks[b] = 0, pixels = 0;
-    band->first_slot[b] = (uint32_t) slot;
-    slot += pixels;
-  }
-  memset (band->slots, 0, slot * sizeof *band->slots);
-}
-
+/* Draws a band into d->rgba. */
 static void
 draw_band (
     const Draw *d, const AkBand *band, size_t n_active, size_t n_outlines, uint32_t background)
 {
-  size_t blocks = (size_t) (band->columns * ((band->rows + 1) / 2));
+  const int alpha = d->picture->alpha;
+  uint32_t *rgba = d->rgba + band->column0, under = alpha ? premultiplied (background) : background;
+  size_t stride = 4 * d->stride, width = d->picture->width - (size_t) band->column0;
 
-  memset (band->blocks, 0, blocks * sizeof *band->blocks);
-  memset (band->masks, 0, blocks);
+  width = width < 4 * (size_t) band->columns ? width : 4 * (size_t) band->columns;
+  memset (band->blocks, 0, (size_t) (band->columns * (band->rows / 2)) * sizeof *band->blocks);
   for (size_t i = 0; i < n_active; i++)
     d->fns->middles (band, d->visible + d->active[i]);
-  if (d->style->antialias) {
-    d->fns->borders (band);
-    for (size_t i = 0; i < n_outlines; i++)
-      mark_outline (d, band, d->outlines[i]);
-    assign_slots (d, band);
-    for (size_t i = 0; i < n_active; i++)
-      d->fns->samples (band, d->visible + d->active[i]);
-  }
-  d->fns->resolve (
-      band, background, d->picture->alpha, (uint8_t *) (d->rgba + band->column0), 4 * d->stride);
+  d->fns->resolve (band, under, (uint8_t *) rgba, stride);
+  if (d->style->antialias)
+    ak_edges_blend (band, d->outlines, n_outlines, &d->blends, d->fns->borders, under,
+        (uint8_t *) rgba, stride, (int) width, alpha);
+  for (int y = band->out0; alpha && y < band->out1; y++)
+    straighten (rgba + (size_t) (y - band->out0) * d->stride, width, background);
 }
 
 static void
@@ -202,8 +184,8 @@ draw_run (AkCpu *cpu, const void *args)
   AkVertexStage stage = { d->mesh, d->vertices, d->normals, d->scale, 6 * m * 256,
     128 * (float) (picture->width - 1), 128 * (float) (picture->height - 1), d->points, d->looks };
   uint32_t argb = d->style->background;
-  uint32_t background = (argb & 0xff00ff00) | (argb >> 16 & 255) | (argb & 255) << 16;
-  uint32_t empty = picture->alpha ? background : background | 0xff000000;
+  uint32_t background = (argb & 0xff00ff00) | (argb >> 16 & 255) | (argb & 255) << 16 |
+                        (picture->alpha ? 0 : 0xff000000);
   int x0, x1, dirty = 0;
   size_t n_active = 0, n_outlines = 0;
 
@@ -213,7 +195,7 @@ draw_run (AkCpu *cpu, const void *args)
   list_faces (d, &x0, &x1);
   if (d->style->antialias)
     n_outlines = list_outlines (d);
-  fill (d->rgba, empty, AK_DRAW_BAND * d->stride);
+  fill (d->rgba, background, AK_DRAW_BAND * d->stride);
   for (unsigned row0 = 0, b = 0; row0 < picture->height; row0 += AK_DRAW_BAND, b++) {
     unsigned rows = picture->height - row0 < AK_DRAW_BAND ? picture->height - row0 : AK_DRAW_BAND;
     size_t kept = 0;
@@ -221,18 +203,19 @@ draw_run (AkCpu *cpu, const void *args)
     for (uint32_t i = d->first[b]; i != NONE; i = d->next[i])
       d->active[n_active++] = i;
     if (n_active) {
-      AkBand band = { d->mesh, d->points, d->looks, (int) row0, (int) rows, x0 & ~3,
-        (x1 >> 2) - (x0 >> 2) + 1, d->blocks, d->masks, d->first_slot, d->slots };
+      AkBand band = { d->mesh, d->points, d->looks, (int) row0 - AK_DRAW_MARGIN,
+        (int) (rows + rows % 2) + 2 * AK_DRAW_MARGIN, (int) row0, (int) (row0 + rows), x0 & ~3,
+        (x1 >> 2) - (x0 >> 2) + 1, d->blocks };
 
       draw_band (d, &band, n_active, n_outlines, background);
       dirty = 1;
     } else if (dirty) {
-      fill (d->rgba, empty, AK_DRAW_BAND * d->stride);
+      fill (d->rgba, background, AK_DRAW_BAND * d->stride);
       dirty = 0;
     }
     ak_picture_rows (picture, d->avx2, row0, rows, (const uint8_t *) d->rgba, 4 * d->stride);
     for (size_t i = 0; i < n_active; i++)
-      if (d->visible[d->active[i]].y1 >= (int) ((row0 + rows) << 8) - 128)
+      if (d->visible[d->active[i]].y1 >= (int) (row0 + rows - AK_DRAW_MARGIN) << 8)
         d->active[kept++] = d->active[i];
     n_active = kept;
   }
@@ -245,7 +228,8 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
   const AkCpuMesh *m = (const AkCpuMesh *) mesh;
   size_t V = m->padded, F = mesh->faces,
          bands = (picture->height + AK_DRAW_BAND - 1) / AK_DRAW_BAND;
-  size_t blocks = (size_t) (picture->width + 7) / 4 * (AK_DRAW_BAND / 2);
+  size_t columns = (picture->width + 7) / 4, blocks = columns * (AK_DRAW_BAND / 2 + AK_DRAW_MARGIN),
+         pixels = 4 * columns * AK_DRAW_BAND;
   Draw d = { .mesh = m,
     .fns = &ak_draw_plain,
     .normals_fn = ak_normals_for (plan->dev),
@@ -260,7 +244,6 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
     d.fns = &ak_draw_avx2;
 #endif
   d.stride = (picture->width + 7) / 4 * 4;
-  d.max_slots = blocks * 8 < MAX_SLOTS ? blocks * 8 : MAX_SLOTS;
   d.normals = ak_plan_memory (plan, 3 * V * sizeof (float));
   d.face_normals = ak_plan_memory (plan, 4 * F * sizeof (float));
   d.points = ak_plan_memory (plan, V * sizeof *d.points);
@@ -273,9 +256,11 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
   d.first = ak_plan_memory (plan, bands * sizeof *d.first);
   d.last = ak_plan_memory (plan, bands * sizeof *d.last);
   d.blocks = ak_plan_memory (plan, blocks * sizeof *d.blocks);
-  d.slots = ak_plan_memory (plan, d.max_slots * sizeof *d.slots);
-  d.masks = ak_plan_memory (plan, blocks + 8);
-  d.first_slot = ak_plan_memory (plan, blocks * sizeof *d.first_slot);
+  d.blends.shares = ak_plan_memory (plan, pixels);
+  d.blends.colors = ak_plan_memory (plan, pixels * sizeof *d.blends.colors);
+  d.blends.pairs = ak_plan_memory (plan, columns * sizeof *d.blends.pairs);
+  d.blends.inner = ak_plan_memory (plan, AK_MAX_INNER * sizeof *d.blends.inner);
+  d.blends.touched = ak_plan_memory (plan, pixels * sizeof *d.blends.touched);
   d.rgba = ak_plan_memory (plan, AK_DRAW_BAND * d.stride * sizeof *d.rgba);
   if (plan->status == AK_OK)
     ak_cpu_append (plan, AK_NODE_INLINE, draw_run, NULL, &d, sizeof d);

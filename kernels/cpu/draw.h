@@ -8,11 +8,12 @@
 
 #include "mesh.h"
 
-#define AK_DRAW_BAND 32 /* rows of a band, a multiple of 2 */
-#define AK_DRAW_SAMPLES 8
+#define AK_DRAW_BAND 64 /* rows of a band, a multiple of 2 */
+#define AK_DRAW_MARGIN                                                                             \
+  2 /* rows drawn above and below, as neighbours of its edges; a multiple of 2 */
 #define AK_DRAW_LARGE (100 * 256) /* faces wider or higher than this need 64-bit edge functions */
 
-/* Lanes are the pixels of a block, row by row, or the samples of a pixel. */
+/* Lanes are the pixels of a block, row by row. */
 typedef struct
 {
   float q[8];
@@ -44,13 +45,11 @@ typedef struct
   const AkCpuMesh *mesh;
   const AkPoint *points;
   const AkLook *looks;
-  int row0, rows; /* of the picture */
+  int row0, rows; /* of the blocks, margins included; even */
+  int out0, out1; /* rows of the picture that are wanted; out0 is even */
   int column0;    /* of the first block; a multiple of 4 */
   int columns;    /* blocks in a row of blocks */
   AkBlock *blocks;
-  uint8_t *masks;       /* per block: pixels that are drawn from samples */
-  uint32_t *first_slot; /* per block: where its pixels' samples are */
-  AkBlock *slots;
 } AkBand;
 
 /* Where vertices are seen and how they are lit. */
@@ -65,34 +64,23 @@ typedef struct
 } AkVertexStage;
 
 typedef void AkLightFn (const AkVertexStage *stage);
-/* Draws a face's pixel middles, and its samples in the pixels of `masks`. */
+/* Draws a face where it covers the middles of pixels. */
 typedef void AkFaceFn (const AkBand *band, const AkVisible *visible);
-/* Sets the masks' bits of pixels that show another part than a neighbour; returns whether any is set. */
-typedef void AkBordersFn (const AkBand *band);
-/* Writes the band as rows of RGBA; pixels with samples are averaged. `background`: 0xAABBGGRR;
- * `alpha`: leave the background out and write coverage. */
-typedef void AkResolveFn (
-    const AkBand *band, uint32_t background, int alpha, uint8_t *rgba, size_t stride);
+/* For every block of the block row `by` but the band's last: which lanes show another part of the mesh than the pixel to
+ * their right (bits 0 … 7) or below (8 … 15); background is no part. */
+typedef void AkBordersFn (const AkBand *band, int by, uint16_t *pairs);
+/* Writes rows out0 … out1-1 as RGBA. `background`: 0xAABBGGRR. */
+typedef void AkResolveFn (const AkBand *band, uint32_t background, uint8_t *rgba, size_t stride);
 
 typedef struct
 {
   AkLightFn *light;
-  AkFaceFn *middles, *samples;
+  AkFaceFn *middles;
   AkBordersFn *borders;
   AkResolveFn *resolve;
 } AkDrawFns;
 
 extern const AkDrawFns ak_draw_plain, ak_draw_avx2;
-
-/* The samples of a pixel in 1/256 pixels from its middle: no two in one row or column of 8. */
-#define AK_SAMPLES_X                                                                               \
-  {                                                                                                \
-    16, -16, 80, -48, -80, -112, 48, 112                                                           \
-  }
-#define AK_SAMPLES_Y                                                                               \
-  {                                                                                                \
-    -48, 48, 16, -80, 80, -16, 112, -112                                                           \
-  }
 
 /* A face as planes over the picture: edges that are >= 0 inside (top and left edges included), and
  * r, g, b, q. All from the face's first vertex, `dx` and `dy` in 1/256 pixels. */
@@ -137,35 +125,4 @@ ak_face_planes (AkFacePlanes *p, const AkBand *band, uint32_t face)
     p->high[k] = f0[k] > f1[k] ? (f0[k] > f2[k] ? f0[k] : f2[k]) : (f1[k] > f2[k] ? f1[k] : f2[k]);
   }
   p->part = (uint32_t) band->mesh->face_part[face] << 24;
-}
-
-/* A pixel from its samples, in the order of AkResolveFn: their mean over the background, or (`alpha`)
- * colour and coverage over a background that has alpha itself. */
-static inline uint32_t
-ak_average (const AkBlock *slot, uint32_t background, int alpha)
-{
-  unsigned sum[3] = { 0, 0, 0 }, n = 0, out = 0;
-
-  for (int s = 0; s < AK_DRAW_SAMPLES; s++) {
-    uint32_t color = slot->color[s] >> 24 || alpha ? slot->color[s] : background;
-
-    n += slot->color[s] >> 24 != 0;
-    for (int k = 0; k < 3; k++)
-      sum[k] += color >> (8 * k) & 255;
-  }
-  if (!alpha) {
-    for (int k = 0; k < 3; k++)
-      out |= (sum[k] + 4) / 8 << (8 * k);
-    return out | 0xff000000;
-  }
-  if (n == 0)
-    return background;
-  /* straight alpha over a background with its own */
-  {
-    unsigned under = (background >> 24) * (8 - n), all = 255 * n + under;
-
-    for (int k = 0; k < 3; k++)
-      out |= (255 * sum[k] + under * (background >> (8 * k) & 255) + all / 2) / all << (8 * k);
-    return out | (all + 4) / 8 << 24;
-  }
 }

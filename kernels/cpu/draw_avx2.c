@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The inner loops of the coloured look with AVX2 and FMA: a block of 4x2 pixels, or the 8 samples of
- * a pixel, at a time. */
+/* The inner loops of the coloured look with AVX2 and FMA: a block of 4x2 pixels at a time. */
 #include "draw.h"
 #include "light.h"
 #include "simd_avx2.h"
@@ -304,6 +303,8 @@ middles_avx2 (const AkBand *band, const AkVisible *f)
       old = _mm256_load_ps (block->q);
       near = _mm256_andnot_ps (_mm256_castsi256_ps (_mm256_srai_epi32 (outside, 31)),
           _mm256_cmp_ps (q, old, _CMP_GT_OQ));
+      if (!_mm256_movemask_ps (near))
+        continue;
       value = _mm256_add_ps (SPREAD (base, 0), lane[0]);
       color = pack_colors (value, _mm256_add_ps (SPREAD (base, 1), lane[1]),
           _mm256_add_ps (SPREAD (base, 2), lane[2]), part);
@@ -317,199 +318,59 @@ middles_avx2 (const AkBand *band, const AkVisible *f)
   }
 }
 
-/* What the samples of all pixels of a face have in common. */
-typedef struct
-{
-  Planes p;
-  __m256i edge[3]; /* from the pixel's middle to the samples */
-  __m256 q, low, high;
-  uint32_t part;
-} Samples;
-
-static void
-samples_of (Samples *s, const AkBand *band, uint32_t face)
-{
-  const __m256i sx = _mm256_setr_epi32 (16, -16, 80, -48, -80, -112, 48, 112);
-  const __m256i sy = _mm256_setr_epi32 (-48, 48, 16, -80, 80, -16, 112, -112);
-
-  planes_of (&s->p, band, face);
-  for (int k = 0; k < 3; k++)
-    s->edge[k] = _mm256_add_epi32 (_mm256_mullo_epi32 (_mm256_set1_epi32 (s->p.a[k]), sx),
-        _mm256_mullo_epi32 (_mm256_set1_epi32 (s->p.b[k]), sy));
-  s->q = _mm256_fmadd_ps (SPREAD (s->p.gx, 3), _mm256_cvtepi32_ps (sx),
-      _mm256_mul_ps (SPREAD (s->p.gy, 3), _mm256_cvtepi32_ps (sy)));
-  s->low = SPREAD (s->p.low, 3);
-  s->high = SPREAD (s->p.high, 3);
-  s->part = (uint32_t) band->mesh->face_part[face] << 24;
-}
-
-static inline void
-sample_pixel (const Samples *s, AkBlock *slot, int x, int y)
-{
-  const Planes *p = &s->p;
-  __m256i outside = _mm256_setzero_si256 (), color;
-  __m256 q, old, near;
-  __m128 value;
-  __m128i bytes;
-
-  for (int k = 0; k < 3; k++) {
-    int32_t e = p->a[k] * (256 * x - p->x[k]) + p->b[k] * (256 * y - p->y[k]) - p->out[k];
-
-    outside = _mm256_or_si256 (outside, _mm256_add_epi32 (_mm256_set1_epi32 (e), s->edge[k]));
-  }
-  if (_mm256_movemask_ps (_mm256_castsi256_ps (outside)) == 255)
-    return;
-  value = value_at (p, 256 * x, 256 * y);
-  q = _mm256_add_ps (SPREAD (value, 3), s->q);
-  q = _mm256_min_ps (_mm256_max_ps (q, s->low), s->high);
-  old = _mm256_load_ps (slot->q);
-  near = _mm256_andnot_ps (
-      _mm256_castsi256_ps (_mm256_srai_epi32 (outside, 31)), _mm256_cmp_ps (q, old, _CMP_GT_OQ));
-  value = _mm_min_ps (_mm_max_ps (value, p->low), p->high);
-  bytes = _mm_cvtps_epi32 (value);
-  bytes = _mm_packus_epi32 (bytes, bytes);
-  bytes = _mm_packus_epi16 (bytes, bytes);
-  color = _mm256_set1_epi32 ((int) (((uint32_t) _mm_cvtsi128_si32 (bytes) & 0xffffff) | s->part));
-  _mm256_store_ps (slot->q, _mm256_blendv_ps (old, q, near));
-  color = _mm256_blendv_epi8 (
-      _mm256_load_si256 ((const __m256i *) slot->color), color, _mm256_castps_si256 (near));
-  _mm256_store_si256 ((__m256i *) slot->color, color);
-}
-
-static void
-samples_avx2 (const AkBand *band, const AkVisible *f)
-{
-  int x0 = max_int ((f->x0 + 128) >> 8, band->column0) - band->column0;
-  int x1 = min_int (((f->x1 + 128) >> 8) - band->column0, 4 * band->columns - 1);
-  int y0 = max_int ((f->y0 + 128) >> 8, band->row0) - band->row0;
-  int y1 = min_int (((f->y1 + 128) >> 8) - band->row0, band->rows - 1);
-  Samples s;
-  int ready = 0;
-
-  if (x0 > x1 || y0 > y1)
-    return;
-  if (is_large (f)) {
-    ak_draw_plain.samples (band, f);
-    return;
-  }
-  for (int by = y0 / 2; by <= y1 / 2; by++)
-    for (int bx = x0 / 4; bx <= x1 / 4; bx++) {
-      size_t at = (size_t) (by * band->columns + bx);
-      unsigned mask = band->masks[at];
-      AkBlock *slot;
-
-      if (!mask)
-        continue;
-      if (!ready)
-        samples_of (&s, band, f->face);
-      ready = 1;
-      slot = band->slots + band->first_slot[at];
-      for (; mask; mask &= mask - 1, slot++) {
-        int lane = __builtin_ctz (mask), x = 4 * bx + (lane & 3), y = 2 * by + (lane >> 2);
-
-        if (x >= x0 && x <= x1 && y >= y0 && y <= y1)
-          sample_pixel (&s, slot, x + band->column0, y + band->row0);
-      }
-    }
-}
-
 static inline __m256i
 parts_of (const AkBlock *block)
 {
   return _mm256_srli_epi32 (_mm256_load_si256 ((const __m256i *) block->color), 24);
 }
 
+/* Lanes in which two parts of the mesh differ. */
 static inline unsigned
 differ (__m256i a, __m256i b)
 {
-  return 255 & ~(unsigned) _mm256_movemask_ps (_mm256_castsi256_ps (_mm256_cmpeq_epi32 (a, b)));
+  const __m256i zero = _mm256_setzero_si256 ();
+  __m256i same = _mm256_or_si256 (_mm256_cmpeq_epi32 (a, b),
+      _mm256_or_si256 (_mm256_cmpeq_epi32 (a, zero), _mm256_cmpeq_epi32 (b, zero)));
+
+  return 255 & ~(unsigned) _mm256_movemask_ps (_mm256_castsi256_ps (same));
 }
 
 static void
-borders_avx2 (const AkBand *band)
+borders_avx2 (const AkBand *band, int by, uint16_t *pairs)
 {
   const __m256i left = _mm256_setr_epi32 (1, 2, 3, 3, 5, 6, 7, 7),
                 edge = _mm256_setr_epi32 (0, 0, 0, 0, 0, 4, 4, 4);
-  int block_rows = (band->rows + 1) / 2, n = band->columns;
+  int n = band->columns;
+  const AkBlock *row = band->blocks + by * n, *under = row + n;
+  __m256i here = parts_of (row);
 
-  for (int by = 0; by < block_rows; by++) {
-    const AkBlock *row = band->blocks + by * n, *below = by + 1 < block_rows ? row + n : NULL;
-    uint8_t *mask = band->masks + by * n;
-    __m256i here = parts_of (row);
+  for (int bx = 0; bx < n; bx++) {
+    __m256i next = bx + 1 < n ? parts_of (row + bx + 1) : _mm256_setzero_si256 ();
+    __m256i right = _mm256_blend_epi32 (
+        _mm256_permutevar8x32_epi32 (here, left), _mm256_permutevar8x32_epi32 (next, edge), 0x88);
+    __m256i below = _mm256_permute2x128_si256 (here, parts_of (under + bx), 0x21);
 
-    for (int bx = 0; bx < n; bx++) {
-      __m256i next = bx + 1 < n ? parts_of (row + bx + 1) : here;
-      __m256i right = _mm256_permutevar8x32_epi32 (here, left);
-      __m256i down = _mm256_permute2x128_si256 (here, here, 0x11);
-      unsigned d;
-
-      if (bx + 1 < n)
-        right = _mm256_blend_epi32 (right, _mm256_permutevar8x32_epi32 (next, edge), 0x88);
-      d = differ (here, right);
-      if (d) {
-        mask[bx] |= (uint8_t) (d | (d & 0x77) << 1);
-        if (d & 0x88)
-          mask[bx + 1] |= (uint8_t) ((d & 0x88) >> 3);
-      }
-      if (below)
-        down = _mm256_blend_epi32 (
-            down, _mm256_permute2x128_si256 (parts_of (below + bx), here, 0x00), 0xf0);
-      d = differ (here, down);
-      if (band->rows == 2 * by + 1)
-        d = 0;
-      if (d) {
-        mask[bx] |= (uint8_t) (d | (d & 0x0f) << 4);
-        if (d & 0xf0)
-          mask[bx + n] |= (uint8_t) (d >> 4);
-      }
-      here = next;
-    }
+    pairs[bx] = (uint16_t) (differ (here, right) | differ (here, below) << 8);
+    here = next;
   }
 }
 
-/* ak_average() without alpha. */
-static inline uint32_t
-mean_over (const AkBlock *slot, __m256i background)
-{
-  const __m256i zero = _mm256_setzero_si256 ();
-  __m256i c = _mm256_load_si256 ((const __m256i *) slot->color), sum;
-  __m128i s;
-
-  c = _mm256_blendv_epi8 (c, background, _mm256_cmpeq_epi32 (_mm256_srli_epi32 (c, 24), zero));
-  sum = _mm256_add_epi16 (_mm256_unpacklo_epi8 (c, zero), _mm256_unpackhi_epi8 (c, zero));
-  s = _mm_add_epi16 (_mm256_castsi256_si128 (sum), _mm256_extracti128_si256 (sum, 1));
-  s = _mm_add_epi16 (s, _mm_srli_si128 (s, 8));
-  s = _mm_srli_epi16 (_mm_add_epi16 (s, _mm_set1_epi16 (4)), 3);
-  return (uint32_t) _mm_cvtsi128_si32 (_mm_packus_epi16 (s, s)) | 0xff000000;
-}
-
 static void
-resolve_avx2 (const AkBand *band, uint32_t background, int alpha, uint8_t *rgba, size_t stride)
+resolve_avx2 (const AkBand *band, uint32_t background, uint8_t *rgba, size_t stride)
 {
   const __m256i opaque = _mm256_set1_epi32 ((int) 0xff000000), zero = _mm256_setzero_si256 ();
-  const __m256i empty = _mm256_set1_epi32 ((int) (alpha ? background : background | 0xff000000));
+  const __m256i empty = _mm256_set1_epi32 ((int) background);
 
-  for (int by = 0; 2 * by < band->rows; by++) {
-    uint8_t *row0 = rgba + (size_t) (2 * by) * stride, *row1 = row0 + stride;
-    int both = 2 * by + 1 < band->rows;
+  for (int y = band->out0; y < band->out1; y += 2) {
+    const AkBlock *block = band->blocks + (y - band->row0) / 2 * band->columns;
+    uint8_t *row0 = rgba + (size_t) (y - band->out0) * stride, *row1 = row0 + stride;
+    int both = y + 1 < band->out1;
 
     for (int bx = 0; bx < band->columns; bx++) {
-      size_t at = (size_t) (by * band->columns + bx);
-      __m256i c = _mm256_load_si256 ((const __m256i *) band->blocks[at].color);
+      __m256i c = _mm256_load_si256 ((const __m256i *) block[bx].color);
       __m256i none = _mm256_cmpeq_epi32 (_mm256_srli_epi32 (c, 24), zero);
-      unsigned mask = band->masks[at];
 
       c = _mm256_blendv_epi8 (_mm256_or_si256 (c, opaque), empty, none);
-      if (mask) {
-        const AkBlock *slot = band->slots + band->first_slot[at];
-        uint32_t lanes[8];
-
-        _mm256_storeu_si256 ((__m256i *) lanes, c);
-        for (; mask; mask &= mask - 1, slot++)
-          lanes[__builtin_ctz (mask)] =
-              alpha ? ak_average (slot, background, 1) : mean_over (slot, empty);
-        c = _mm256_loadu_si256 ((const __m256i *) lanes);
-      }
       _mm_storeu_si128 ((__m128i *) (row0 + 16 * (size_t) bx), _mm256_castsi256_si128 (c));
       if (both)
         _mm_storeu_si128 ((__m128i *) (row1 + 16 * (size_t) bx), _mm256_extracti128_si256 (c, 1));
@@ -517,5 +378,4 @@ resolve_avx2 (const AkBand *band, uint32_t background, int alpha, uint8_t *rgba,
   }
 }
 
-const AkDrawFns ak_draw_avx2 = { light_avx2, middles_avx2, samples_avx2, borders_avx2,
-  resolve_avx2 };
+const AkDrawFns ak_draw_avx2 = { light_avx2, middles_avx2, borders_avx2, resolve_avx2 };

@@ -167,98 +167,43 @@ middles_plain (const AkBand *band, const AkVisible *f)
     }
 }
 
-static void
-samples_plain (const AkBand *band, const AkVisible *f)
-{
-  static const int32_t sx[] = AK_SAMPLES_X, sy[] = AK_SAMPLES_Y;
-  int x0 = max_int ((f->x0 + 128) >> 8, band->column0),
-      x1 = min_int ((f->x1 + 128) >> 8, band->column0 + 4 * band->columns - 1);
-  int y0 = max_int ((f->y0 + 128) >> 8, band->row0),
-      y1 = min_int ((f->y1 + 128) >> 8, band->row0 + band->rows - 1);
-  AkFacePlanes p;
-  int ready = 0;
-
-  for (int y = y0; y <= y1; y++)
-    for (int x = x0; x <= x1; x++) {
-      int column = x - band->column0, row = y - band->row0, lane = row % 2 * 4 + column % 4;
-      size_t block = (size_t) (row / 2 * band->columns + column / 4);
-      unsigned mask = band->masks[block];
-      AkBlock *slot;
-      uint32_t color;
-
-      if (!(mask >> lane & 1))
-        continue;
-      if (!ready)
-        ak_face_planes (&p, band, f->face);
-      ready = 1;
-      slot = band->slots + band->first_slot[block] + __builtin_popcount (mask & ((1u << lane) - 1));
-      color = color_at (&p, 256 * x, 256 * y);
-      for (int s = 0; s < AK_DRAW_SAMPLES; s++) {
-        int32_t px = 256 * x + sx[s], py = 256 * y + sy[s];
-        float q;
-
-        if (!inside (&p, px, py))
-          continue;
-        q = depth_at (&p, px, py);
-        if (q > slot->q[s]) {
-          slot->q[s] = q;
-          slot->color[s] = color;
-        }
-      }
-    }
-}
-
-/* The part that the pixel shows. */
+/* The part that a pixel shows, 0 for background and beyond the last column. */
 static uint32_t
 part_at (const AkBand *band, int column, int row)
 {
+  if (column >= 4 * band->columns)
+    return 0;
   return band->blocks[row / 2 * band->columns + column / 4].color[row % 2 * 4 + column % 4] >> 24;
 }
 
 static void
-mark (const AkBand *band, int column, int row)
+borders_plain (const AkBand *band, int by, uint16_t *pairs)
 {
-  band->masks[row / 2 * band->columns + column / 4] |= (uint8_t) (1u << (row % 2 * 4 + column % 4));
-}
+  for (int bx = 0; bx < band->columns; bx++) {
+    pairs[bx] = 0;
+    for (int lane = 0; lane < 8; lane++) {
+      int column = 4 * bx + lane % 4, row = 2 * by + lane / 4;
+      uint32_t here = part_at (band, column, row), right = part_at (band, column + 1, row),
+               below = part_at (band, column, row + 1);
 
-static void
-borders_plain (const AkBand *band)
-{
-  for (int row = 0; row < band->rows; row++)
-    for (int column = 0; column < 4 * band->columns; column++) {
-      uint32_t part = part_at (band, column, row);
-
-      if (column + 1 < 4 * band->columns && part != part_at (band, column + 1, row)) {
-        mark (band, column, row);
-        mark (band, column + 1, row);
-      }
-      if (row + 1 < band->rows && part != part_at (band, column, row + 1)) {
-        mark (band, column, row);
-        mark (band, column, row + 1);
-      }
+      pairs[bx] |= (uint16_t) ((here && right && here != right) << lane);
+      pairs[bx] |= (uint16_t) ((here && below && here != below) << (8 + lane));
     }
+  }
 }
 
 static void
-resolve_plain (const AkBand *band, uint32_t background, int alpha, uint8_t *rgba, size_t stride)
+resolve_plain (const AkBand *band, uint32_t background, uint8_t *rgba, size_t stride)
 {
-  uint32_t empty = alpha ? background : background | 0xff000000;
-
-  for (int row = 0; row < band->rows; row++)
+  for (int y = band->out0; y < band->out1; y++)
     for (int column = 0; column < 4 * band->columns; column++) {
+      int row = y - band->row0;
       size_t block = (size_t) (row / 2 * band->columns + column / 4);
-      int lane = row % 2 * 4 + column % 4;
-      unsigned mask = band->masks[block];
-      uint32_t color = band->blocks[block].color[lane];
+      uint32_t color = band->blocks[block].color[row % 2 * 4 + column % 4];
 
-      color = color >> 24 ? color | 0xff000000 : empty;
-      if (mask >> lane & 1)
-        color = ak_average (
-            band->slots + band->first_slot[block] + __builtin_popcount (mask & ((1u << lane) - 1)),
-            background, alpha);
-      memcpy (rgba + (size_t) row * stride + 4 * (size_t) column, &color, 4);
+      color = color >> 24 ? color | 0xff000000 : background;
+      memcpy (rgba + (size_t) (y - band->out0) * stride + 4 * (size_t) column, &color, 4);
     }
 }
 
-const AkDrawFns ak_draw_plain = { light_plain, middles_plain, samples_plain, borders_plain,
-  resolve_plain };
+const AkDrawFns ak_draw_plain = { light_plain, middles_plain, borders_plain, resolve_plain };

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Smooth edges of the coloured look: a pixel that an edge goes through is blended from both its sides. */
+#pragma once
+
+#include "draw.h"
+
+/* An edge between a face that is seen and one that is not (or none). */
+typedef struct
+{
+  uint32_t vertex[2], face, opposite; /* the seen face and its vertex away from the edge */
+} AkOutline;
+
+/* A pixel that an outline cuts, its middle on the near side, and the one beyond. */
+typedef struct
+{
+  int x, y, beyond_x, beyond_y;
+  float share;
+  uint32_t color; /* of the one beyond */
+} AkInner;
+
+#define AK_MAX_INNER 16384 /* in a band; more are left as they are */
+
+/* Scratch of a band of `columns` blocks: a share (0 … 127 of 255; 0: none) and a colour for every wanted pixel
+ * [AK_DRAW_BAND][4 * columns], and the pixels that have one. */
+typedef struct
+{
+  uint8_t *shares; /* all 0 between bands */
+  uint32_t *colors, *touched;
+  uint16_t *pairs; /* [columns] */
+  AkInner *inner;  /* [AK_MAX_INNER] */
+} AkBlends;
+
+/* Blends the rows out0 … out1-1 of a band that was resolved into `rgba` (`stride` bytes a row, from row out0 and
+ * column0 on, at least `width` columns).
+ *
+ * An outline is followed along its longer axis, a pixel a step. Where it crosses a pixel at the distance d (in
+ * pixels) from its middle, it cuts off ½ - |d| of it. If the middle lies on the seen face's side, the pixel
+ * gets that share of what its neighbour beyond the outline shows, otherwise that share of the colour of the
+ * outline itself. Outlines hidden by something nearer leave no trace. Of several outlines the outermost
+ * counts. (After E. Persson, "Geometric post-process anti-aliasing", 2011.)
+ *
+ * Where two parts of the mesh meet without an outline one sinks into the other: their depths, continued from
+ * both sides, say where between two middles they cross, and that divides the pixel.
+ *
+ * `background`: 0xAABBGGRR. With `alpha` the colours are premultiplied, the background's too. */
+void ak_edges_blend (const AkBand *band, const AkOutline *outlines, size_t n,
+    const AkBlends *blends, AkBordersFn *borders, uint32_t background, uint8_t *rgba, size_t stride,
+    int width, int alpha);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The coloured look: smooth edges against a picture of 64 times the pixels, and the fast loops against plain C. */
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/raster.h"
+
+#define SIDE 160
+#define FINE 8
+#define RINGS 24
+#define VERTICES (2 * (RINGS + 1) * (RINGS + 1) + 4)
+#define FACES (4 * RINGS * RINGS + 2)
+
+typedef struct
+{
+  float vertices[3 * VERTICES], colors[3 * VERTICES];
+  uint32_t indices[3 * FACES];
+  size_t n_vertices, n_faces;
+} Scene;
+
+static void
+vertex (Scene *s, float x, float y, float z, const float color[3])
+{
+  const float at[3] = { x, y, z };
+
+  memcpy (s->vertices + 3 * s->n_vertices, at, sizeof at);
+  memcpy (s->colors + 3 * s->n_vertices, color, sizeof at);
+  s->n_vertices++;
+}
+
+static void
+face (Scene *s, size_t a, size_t b, size_t c)
+{
+  uint32_t *i = s->indices + 3 * s->n_faces++;
+
+  i[0] = (uint32_t) a, i[1] = (uint32_t) b, i[2] = (uint32_t) c;
+}
+
+static void
+ball (Scene *s, float x, float y, float z, float radius, const float color[3])
+{
+  size_t first = s->n_vertices, row = RINGS + 1;
+
+  for (size_t i = 0; i <= RINGS; i++)
+    for (size_t j = 0; j <= RINGS; j++) {
+      float a = (float) (3.14159265 * (double) i / RINGS),
+            b = (float) (6.28318531 * (double) j / RINGS);
+
+      vertex (s, x + radius * sinf (a) * cosf (b), y + radius * cosf (a),
+          z + radius * sinf (a) * sinf (b), color);
+    }
+  for (size_t i = 0; i < RINGS; i++)
+    for (size_t j = 0; j < RINGS; j++) {
+      size_t v = first + i * row + j;
+
+      face (s, v, v + 1, v + row);
+      face (s, v + 1, v + row + 1, v + row);
+    }
+}
+
+/* Two balls that sink into one another, and a strip in front of them, two pixels wide and slanting. */
+static void
+make (Scene *s)
+{
+  static const float skin[3] = { 0.9f, 0.7f, 0.6f }, hair[3] = { 0.2f, 0.1f, 0.05f },
+                     white[3] = { 1, 1, 1 };
+
+  ball (s, 0, -0.02f, 0, 0.085f, skin);
+  ball (s, 0.03f, 0.05f, 0.01f, 0.07f, hair);
+  for (int i = 0; i < 4; i++)
+    vertex (s, i % 2 ? 0.07f : -0.08f, -0.03f + (float) (i % 2) * 0.02f + (float) (i / 2) * 0.002f,
+        0.1f, white);
+  face (s, s->n_vertices - 4, s->n_vertices - 3, s->n_vertices - 2);
+  face (s, s->n_vertices - 3, s->n_vertices - 1, s->n_vertices - 2);
+}
+
+/* The scene as RGBA [side][side][4], transparent where nothing is; NULL on error. */
+static uint8_t *
+draw (AkDevice *dev, const Scene *s, unsigned side, int antialias)
+{
+  uint8_t *pixels = calloc (4 * (size_t) side * side, 1);
+  AkMesh *mesh = ak_mesh_new (dev,
+      &(AkMeshDesc){ .vertices = s->n_vertices,
+          .faces = s->n_faces,
+          .indices = s->indices,
+          .colors = s->colors },
+      NULL);
+  AkPlan *plan = ak_plan_new (dev);
+  AkQueue *queue = ak_queue_new (dev);
+  AkPicture picture = { .pixels = AK_PIXELS_RGBA,
+    .alpha = 1,
+    .width = side,
+    .height = side,
+    .plane = { pixels },
+    .stride = { 4 * (ptrdiff_t) side } };
+  AkDrawStyle style = { 0, antialias };
+  float *vertices = ak_plan_memory (plan, 3 * s->n_vertices * sizeof *vertices);
+  AkStatus status;
+
+  ak_mesh_draw (plan, mesh, vertices, 1, &picture, &style);
+  status = ak_plan_finish (plan);
+  if (status == AK_OK) {
+    ak_upload (queue, vertices, s->vertices, 3 * s->n_vertices * sizeof *vertices);
+    ak_plan_run (plan, queue, NULL);
+    status = ak_queue_sync (queue);
+  }
+  ak_plan_free (plan);
+  ak_queue_free (queue);
+  ak_mesh_free (mesh);
+  if (status == AK_OK)
+    return pixels;
+  free (pixels);
+  return NULL;
+}
+
+/* Means of FINE x FINE pixels, premultiplied: [SIDE][SIDE][4], 0 … 255. */
+static float *
+shrink (const uint8_t *fine)
+{
+  float *mean = calloc (4 * SIDE * SIDE, sizeof *mean);
+
+  for (size_t y = 0; y < SIDE * FINE; y++)
+    for (size_t x = 0; x < SIDE * FINE; x++) {
+      const uint8_t *p = fine + 4 * (y * SIDE * FINE + x);
+      float *m = mean + 4 * (y / FINE * SIDE + x / FINE);
+
+      for (int k = 0; k < 4; k++)
+        m[k] += (float) p[k] * (k < 3 ? (float) p[3] / 255 : 1) / (FINE * FINE);
+    }
+  return mean;
+}
+
+/* Root mean square distance of premultiplied values. */
+static double
+distance (const uint8_t *pixels, const float *mean)
+{
+  double sum = 0;
+
+  for (size_t i = 0; i < SIDE * SIDE; i++)
+    for (size_t k = 0; k < 4; k++) {
+      double v = pixels[4 * i + k] * (k < 3 ? pixels[4 * i + 3] / 255.0 : 1) - mean[4 * i + k];
+
+      sum += v * v;
+    }
+  return sqrt (sum / (4 * SIDE * SIDE));
+}
+
+void
+check_draw (Check *t)
+{
+  static Scene s;
+  uint8_t *fine, *jagged, *smooth, *plain;
+  float *mean = NULL;
+  size_t unlike = 0;
+
+  s.n_vertices = s.n_faces = 0;
+  make (&s);
+  fine = draw (t->dev, &s, SIDE * FINE, 0);
+  jagged = draw (t->dev, &s, SIDE, 0);
+  smooth = draw (t->dev, &s, SIDE, 1);
+  plain = draw (t->plain, &s, SIDE, 1);
+  t->checks++;
+  if (fine && jagged && smooth && plain) {
+    double before, after;
+
+    mean = shrink (fine);
+    before = distance (jagged, mean);
+    after = distance (smooth, mean);
+    for (size_t i = 0; i < 4 * SIDE * SIDE; i++)
+      unlike += abs (smooth[i] - plain[i]) > 2;
+    if (!(after < 0.35 * before) || unlike > SIDE * SIDE / 500) {
+      printf ("draw: edges are %.2f from the fine picture, %.2f without smoothing; %zu bytes are "
+              "not as in "
+              "plain C\n",
+          after, before, unlike);
+      t->failures++;
+    }
+  } else {
+    printf ("draw: cannot be drawn\n");
+    t->failures++;
+  }
+  free (mean);
+  free (fine);
+  free (jagged);
+  free (smooth);
+  free (plain);
+}
