@@ -10,6 +10,7 @@
 #include "bind.h"
 #include "bits.h"
 #include "compose.h"
+#include "codebook.h"
 #include "conv.h"
 #include "conv2d.h"
 #include "device.h"
@@ -26,6 +27,7 @@
 #include "raster.h"
 #include "resize.h"
 #include "resize2d.h"
+#include "rotary.h"
 #include "splat.h"
 
 /* The common head of a device's matrices. */
@@ -69,6 +71,8 @@ typedef struct AkOps
   void (*unit_norm) (AkPlan *plan, const AkUnitNorm *args);
   void (*rms_norm) (AkPlan *plan, const AkRmsNorm *args);
   void (*attention) (AkPlan *plan, const AkAttention *args);
+  void (*rotary) (AkPlan *plan, const AkRotary *args);
+  void (*nearest) (AkPlan *plan, const AkNearest *args);
   void (*activate) (AkPlan *plan, const AkActivate *args);
   void (*blend) (AkPlan *plan, const AkBlend *args);
   void (*affine) (AkPlan *plan, const AkAffine *args);

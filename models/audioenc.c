@@ -22,13 +22,13 @@ am_audio_encoder_new_tapped (AmModel *model, AmTaps *taps, GError **error)
 {
   const AmModelInfo *info = am_model_info (model);
   const AmConfig *c = am_model_config (model);
-  const AmWav2vec *w = am_model_wav2vec (model, error);
+  const AmEncoderNetworks *networks = am_model_encoder (model, error);
   AkDevice *dev = am_model_device (model);
   AmAudioEncoder *enc;
   AkRows in, out;
   float *x;
 
-  if (!w)
+  if (!networks)
     return NULL;
   enc = g_new0 (AmAudioEncoder, 1);
   enc->model = am_model_ref (model);
@@ -60,8 +60,11 @@ am_audio_encoder_new_tapped (AmModel *model, AmTaps *taps, GError **error)
                                      .up = LEVEL_UP,
                                      .down = LEVEL_DOWN });
   am_tap (taps, enc->plan, ak_dense (x, enc->samples, 1), enc->samples, 1, "norm");
-  am_wav2vec_record (w, enc->plan, out, x, 1, enc->samples,
-      info->before_samples / am_config_wav2vec_hop (&c->wav2vec), info->steps, taps);
+  if (networks->mimi)
+    am_mimi_record (networks->mimi, enc->plan, out, x, 1, enc->samples, taps);
+  else
+    am_wav2vec_record (networks->wav2vec, enc->plan, out, x, 1, enc->samples,
+        info->before_samples / am_config_wav2vec_hop (&c->wav2vec), info->steps, taps);
   if (!am_error_from_status (ak_plan_finish (enc->plan), "audio encoder", error))
     goto failed;
   return enc;

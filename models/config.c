@@ -173,6 +173,11 @@ read_mimi (Reader *r, JsonObject *o, AmMimiConfig *c)
   integer (r, o, "HEAD_DIM", 2, 1024, &c->head_dim);
   integer (r, o, "FFN", 1, 65536, &c->ffn);
   integer (r, o, "WINDOW", 1, 1 << 20, &c->window);
+  if (c->compress > c->filters)
+    complain (r, "COMPRESS", "%u is more than the %u filters", c->compress, c->filters);
+  if (pow (c->dilation_growth, c->residual_layers) > 65536)
+    complain (r, "DILATION_GROWTH", "%u to the power of %u layers is greater than 65536",
+        c->dilation_growth, c->residual_layers);
   if (c->semantic > c->quantizers)
     complain (r, "SEMANTIC", "%u of only %u codebooks", c->semantic, c->quantizers);
   if (c->head_dim % 2)
@@ -212,7 +217,9 @@ read_ar (Reader *r, JsonObject *o, AmConfig *c)
   encoder = text_member (r, o, "AUDIO_ENCODER");
   if (encoder && strcmp (encoder, "mimi") == 0)
     c->encoder = AM_ENCODER_MIMI;
-  else if (encoder && strcmp (encoder, "wav2vec") != 0)
+  else if (encoder && strcmp (encoder, "wav2vec") == 0)
+    c->encoder = AM_ENCODER_WAV2VEC2;
+  else if (encoder)
     complain (r, "AUDIO_ENCODER", "\"%.40s\" is neither \"wav2vec\" nor \"mimi\"", encoder);
 }
 
@@ -252,7 +259,9 @@ read_audio (Reader *r, JsonObject *o, AmConfig *c)
   r->group = "";
   context = object_member (r, o, "AUDIO_CONTEXT");
   norm = text_member (r, o, "AUDIO_NORM");
-  if (!norm || strcmp (norm, "window") == 0)
+  if (!norm)
+    c->audio_norm = c->encoder == AM_ENCODER_MIMI ? AM_AUDIO_NORM_NONE : AM_AUDIO_NORM_WINDOW;
+  else if (strcmp (norm, "window") == 0)
     c->audio_norm = AM_AUDIO_NORM_WINDOW;
   else if (strcmp (norm, "none") == 0)
     c->audio_norm = AM_AUDIO_NORM_NONE;
@@ -312,6 +321,13 @@ too_deep (const char *text, gsize len)
 gboolean
 am_config_parse (const char *name, const char *text, gssize len, AmConfig *config, GError **error)
 {
+  return am_config_parse_for (name, text, len, AM_ENCODER_WAV2VEC2, config, error);
+}
+
+gboolean
+am_config_parse_for (const char *name, const char *text, gssize len, AmEncoderKind encoder,
+    AmConfig *config, GError **error)
+{
   static const AmConfig released = {
     .motion_dim = 106,
     .code_dim = 32,
@@ -341,6 +357,7 @@ am_config_parse (const char *name, const char *text, gssize len, AmConfig *confi
   JsonObject *o;
 
   *config = released;
+  config->encoder = encoder;
   if (n > MAX_BYTES || too_deep (text, n)) {
     g_set_error (error, AM_ERROR, AM_ERROR_LIMIT,
         "%s: larger than %d bytes or deeper than %d levels", name, MAX_BYTES, MAX_DEPTH);
@@ -388,4 +405,20 @@ am_config_wav2vec_hop (const AmWav2vecConfig *config)
     hop =
         MIN (hop * config->conv_stride[i], (size_t) 1 << 30); /* a bad list must not wrap around */
   return hop;
+}
+
+size_t
+am_config_seanet_steps (const AmMimiConfig *config, size_t samples)
+{
+  size_t n = (3 * samples + 1) / 2; /* at 24 kHz */
+
+  for (unsigned i = 0; i < config->n_ratios; i++)
+    n = (n + config->ratios[i] - 1) / config->ratios[i];
+  return n;
+}
+
+size_t
+am_config_mimi_steps (const AmMimiConfig *config, size_t samples)
+{
+  return (am_config_seanet_steps (config, samples) + 1) / 2;
 }

@@ -16,8 +16,8 @@ G_BEGIN_DECLS
 
 /* How a window of samples is brought to one loudness (AUDIO_NORM). */
 typedef enum {
-  AM_AUDIO_NORM_WINDOW,  /* each window alone, as published */
-  AM_AUDIO_NORM_NONE,    /* as it comes */
+  AM_AUDIO_NORM_WINDOW,  /* each window alone, as published for wav2vec 2.0 */
+  AM_AUDIO_NORM_NONE,    /* as it comes, as published for mimi */
   AM_AUDIO_NORM_RUNNING, /* by a level that follows the stream (kernels/level.h) */
 } AmAudioNorm;
 
@@ -66,6 +66,14 @@ typedef struct
 gboolean am_config_parse (
     const char *name, const char *text, gssize len, AmConfig *config, GError **error);
 
+/* am_config_parse_for:
+ * @encoder: the audio encoder if the text has no AUDIO_ENCODER
+ *
+ * As am_config_parse(), which takes wav2vec 2.0: the published config.json leaves it to the name of the
+ * checkpoint. */
+gboolean am_config_parse_for (const char *name, const char *text, gssize len, AmEncoderKind encoder,
+    AmConfig *config, GError **error);
+
 /* am_config_wav2vec_steps:
  * Returns: how many steps the convolutions make of @samples; 0 if they are too few. */
 size_t am_config_wav2vec_steps (const AmWav2vecConfig *config, size_t samples);
@@ -73,5 +81,10 @@ size_t am_config_wav2vec_steps (const AmWav2vecConfig *config, size_t samples);
 /* am_config_wav2vec_hop:
  * Returns: samples from one step to the next, the product of the strides. */
 size_t am_config_wav2vec_hop (const AmWav2vecConfig *config);
+
+/* am_config_seanet_steps, am_config_mimi_steps:
+ * Returns: how many steps mimi's convolutions make of @samples at 16 kHz; and how many are left at the end. */
+size_t am_config_seanet_steps (const AmMimiConfig *config, size_t samples);
+size_t am_config_mimi_steps (const AmMimiConfig *config, size_t samples);
 
 G_END_DECLS

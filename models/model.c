@@ -28,7 +28,7 @@ struct _AmModel
 
   GMutex lock; /* of the lazily loaded parts */
   AmPart *encoder_part, *motion_part;
-  AmWav2vec *wav2vec;
+  AmEncoderNetworks encoder;
   AmMotionNetworks motion;
 };
 
@@ -70,7 +70,7 @@ find_in_folder (const char *folder, GError **error)
     return g_steal_pointer (&found);
   g_set_error (error, AM_ERROR, AM_ERROR_OPEN, "%s: %s", folder,
       n ? "several files could be the model: name one of them"
-        : "the folder holds no model (ARTalk_wav2vec.pt or a .safetensors file)");
+        : "the folder holds no model (ARTalk_wav2vec.pt, ARTalk_mimi.pt or a .safetensors file)");
   return NULL;
 }
 
@@ -79,6 +79,7 @@ static gboolean
 read_config (AmModel *model, const char *given, GError **error)
 {
   const char *text = given ? given : am_weights_metadata (model->weights, "config");
+  AmEncoderKind encoder = am_mimi_is_in (model->weights) ? AM_ENCODER_MIMI : AM_ENCODER_WAV2VEC2;
   g_autofree char *folder = g_path_get_dirname (model->path);
   g_autofree char *path = g_build_filename (folder, "config.json", NULL);
   g_autofree char *contents = NULL;
@@ -88,12 +89,12 @@ read_config (AmModel *model, const char *given, GError **error)
   if (text) {
     g_autofree char *name = g_strconcat (model->path, " (its config)", NULL);
 
-    return am_config_parse (name, text, -1, &model->config, error);
+    return am_config_parse_for (name, text, -1, encoder, &model->config, error);
   }
   if (g_file_get_contents (path, &contents, &length, &read_error))
-    return am_config_parse (path, contents, (gssize) length, &model->config, error);
+    return am_config_parse_for (path, contents, (gssize) length, encoder, &model->config, error);
   if (g_error_matches (read_error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-    return am_config_parse (path, "{}", -1, &model->config, error);
+    return am_config_parse_for (path, "{}", -1, encoder, &model->config, error);
   g_set_error (error, AM_ERROR, AM_ERROR_OPEN, "%s: %s", path, read_error->message);
   return FALSE;
 }
@@ -120,14 +121,15 @@ fill_info (AmModel *model)
 
     info->steps = (unsigned) MIN ((info->window_samples + hop - 1) / hop, steps - first);
   } else {
-    info->steps = (c->frames + 1) / 2; /* 12.5 a second */
+    info->steps = (unsigned) am_config_mimi_steps (&c->mimi, info->window_samples);
   }
 }
 
 static void
 model_free (AmModel *model)
 {
-  am_wav2vec_free (model->wav2vec);
+  am_wav2vec_free (model->encoder.wav2vec);
+  am_mimi_free (model->encoder.mimi);
   am_codec_free (model->motion.codec);
   am_style_network_free (model->motion.style);
   am_transformer_free (model->motion.transformer);
@@ -305,29 +307,30 @@ am_model_device (const AmModel *model)
   return model->device;
 }
 
-const AmWav2vec *
-am_model_wav2vec (AmModel *model, GError **error)
+const AmEncoderNetworks *
+am_model_encoder (AmModel *model, GError **error)
 {
+  AmEncoderNetworks n = { NULL, NULL };
   AmPart *part;
-  AmWav2vec *w;
 
   g_mutex_lock (&model->lock);
-  if (!model->wav2vec && model->config.encoder != AM_ENCODER_WAV2VEC2) {
-    g_set_error (error, AM_ERROR, AM_ERROR_MISMATCH, "%s: the mimi audio encoder is not supported",
-        model->path);
-  } else if (!model->wav2vec) {
+  if (!model->encoder_part) {
     part = am_part_new (model->device, model->precision, model->weights);
-    w = am_wav2vec_load (part, &model->config.wav2vec);
+    if (model->config.encoder == AM_ENCODER_MIMI)
+      n.mimi = am_mimi_load (part, &model->config.mimi);
+    else
+      n.wav2vec = am_wav2vec_load (part, &model->config.wav2vec);
     if (am_part_finish (part, error)) {
-      model->wav2vec = w;
+      model->encoder = n;
       model->encoder_part = part;
     } else {
-      am_wav2vec_free (w);
+      am_wav2vec_free (n.wav2vec);
+      am_mimi_free (n.mimi);
       am_part_free (part);
     }
   }
   g_mutex_unlock (&model->lock);
-  return model->wav2vec;
+  return model->encoder_part ? &model->encoder : NULL;
 }
 
 const AmMotionNetworks *

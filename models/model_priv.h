@@ -5,6 +5,7 @@
 #include "codec.h"
 #include "config.h"
 #include "load.h"
+#include "mimi.h"
 #include "model.h"
 #include "motion.h"
 #include "audioenc.h"
@@ -13,6 +14,13 @@
 #include "wav2vec.h"
 
 G_BEGIN_DECLS
+
+/* The audio encoder: one of the two, the other is NULL. */
+typedef struct
+{
+  AmWav2vec *wav2vec;
+  AmMimi *mimi;
+} AmEncoderNetworks;
 
 /* The networks of the motion model. */
 typedef struct
@@ -31,7 +39,7 @@ const AmConfig *am_model_config (const AmModel *model);
 AkDevice *am_model_device (const AmModel *model);
 
 /* The weights of one part, loaded at the first call; shared and owned by the model. NULL with `error` set. */
-const AmWav2vec *am_model_wav2vec (AmModel *model, GError **error);
+const AmEncoderNetworks *am_model_encoder (AmModel *model, GError **error);
 const AmMotionNetworks *am_model_motion (AmModel *model, GError **error);
 
 /* As am_audio_encoder_new() and am_motion_new(), with copies of everything on the way in `taps` (for

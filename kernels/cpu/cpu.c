@@ -176,7 +176,7 @@ rows_part (void *data, unsigned i, unsigned n)
 static void
 rows_run_parallel (AkCpu *cpu, const void *data)
 {
-  ak_cpu_parallel (cpu, rows_part, (void *) data);
+  ak_cpu_parallel_parts (cpu, rows_part, (void *) data, 4 * cpu->base.threads);
 }
 
 void
@@ -287,6 +287,8 @@ ak_cpu_open (const char *variant, unsigned threads, AkStatus *status)
   ak_cpu_elementwise_init (&cpu->base.ops, cpu->level);
   ak_cpu_random_init (&cpu->base.ops);
   ak_cpu_resize_init (&cpu->base.ops, cpu->level);
+  ak_cpu_rotary_init (&cpu->base.ops);
+  ak_cpu_codebook_init (&cpu->base.ops, cpu->level);
   ak_cpu_resize2d_init (&cpu->base.ops, cpu->level);
   ak_cpu_bits_init (&cpu->base.ops, cpu->level);
   ak_cpu_level_init (&cpu->base.ops, cpu->level);

@@ -55,9 +55,12 @@ typedef enum {
 void *ak_cpu_append (AkPlan *plan, AkNodeKind kind, AkNodeRun *run, void (*clear) (void *args),
     const void *args, size_t args_bytes);
 
-/* Calls fn (arg, i, n) for i = 0 … n-1 on the device's threads and waits. Only from a pooled node. */
+/* Calls fn (arg, i, n) for i = 0 … n-1, n the number of threads, on the device's threads and waits. Only from a pooled node. */
 typedef void AkParallel (void *arg, unsigned i, unsigned n);
 void ak_cpu_parallel (AkCpu *cpu, AkParallel *fn, void *arg);
+/* The same with `n` parts (1 where there is one thread): more than threads where parts need nothing of their own, so
+ * that a thread that is held up holds up little. */
+void ak_cpu_parallel_parts (AkCpu *cpu, AkParallel *fn, void *arg, unsigned n);
 
 /* Asks for `bytes` of scratch that a node may use while it runs: ((AkCpuPlan *) plan)->scratch, 64-byte
  * aligned, contents undefined. */
@@ -103,6 +106,8 @@ void ak_cpu_resize_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_resize2d_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_bits_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_level_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_rotary_init (AkOps *ops);
+void ak_cpu_codebook_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_draw_init (AkOps *ops);
 void ak_cpu_bind_init (AkOps *ops);
 void ak_cpu_compose_init (AkOps *ops);
@@ -173,7 +178,11 @@ void ak_panels_run (
     AkCpu *cpu, const AkPanels *p, size_t row0, size_t row1, size_t col0, size_t col1);
 
 /* AVX2 versions of row functions; args as in the plain ones. */
-AkRowsFn ak_layer_norm_avx2, ak_unit_norm_avx2, ak_activate_avx2;
+AkRowsFn ak_layer_norm_avx2, ak_unit_norm_avx2, ak_activate_avx2, ak_nearest_avx2;
+
+/* |a - b|² in double, the definition's; and what happens to row `row` of batch * rows once its code is found. */
+double ak_distance_plain (const float *a, const float *b, size_t n);
+void ak_nearest_take (const AkNearest *a, size_t row, size_t code);
 
 /* kernels/cpu/compose_avx2.c, bind_avx2.c */
 AkRowsFn ak_compose_avx2, ak_bytes_avx2, ak_bind_plain, ak_bind_avx2;

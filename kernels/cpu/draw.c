@@ -259,6 +259,7 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
   d.blends.shares = ak_plan_memory (plan, pixels);
   d.blends.colors = ak_plan_memory (plan, pixels * sizeof *d.blends.colors);
   d.blends.pairs = ak_plan_memory (plan, columns * sizeof *d.blends.pairs);
+  d.blends.inner = ak_plan_memory (plan, AK_MAX_INNER * sizeof *d.blends.inner);
   d.blends.touched = ak_plan_memory (plan, pixels * sizeof *d.blends.touched);
   d.rgba = ak_plan_memory (plan, AK_DRAW_BAND * d.stride * sizeof *d.rgba);
   if (plan->status == AK_OK)

@@ -162,7 +162,7 @@ ak_panels_run (AkCpu *cpu, const AkPanels *p, size_t row0, size_t row1, size_t c
   Work w = { p, row0, row1, col0, col1 };
 
   if ((row1 - row0) * (col1 - col0) * p->k >= AK_CPU_PARALLEL_MACS)
-    ak_cpu_parallel (cpu, panels_part, &w);
+    ak_cpu_parallel_parts (cpu, panels_part, &w, 2 * cpu->base.threads);
   else
     ak_panels_avx2 (p, row0, row1, col0, col1);
 }

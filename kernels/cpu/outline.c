@@ -15,7 +15,7 @@ typedef struct
 {
   const AkBand *band;
   const AkBlends *blends;
-  size_t n_touched;
+  size_t n_touched, n_inner;
   uint32_t background, part;
   int width;
 } Edges;
@@ -81,7 +81,7 @@ put (Edges *e, int x, int y, float share, int inner, uint32_t color)
 static inline uint32_t
 byte_of (float c)
 {
-  return c < 0 ? 0 : c > 255 ? 255 : (uint32_t) lrintf (c);
+  return c < 0 ? 0 : c > 255 ? 255 : (uint32_t) (c + 0.5f);
 }
 
 static inline uint32_t
@@ -92,7 +92,7 @@ mixed (const AkLook *a, const AkLook *b, float t)
 }
 
 static void
-outline (Edges *e, const AkOutline *o, int inner)
+outline (Edges *e, const AkOutline *o)
 {
   const AkBand *band = e->band;
   AkPoint a = band->points[o->vertex[0]], b = band->points[o->vertex[1]],
@@ -125,26 +125,23 @@ outline (Edges *e, const AkOutline *o, int inner)
   inverse = to > from ? 1 / dx : 0;
   first = (float) (256 * from - a.x);
   for (int i = from; i < to; i++, first += 256) {
-    float along = first * inverse, at = ((float) a.y + dy * along) * (1.0f / 256);
-    float q = la->q + along * (lb->q - la->q), d, share;
-    int j = (int) floorf (at + 0.5f), x = steep ? j : i, y = steep ? i : j;
+    float along = first * inverse, at = (float) a.y + dy * along;
+    float q = la->q + along * (lb->q - la->q);
+    int j = ((int) at + 128) >> 8, x = steep ? j : i, y = steep ? i : j;
+    float d = at * (1.0f / 256) - (float) j, share = 0.5f - fabsf (d);
     Pixel here = pixel_at (band, x, y);
 
-    d = at - (float) j;
-    share = 0.5f - fabsf (d);
     if (here.q > q * (1 + SAME_SURFACE))
       continue;
-    if (!inner && d * (float) inward > 0) {
+    if (d * (float) inward > 0) { /* the middle is outside */
       if (here.q < q * (1 + NEARER))
         put (e, x, y, share, 0, mixed (la, lb, along));
-    } else if (inner && d * (float) inward <= 0 && here.color >> 24 == e->part &&
-               here.q > q * (1 - SAME_SURFACE)) {
-      int bx = steep ? x - inward : x, by = steep ? y : y - inward, away = place (e, bx, by);
+    } else if (here.color >> 24 == e->part && here.q > q * (1 - SAME_SURFACE)) {
+      int bx = steep ? x - inward : x, by = steep ? y : y - inward;
       Pixel beyond = pixel_at (band, bx, by);
 
-      if (beyond.q < q * (1 + NEARER) &&
-          (away < 0 || !e->blends->shares[away] || (e->blends->shares[away] & INNER)))
-        put (e, x, y, share, 1, shown (e, beyond));
+      if (beyond.q < q * (1 + NEARER) && e->n_inner < AK_MAX_INNER)
+        e->blends->inner[e->n_inner++] = (AkInner){ x, y, bx, by, share, shown (e, beyond) };
     }
   }
 }
@@ -206,13 +203,20 @@ void
 ak_edges_blend (const AkBand *band, const AkOutline *outlines, size_t n, const AkBlends *blends,
     AkBordersFn *borders, uint32_t background, uint8_t *rgba, size_t stride, int width, int alpha)
 {
-  Edges e = { band, blends, 0, background, 0, width };
+  Edges e = { band, blends, 0, 0, background, 0, width };
 
-  for (int inner = 0; inner < 2; inner++)
-    for (size_t i = 0; i < n; i++) {
-      e.part = band->mesh->face_part[outlines[i].face];
-      outline (&e, outlines + i, inner);
-    }
+  for (size_t i = 0; i < n; i++) {
+    e.part = band->mesh->face_part[outlines[i].face];
+    outline (&e, outlines + i);
+  }
+  for (size_t i = 0; i < e.n_inner; i++) {
+    const AkInner *p = blends->inner + i;
+    int beyond = place (&e, p->beyond_x, p->beyond_y);
+
+    /* if an outline lies in the pixel beyond, it is that one that counts */
+    if (beyond < 0 || !blends->shares[beyond] || (blends->shares[beyond] & INNER))
+      put (&e, p->x, p->y, p->share, 1, p->color);
+  }
   crossings (&e, borders);
   for (size_t i = 0; i < e.n_touched; i++) {
     size_t at = blends->touched[i], w = (size_t) (4 * band->columns);

@@ -10,6 +10,16 @@ typedef struct
   uint32_t vertex[2], face, opposite; /* the seen face and its vertex away from the edge */
 } AkOutline;
 
+/* A pixel that an outline cuts, its middle on the near side, and the one beyond. */
+typedef struct
+{
+  int x, y, beyond_x, beyond_y;
+  float share;
+  uint32_t color; /* of the one beyond */
+} AkInner;
+
+#define AK_MAX_INNER 16384 /* in a band; more are left as they are */
+
 /* Scratch of a band of `columns` blocks: a share (0 … 127 of 255; 0: none) and a colour for every wanted pixel
  * [AK_DRAW_BAND][4 * columns], and the pixels that have one. */
 typedef struct
@@ -17,6 +27,7 @@ typedef struct
   uint8_t *shares; /* all 0 between bands */
   uint32_t *colors, *touched;
   uint16_t *pairs; /* [columns] */
+  AkInner *inner;  /* [AK_MAX_INNER] */
 } AkBlends;
 
 /* Blends the rows out0 … out1-1 of a band that was resolved into `rgba` (`stride` bytes a row, from row out0 and

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The thread that owns the team of threads of oneDNN's OpenMP runtime (libgomp), so that a process
- * has one team however many streaming threads it has. Plans take turns in it. */
+/* The thread that runs plans, so that a process has one team of threads however many streaming threads it has.
+ * Plans take turns in it. Operations of our own share their work among the device's team; oneDNN's among that of its
+ * OpenMP runtime (libgomp), which belongs to this thread as well. */
 #include "cpu.h"
+#include "team.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
-/* libgomp's entry point for a parallel region. Called by name and not through a pragma, so that
- * every compiler uses the runtime that oneDNN is linked with and not a second one. */
-extern void GOMP_parallel (void (*fn) (void *), void *data, unsigned threads, unsigned flags);
-extern int omp_get_thread_num (void);
-extern int omp_get_num_threads (void);
+/* Of the runtime that oneDNN is linked with, whatever the compiler's own is. */
 extern void omp_set_num_threads (int n);
 
 #define TURN_NS 20000000
@@ -32,6 +30,7 @@ struct Job
 struct AkWorker
 {
   AkCpu *cpu;
+  AkTeam *team;
   pthread_t thread;
   pthread_mutex_t lock;
   pthread_cond_t work; /* a job was queued, or the end */
@@ -118,11 +117,18 @@ ak_worker_new (AkCpu *cpu, AkStatus *status)
     return NULL;
   }
   w->cpu = cpu;
+  w->team = ak_team_new (cpu->base.threads);
+  if (!w->team) {
+    free (w);
+    *status = AK_ERR_DEVICE;
+    return NULL;
+  }
   w->last = &w->first;
   pthread_mutex_init (&w->lock, NULL);
   pthread_cond_init (&w->work, NULL);
   pthread_cond_init (&w->done, NULL);
   if (pthread_create (&w->thread, NULL, worker_main, w) != 0) {
+    ak_team_free (w->team);
     free (w);
     *status = AK_ERR_DEVICE;
     return NULL;
@@ -138,6 +144,7 @@ ak_worker_free (AkWorker *w)
   pthread_cond_signal (&w->work);
   pthread_mutex_unlock (&w->lock);
   pthread_join (w->thread, NULL);
+  ak_team_free (w->team);
   pthread_cond_destroy (&w->work);
   pthread_cond_destroy (&w->done);
   pthread_mutex_destroy (&w->lock);
@@ -173,27 +180,17 @@ ak_worker_call (AkWorker *w, void (*fn) (void *arg), void *arg)
   run_job (w, &job);
 }
 
-typedef struct
+void
+ak_cpu_parallel_parts (AkCpu *cpu, AkParallel *fn, void *arg, unsigned n)
 {
-  AkParallel *fn;
-  void *arg;
-} Region;
-
-static void
-region_main (void *data)
-{
-  Region *r = data;
-
-  r->fn (r->arg, (unsigned) omp_get_thread_num (), (unsigned) omp_get_num_threads ());
+  if (cpu->base.threads == 1)
+    fn (arg, 0, 1);
+  else
+    ak_team_run (cpu->worker->team, fn, arg, n);
 }
 
 void
 ak_cpu_parallel (AkCpu *cpu, AkParallel *fn, void *arg)
 {
-  Region r = { fn, arg };
-
-  if (cpu->base.threads == 1)
-    fn (arg, 0, 1);
-  else
-    GOMP_parallel (region_main, &r, cpu->base.threads, 0);
+  ak_cpu_parallel_parts (cpu, fn, arg, cpu->base.threads);
 }

@@ -583,6 +583,51 @@ GST_START_TEST (test_bad_models)
 }
 GST_END_TEST
 
+/* A model with the other encoder: its caps, 13 steps for 25 frames, and the same bytes however cut. */
+GST_START_TEST (test_mimi)
+{
+  const char *path = test_model_path (&test_model_mimi);
+  const guint n = TEST_WINDOW * 2 + 1234, bytes = 13 * test_model_mimi.hidden * sizeof (float);
+  g_autofree float *speech = test_speech (n);
+  g_autoptr (GPtrArray) one = test_run ("artalkaudioenc", path, speech, n, 333);
+  g_autoptr (GPtrArray) other = test_run ("artalkaudioenc", path, speech, n, 0);
+  g_autoptr (GPtrArray) last = test_run ("artalkaudioenc", path, speech + TEST_WINDOW, 500, 500);
+  g_autoptr (GPtrArray) alone =
+      test_run ("artalkaudioenc", path, speech + TEST_WINDOW, TEST_WINDOW, 500);
+  GstHarness *h = test_harness ("artalkaudioenc", path);
+  g_autoptr (GstCaps) caps = NULL;
+  g_autoptr (GstBuffer) first = NULL;
+  GstMapInfo map;
+  GstStructure *s;
+  int value;
+
+  test_same (one, other);
+  fail_unless_equals_int (one->len, 3);
+  check_window (test_buffer (one, 0), 0, 16000, 0, TRUE);
+  check_window (test_buffer (one, 2), 32000, n, 0, FALSE);
+  for (guint i = 0; i < one->len; i++)
+    fail_unless_equals_uint64 (gst_buffer_get_size (test_buffer (one, i)), bytes);
+  /* no state between windows, and the sound matters */
+  fail_unless (gst_buffer_map (test_buffer (one, 1), &map, GST_MAP_READ));
+  fail_unless (gst_buffer_memcmp (test_buffer (alone, 0), 0, map.data, map.size) == 0);
+  fail_if (gst_buffer_memcmp (test_buffer (last, 0), 0, map.data, map.size) == 0);
+  gst_buffer_unmap (test_buffer (one, 1), &map);
+
+  gst_harness_set_src_caps_str (h, TEST_AUDIO_CAPS);
+  test_push_speech (h, speech, TEST_WINDOW, 500); /* nothing ahead is waited for */
+  first = gst_harness_pull (h);
+  caps = gst_pad_get_current_caps (h->sinkpad);
+  s = gst_caps_get_structure (caps, 0);
+  fail_unless_equals_string (gst_structure_get_string (s, "encoder"), "mimi");
+  fail_unless (
+      gst_structure_get_int (s, "channels", &value) && value == (int) test_model_mimi.hidden);
+  fail_unless (gst_structure_get_int (s, "window", &value) && value == TEST_WINDOW);
+  fail_unless (gst_structure_get_int (s, "before", &value) && value == 0);
+  fail_unless (gst_structure_get_int (s, "ahead", &value) && value == 0);
+  test_end (h);
+}
+GST_END_TEST
+
 static Suite *
 artalkaudioenc_suite (void)
 {
@@ -614,6 +659,7 @@ artalkaudioenc_suite (void)
   tcase_add_test (c, test_tags_pass);
   tcase_add_test (c, test_states);
   tcase_add_test (c, test_bad_models);
+  tcase_add_test (c, test_mimi);
   return s;
 }
 

@@ -13,11 +13,11 @@ model (void)
   return test_model_path (&test_model_small);
 }
 
-/* What artalkaudioenc makes of `n` samples, and its caps. */
+/* What artalkaudioenc with a model makes of `n` samples, and its caps. */
 static GPtrArray *
-features (guint n, GstCaps **caps)
+features_of (const char *path, guint n, GstCaps **caps)
 {
-  GstHarness *h = test_harness ("artalkaudioenc", model ());
+  GstHarness *h = test_harness ("artalkaudioenc", path);
   g_autofree float *speech = test_speech (n);
   GPtrArray *all;
 
@@ -28,6 +28,12 @@ features (guint n, GstCaps **caps)
   *caps = gst_pad_get_current_caps (h->sinkpad);
   test_end (h);
   return all;
+}
+
+static GPtrArray *
+features (guint n, GstCaps **caps)
+{
+  return features_of (model (), n, caps);
 }
 
 static GstHarness *
@@ -149,6 +155,61 @@ GST_START_TEST (test_other_checkpoint)
   fail_unless_equals_int (
       gst_harness_push (h, gst_buffer_ref (test_buffer (windows, 0))), GST_FLOW_NOT_NEGOTIATED);
   test_end (h);
+}
+GST_END_TEST
+
+/* Features of one encoder are refused by a model of the other, with or without a checkpoint in the caps, in words
+ * that tell what to do. */
+GST_START_TEST (test_other_encoder)
+{
+  const char *mimi = test_model_path (&test_model_mimi);
+
+  for (guint i = 0; i < 4; i++) {
+    const gboolean named = i & 1, swapped = i & 2;
+    g_autoptr (GstCaps) caps = NULL, offered = NULL;
+    g_autoptr (GPtrArray) windows = features_of (swapped ? model () : mimi, TEST_WINDOW, &caps);
+    g_autofree char *error = NULL, *more = NULL;
+    GstHarness *h;
+
+    offered = gst_caps_copy (caps);
+    if (!named)
+      gst_structure_remove_field (gst_caps_get_structure (offered, 0), "checkpoint");
+    h = start (swapped ? mimi : model (), offered);
+    error = test_message (h->element, GST_MESSAGE_ERROR);
+    fail_unless (error && strstr (error, "set the same model="), "%s", error);
+    fail_unless (strstr (error, "artalkaudioenc") && strstr (error, "artalkmotion"), "%s", error);
+    fail_unless (named || (strstr (error, "mimi") && strstr (error, "wav2vec2")), "%s", error);
+    fail_unless_equals_int (
+        gst_harness_push (h, gst_buffer_ref (test_buffer (windows, 0))), GST_FLOW_NOT_NEGOTIATED);
+    more = test_message (h->element, GST_MESSAGE_ERROR);
+    fail_unless (more == NULL, "said twice: %s", more);
+    test_end (h);
+  }
+}
+GST_END_TEST
+
+/* A window of 25 frames from 13 steps, of speech and to an end within a frame. */
+GST_START_TEST (test_mimi)
+{
+  const char *mimi = test_model_path (&test_model_mimi);
+  g_autoptr (GstCaps) caps = NULL;
+  g_autoptr (GPtrArray) windows = features_of (mimi, TEST_WINDOW + 700, &caps);
+  g_autoptr (GPtrArray) frames = NULL, wav2vec = motion_of (TEST_WINDOW + 700);
+  GstHarness *h = start (mimi, caps);
+  GstMapInfo map;
+
+  push_all (h, windows);
+  frames = finish (h);
+  fail_unless_equals_int (frames->len, 27);
+  fail_unless_equals_int (wav2vec->len, 27);
+  check_frames (frames, 0, frames->len, 0);
+  for (guint i = 0; i < frames->len; i++) {
+    fail_unless (gst_buffer_map (test_buffer (frames, i), &map, GST_MAP_READ));
+    for (guint k = 0; k < map.size / sizeof (float); k++)
+      fail_unless (isfinite (((float *) map.data)[k]));
+    fail_if (gst_buffer_memcmp (test_buffer (wav2vec, i), 0, map.data, map.size) == 0);
+    gst_buffer_unmap (test_buffer (frames, i), &map);
+  }
 }
 GST_END_TEST
 
@@ -376,6 +437,8 @@ artalkmotion_suite (void)
   tcase_add_test (c, test_caps);
   tcase_add_test (c, test_names_checkpoint);
   tcase_add_test (c, test_other_checkpoint);
+  tcase_add_test (c, test_other_encoder);
+  tcase_add_test (c, test_mimi);
   tcase_add_test (c, test_audioenc_follows);
   tcase_add_test (c, test_wrong_size);
   tcase_add_test (c, test_restart);

@@ -27,6 +27,20 @@ const TestModel test_model_small = {
   .depth = 1,
 };
 
+const TestModel test_model_mimi = {
+  .name = "mimi",
+  .salt = 3,
+  .basis = "arkit-1",
+  .patches = { 1, 5, 25 },
+  .conv = 4,
+  .hidden = 32,
+  .layers = 1,
+  .ffn = 64,
+  .mimi = TRUE,
+  .width = 32,
+  .depth = 1,
+};
+
 const TestModel test_model_heavy = {
   .name = "heavy",
   .salt = 2,
@@ -160,6 +174,67 @@ add_wav2vec (const TestModel *m)
   }
 }
 
+#define MIMI "audio_encoder.acoustic_model."
+#define BOOKS 5
+#define BOOK_SIZE 16
+#define BOOK_DIM 8
+
+static void
+mimi_conv (const char *name, unsigned out, unsigned in, unsigned kernel)
+{
+  const char *p = at (MIMI "encoder.layers.%s.conv", name);
+  g_autofree char *weight = g_strconcat (p, ".weight", NULL);
+
+  tensor (weight, 0, 1.7 / sqrt (in * kernel), SHAPE ("[%u,%u,%u]", out, in, kernel));
+  bias (p, out);
+}
+
+static void
+add_mimi (const TestModel *m)
+{
+  static const unsigned strides[] = { 4, 5, 6, 8 };
+  static const char *const attention[] = { "q", "k", "v", "o" };
+  unsigned channels = m->conv;
+
+  mimi_conv ("0", channels, 1, 7);
+  for (unsigned s = 0; s < 4; s++, channels *= 2) {
+    mimi_conv (at ("%u.block.1", 1 + 3 * s), channels / 2, channels, 3);
+    mimi_conv (at ("%u.block.3", 1 + 3 * s), channels, channels / 2, 1);
+    mimi_conv (at ("%u", 3 + 3 * s), 2 * channels, channels, 2 * strides[s]);
+  }
+  mimi_conv ("14", m->hidden, channels, 3);
+  for (unsigned i = 0; i < m->layers; i++) {
+    for (unsigned k = 0; k < 4; k++)
+      linear (at (MIMI "encoder_transformer.layers.%u.self_attn.%s_proj", i, attention[k]),
+          m->hidden, m->hidden, FALSE);
+    linear (at (MIMI "encoder_transformer.layers.%u.mlp.fc1", i), m->ffn, m->hidden, FALSE);
+    linear (at (MIMI "encoder_transformer.layers.%u.mlp.fc2", i), m->hidden, m->ffn, FALSE);
+    norm (at (MIMI "encoder_transformer.layers.%u.input_layernorm", i), m->hidden);
+    norm (at (MIMI "encoder_transformer.layers.%u.post_attention_layernorm", i), m->hidden);
+    tensor (at (MIMI "encoder_transformer.layers.%u.self_attn_layer_scale.scale", i), 0.5, 0.2,
+        SHAPE ("[%u]", m->hidden));
+    tensor (at (MIMI "encoder_transformer.layers.%u.mlp_layer_scale.scale", i), 0.5, 0.2,
+        SHAPE ("[%u]", m->hidden));
+  }
+  tensor (MIMI "downsample.conv.weight", 0, 1.7 / sqrt (4 * m->hidden),
+      SHAPE ("[%u,%u,4]", m->hidden, m->hidden));
+  for (unsigned q = 0; q < BOOKS; q++) {
+    g_autofree char *p = g_strdup_printf (
+        MIMI "quantizer.%s_residual_vector_quantizer", q ? "acoustic" : "semantic");
+    const unsigned book = q ? q - 1 : 0;
+
+    if (book == 0) {
+      tensor (at ("%s.input_proj.weight", p), 0, 1.7 / sqrt (m->hidden),
+          SHAPE ("[%u,%u,1]", BOOK_DIM, m->hidden));
+      tensor (at ("%s.output_proj.weight", p), 0, 1.7 / sqrt (BOOK_DIM),
+          SHAPE ("[%u,%u,1]", m->hidden, BOOK_DIM));
+    }
+    tensor (at ("%s.layers.%u.codebook.embed_sum", p, book), 0, 1,
+        SHAPE ("[%u,%u]", BOOK_SIZE, BOOK_DIM));
+    tensor (at ("%s.layers.%u.codebook.cluster_usage", p, book), 2, 1, SHAPE ("[%u]", BOOK_SIZE));
+  }
+}
+
 static void
 add_codec (const TestModel *m, unsigned frames)
 {
@@ -228,24 +303,41 @@ add_transformer (const TestModel *m, unsigned tokens, unsigned levels)
   }
 }
 
+/* The member of SIZES that describes the encoder. */
+static char *
+encoder_text (const TestModel *m)
+{
+  if (m->mimi)
+    return g_strdup_printf (
+        "\"MIMI\":{\"HIDDEN\":%u,\"FILTERS\":%u,\"RESIDUAL_LAYERS\":1,\"RATIOS\":[8,6,5,4],"
+        "\"CODEBOOK_SIZE\":%u,\"CODEBOOK_DIM\":%u,\"QUANTIZERS\":%u,\"SEMANTIC\":1,\"LAYERS\":%u,"
+        "\"HEADS\":%u,\"HEAD_DIM\":%u,\"FFN\":%u,\"WINDOW\":8}",
+        m->hidden, m->conv, BOOK_SIZE, BOOK_DIM, BOOKS, m->layers, HEADS, m->hidden / HEADS,
+        m->ffn);
+  return g_strdup_printf ("\"WAV2VEC\":{\"CONV_DIM\":[%u,%u,%u,%u,%u,%u,%u],"
+                          "\"CONV_KERNEL\":[10,3,3,3,3,2,2],\"CONV_STRIDE\":[5,2,2,2,2,2,2],"
+                          "\"HIDDEN\":%u,\"LAYERS\":%u,\"HEADS\":%u,\"FFN\":%u,"
+                          "\"POS_KERNEL\":16,\"POS_GROUPS\":4}",
+      m->conv, m->conv, m->conv, m->conv, m->conv, m->conv, m->conv, m->hidden, m->layers, HEADS,
+      m->ffn);
+}
+
 static char *
 config_text (const TestModel *m, const char *patches)
 {
+  g_autofree char *encoder = encoder_text (m);
+
   return g_strdup_printf (
       "{\"BASIS\":\"%s\","
       "\"AR_CONFIG\":{\"T_DEPTH\":%u,\"T_NUM_HEADS\":%u,\"PREV_RATIO\":1,"
-      "\"AUDIO_ENCODER\":\"wav2vec\"},"
+      "\"AUDIO_ENCODER\":\"%s\"},"
       "\"VAE_CONFIG\":{\"MOTION_DIM\":%u,\"V_CODE_DIM\":%u,\"T_DEPTH\":1,\"T_NUM_HEADS\":%u,"
       "\"T_HIDDEN_DIM\":32,\"V_PATCH_NUMS\":%s},"
       "\"AUDIO_CONTEXT\":{\"BEFORE\":%u,\"AHEAD\":%u},\"AUDIO_NORM\":\"none\","
       "\"SIZES\":{\"AR_WIDTH\":%u,\"AUDIO_WIDTH\":%u,\"STYLE_WIDTH\":%u,\"STYLE_HEADS\":%u,"
-      "\"STYLE_FFN\":%u,\"STYLE_LAYERS\":1,"
-      "\"WAV2VEC\":{\"CONV_DIM\":[%u,%u,%u,%u,%u,%u,%u],\"CONV_KERNEL\":[10,3,3,3,3,2,2],"
-      "\"CONV_STRIDE\":[5,2,2,2,2,2,2],\"HIDDEN\":%u,\"LAYERS\":%u,\"HEADS\":%u,\"FFN\":%u,"
-      "\"POS_KERNEL\":16,\"POS_GROUPS\":4}}}",
-      m->basis, m->depth, HEADS, MOTION, BITS, HEADS, patches, m->before, m->ahead, m->width,
-      m->hidden, STYLE, HEADS, 2 * STYLE, m->conv, m->conv, m->conv, m->conv, m->conv, m->conv,
-      m->conv, m->hidden, m->layers, HEADS, m->ffn);
+      "\"STYLE_FFN\":%u,\"STYLE_LAYERS\":1,%s}}",
+      m->basis, m->depth, HEADS, m->mimi ? "mimi" : "wav2vec", MOTION, BITS, HEADS, patches,
+      m->before, m->ahead, m->width, m->hidden, STYLE, HEADS, 2 * STYLE, encoder);
 }
 
 static char *folder;
@@ -294,7 +386,10 @@ make (const TestModel *m, const char *path)
   }
   g_string_append_c (patches, ']');
   list = g_string_new (NULL);
-  add_wav2vec (m);
+  if (m->mimi)
+    add_mimi (m);
+  else
+    add_wav2vec (m);
   add_codec (m, frames);
   add_style ();
   add_transformer (m, tokens, levels);

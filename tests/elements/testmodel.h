@@ -14,12 +14,16 @@ typedef struct
   const char *basis; /* of the motion */
   unsigned before, ahead;
   unsigned patches[6];                /* 0-terminated; the last is the frames of a window */
-  unsigned conv, hidden, layers, ffn; /* wav2vec 2.0 */
+  unsigned conv, hidden, layers, ffn; /* of the audio encoder, wav2vec 2.0 or */
+  gboolean mimi;                      /* mimi, which takes no context */
   unsigned width, depth;              /* transformer */
 } TestModel;
 
 /* A window of 1 s in about a millisecond; with context, so that the order of things shows. */
 extern const TestModel test_model_small;
+
+/* The small one with a mimi encoder: 25 frames, so an odd number of them for each of its 13 steps. */
+extern const TestModel test_model_mimi;
 
 /* A window that takes long enough in every part that a test can interrupt it. */
 extern const TestModel test_model_heavy;

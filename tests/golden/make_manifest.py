@@ -10,10 +10,78 @@ import json
 import sys
 
 
+def add_wav2vec(w, uniform, linear, norm):
+    p = "audio_encoder."
+    channels = 1
+    for i, (o, kernel) in enumerate(zip(w["CONV_DIM"], w["CONV_KERNEL"])):
+        q = f"{p}feature_extractor.conv_layers.{i}."
+        uniform(q + "conv.weight", [o, channels, kernel], 0, 1.7 / (channels * kernel) ** 0.5)
+        uniform(q + "conv.bias", [o], 0, 0.05)
+        norm(q + "layer_norm", o)
+        channels = o
+    hidden = w["HIDDEN"]
+    norm(p + "feature_projection.layer_norm", channels)
+    linear(p + "feature_projection.projection", hidden, channels)
+    q = p + "encoder.pos_conv_embed.conv."
+    uniform(q + "weight_g", [1, 1, w["POS_KERNEL"]], 0.8, 0.2)  # the older spelling of these two
+    uniform(q + "weight_v", [hidden, hidden // w["POS_GROUPS"], w["POS_KERNEL"]], 0, 0.1)
+    uniform(q + "bias", [hidden], 0, 0.05)
+    for i in range(w["LAYERS"]):
+        q = f"{p}encoder.layers.{i}."
+        for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            linear(q + "attention." + name, hidden, hidden)
+        norm(q + "layer_norm", hidden)
+        linear(q + "feed_forward.intermediate_dense", w["FFN"], hidden)
+        linear(q + "feed_forward.output_dense", hidden, w["FFN"])
+        norm(q + "final_layer_norm", hidden)
+    norm(p + "encoder.layer_norm", hidden)
+
+
+def add_mimi(m, uniform, linear, norm):
+    p = "audio_encoder.acoustic_model."
+    hidden, inner = m["HIDDEN"], m["HEADS"] * m["HEAD_DIM"]
+
+    def conv(name, o, i, kernel, gain=1.0):
+        q = f"{p}encoder.layers.{name}.conv."
+        uniform(q + "weight", [o, i, kernel], 0, 1.7 * gain / (i * kernel) ** 0.5)
+        uniform(q + "bias", [o], 0, 0.05)
+
+    channels, module = m["FILTERS"], 1
+    conv(0, channels, 1, m["KERNEL"], 4)  # speech is far below 1
+    for ratio in reversed(m["RATIOS"]):
+        for _ in range(m["RESIDUAL_LAYERS"]):
+            conv(f"{module}.block.1", channels // m["COMPRESS"], channels, m["RESIDUAL_KERNEL"])
+            conv(f"{module}.block.3", channels, channels // m["COMPRESS"], 1)
+            module += 1
+        conv(module + 1, 2 * channels, channels, 2 * ratio)
+        channels *= 2
+        module += 2
+    conv(module + 1, hidden, channels, m["LAST_KERNEL"])
+    for i in range(m["LAYERS"]):
+        q = f"{p}encoder_transformer.layers.{i}."
+        for name in ("q_proj", "k_proj", "v_proj"):
+            linear(q + "self_attn." + name, inner, hidden, 1.5, bias=False)
+        linear(q + "self_attn.o_proj", hidden, inner, bias=False)
+        linear(q + "mlp.fc1", m["FFN"], hidden, bias=False)
+        linear(q + "mlp.fc2", hidden, m["FFN"], bias=False)
+        norm(q + "input_layernorm", hidden)
+        norm(q + "post_attention_layernorm", hidden)
+        uniform(q + "self_attn_layer_scale.scale", [hidden], 0.6, 0.3)
+        uniform(q + "mlp_layer_scale.scale", [hidden], 0.6, 0.3)
+    uniform(p + "downsample.conv.weight", [hidden, hidden, 4], 0, 1.7 / (4 * hidden) ** 0.5)
+    size, dim = m["CODEBOOK_SIZE"], m["CODEBOOK_DIM"]
+    for branch, n in (("semantic", m["SEMANTIC"]), ("acoustic", m["QUANTIZERS"] - m["SEMANTIC"])):
+        q = f"{p}quantizer.{branch}_residual_vector_quantizer."
+        uniform(q + "input_proj.weight", [dim, hidden, 1], 0, 1.7 / hidden ** 0.5)
+        uniform(q + "output_proj.weight", [hidden, dim, 1], 0, 1.7 / dim ** 0.5)
+        for i in range(n):
+            uniform(f"{q}layers.{i}.codebook.embed_sum", [size, dim], 0, 2 * 0.7 ** i)
+            uniform(f"{q}layers.{i}.codebook.cluster_usage", [size], 2, 1)
+
+
 def main():
     c = json.load(open(sys.argv[1]))
     s, v, r = c["SIZES"], c["VAE_CONFIG"], c["AR_CONFIG"]
-    w = s["WAV2VEC"]
     nums = v["V_PATCH_NUMS"]
     length, frames, dim, k = sum(nums), nums[-1], v["MOTION_DIM"], v["V_CODE_DIM"]
     out = []
@@ -84,30 +152,10 @@ def main():
         norm(p + "norm2", m)
     linear("style_cond_embed", a, m)
 
-    p = "audio_encoder."
-    channels = 1
-    for i, (o, kernel) in enumerate(zip(w["CONV_DIM"], w["CONV_KERNEL"])):
-        q = f"{p}feature_extractor.conv_layers.{i}."
-        uniform(q + "conv.weight", [o, channels, kernel], 0, 1.7 / (channels * kernel) ** 0.5)
-        uniform(q + "conv.bias", [o], 0, 0.05)
-        norm(q + "layer_norm", o)
-        channels = o
-    hidden = w["HIDDEN"]
-    norm(p + "feature_projection.layer_norm", channels)
-    linear(p + "feature_projection.projection", hidden, channels)
-    q = p + "encoder.pos_conv_embed.conv."
-    uniform(q + "weight_g", [1, 1, w["POS_KERNEL"]], 0.8, 0.2)  # the older spelling of these two
-    uniform(q + "weight_v", [hidden, hidden // w["POS_GROUPS"], w["POS_KERNEL"]], 0, 0.1)
-    uniform(q + "bias", [hidden], 0, 0.05)
-    for i in range(w["LAYERS"]):
-        q = f"{p}encoder.layers.{i}."
-        for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
-            linear(q + "attention." + name, hidden, hidden)
-        norm(q + "layer_norm", hidden)
-        linear(q + "feed_forward.intermediate_dense", w["FFN"], hidden)
-        linear(q + "feed_forward.output_dense", hidden, w["FFN"])
-        norm(q + "final_layer_norm", hidden)
-    norm(p + "encoder.layer_norm", hidden)
+    if r.get("AUDIO_ENCODER") == "mimi":
+        add_mimi(s["MIMI"], uniform, linear, norm)
+    else:
+        add_wav2vec(s["WAV2VEC"], uniform, linear, norm)
 
     rows = ",\n".join(json.dumps(t) for t in out)
     print('{"format": "synth-weights-1", "salt": %d, "tensors": [\n%s\n]}' % (int(sys.argv[2]), rows))

@@ -296,8 +296,8 @@ main (int argc, char **argv)
   check_plan (&t);
   check_linear (&t);
   check_conv (&t);
-  check_conv2d (&t);
   check_draw (&t);
+  check_conv2d (&t);
   check_norm (&t);
   check_attention (&t);
   check_elementwise (&t);
@@ -309,6 +309,8 @@ main (int argc, char **argv)
   check_points (&t);
   check_bind (&t);
   check_compose (&t);
+  check_rotary (&t);
+  check_codebook (&t);
   check_splat (&t);
   printf ("%s, %u threads: %u checks, %u failures\n", t.device, ak_device_threads (t.dev), t.checks,
       t.failures);

@@ -58,8 +58,8 @@ void check_bench (
 
 void check_linear (Check *t);
 void check_conv (Check *t);
-void check_conv2d (Check *t);
 void check_draw (Check *t);
+void check_conv2d (Check *t);
 void check_norm (Check *t);
 void check_attention (Check *t);
 void check_bind (Check *t);
@@ -71,5 +71,7 @@ void check_resize (Check *t);
 void check_resize2d (Check *t);
 void check_bits (Check *t);
 void check_level (Check *t);
+void check_rotary (Check *t);
+void check_codebook (Check *t);
 void check_splat (Check *t);
 void check_plan (Check *t);

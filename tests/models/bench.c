@@ -64,6 +64,26 @@ product_speed (AkDevice *dev)
   return (double) rows * (double) n * (double) n / best;
 }
 
+static double
+mimi_macs (const AmMimiConfig *c, const AmModelInfo *info)
+{
+  double rows = 1.5 * info->window_samples, channels = c->filters, h = c->hidden;
+  double inner = (double) c->heads * c->head_dim, macs = 48.0 / 3 * rows;
+
+  macs += rows * channels * c->kernel;
+  for (unsigned i = c->n_ratios; i-- > 0;) {
+    macs +=
+        c->residual_layers * rows * channels * channels / c->compress * (c->residual_kernel + 1);
+    rows = ceil (rows / c->ratios[i]);
+    macs += rows * channels * 2 * channels * 2 * c->ratios[i];
+    channels *= 2;
+  }
+  macs += rows * channels * h * c->last_kernel;
+  macs += c->layers * rows * (4 * h * inner + 2 * h * c->ffn + 2 * fmin (rows, c->window) * inner);
+  return macs + info->steps * (4 * h * h + 4 * h * c->codebook_dim +
+                                  (double) c->quantizers * c->codebook_size * c->codebook_dim);
+}
+
 /* Multiply-adds of one window, from the config. */
 static double
 encoder_macs (const AmConfig *c, const AmModelInfo *info)
@@ -72,6 +92,8 @@ encoder_macs (const AmConfig *c, const AmModelInfo *info)
   double rows = info->before_samples + info->window_samples + info->ahead_samples, in = 1, macs = 0;
   double h = w->hidden;
 
+  if (c->encoder == AM_ENCODER_MIMI)
+    return mimi_macs (&c->mimi, info);
   for (unsigned i = 0; i < w->n_convs; i++) {
     rows = floor ((rows - w->conv_kernel[i]) / w->conv_stride[i]) + 1;
     macs += rows * in * w->conv_dim[i] * w->conv_kernel[i];

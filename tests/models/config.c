@@ -24,6 +24,14 @@ test_defaults (void)
   g_assert_cmpstr (c.basis, ==, "flame");
   g_assert_cmpuint (am_config_wav2vec_steps (&c.wav2vec, 64000), ==, 199);
   g_assert_cmpuint (am_config_wav2vec_hop (&c.wav2vec), ==, 320);
+  g_assert_cmpint (c.audio_norm, ==, AM_AUDIO_NORM_WINDOW);
+
+  g_assert_true (am_config_parse_for ("test", "{}", -1, AM_ENCODER_MIMI, &c, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (c.audio_width, ==, 512);
+  g_assert_cmpuint (am_config_mimi_steps (&c.mimi, 64000), ==, 50);
+  g_assert_cmpuint (am_config_mimi_steps (&c.mimi, 16000), ==, 13);
+  g_assert_cmpint (c.audio_norm, ==, AM_AUDIO_NORM_NONE);
 }
 
 /* Text, and what the message must name. */
@@ -48,6 +56,15 @@ test_refused (void)
     { "{\"SIZES\": {\"AUDIO_WIDTH\": 64}}", "AUDIO_WIDTH" },
     { "{\"SIZES\": {\"WAV2VEC\": {\"CONV_DIM\": [3]}}}", "CONV_DIM" },
     { "{\"SIZES\": {\"WAV2VEC\": {\"POS_GROUPS\": 3}}}", "POS_GROUPS" },
+    { "{\"AR_CONFIG\": {\"AUDIO_ENCODER\": \"mimi\"}, \"AUDIO_CONTEXT\": {\"AHEAD\": 640}}",
+        "context" },
+    { "{\"AR_CONFIG\": {\"AUDIO_ENCODER\": \"mimi\"}, \"SIZES\": {\"AUDIO_WIDTH\": 1024}}",
+        "AUDIO_WIDTH" },
+    { "{\"SIZES\": {\"MIMI\": {\"HEAD_DIM\": 7}}}", "HEAD_DIM" },
+    { "{\"SIZES\": {\"MIMI\": {\"SEMANTIC\": 33}}}", "SEMANTIC" },
+    { "{\"SIZES\": {\"MIMI\": {\"FILTERS\": 1}}}", "COMPRESS" },
+    { "{\"SIZES\": {\"MIMI\": {\"RESIDUAL_LAYERS\": 16, \"DILATION_GROWTH\": 16}}}",
+        "DILATION_GROWTH" },
     { "{\"AUDIO_NORM\": \"loud\"}", "AUDIO_NORM" },
     { "{\"AUDIO_CONTEXT\": {\"BEFORE\": -1}}", "AUDIO_CONTEXT.BEFORE: -1" },
     { "{\"BASIS\": \"a b\"}", "BASIS" },
@@ -78,24 +95,23 @@ test_deep (void)
   g_assert_error (error, AM_ERROR, AM_ERROR_LIMIT);
 }
 
+/* The case `name`, with `change` in the place of as many letters from `from` on in its config. */
 static AmModel *
-open_own (const char *config_change, GError **error)
+open_own (const char *name, const char *from, const char *change, GError **error)
 {
-  g_autofree char *manifest =
-      g_build_filename (GOLDEN_DIR, "motion", "own-past", "manifest.json", NULL);
-  g_autofree char *config =
-      g_build_filename (GOLDEN_DIR, "motion", "own-past", "config.json", NULL);
+  g_autofree char *manifest = g_build_filename (GOLDEN_DIR, "motion", name, "manifest.json", NULL);
+  g_autofree char *config = g_build_filename (GOLDEN_DIR, "motion", name, "config.json", NULL);
   g_autofree char *text = NULL, *path = NULL;
   AmModel *model;
   int fd = g_file_open_tmp (NULL, &path, NULL);
 
   g_close (fd, NULL);
   g_assert_true (g_file_get_contents (config, &text, NULL, NULL));
-  if (config_change) {
-    char *at = strstr (text, "\"T_DEPTH\": 3");
+  if (change) {
+    char *at = strstr (text, from);
 
     g_assert_nonnull (at);
-    memcpy (at, config_change, strlen (config_change));
+    memcpy (at, change, strlen (change));
   }
   g_assert_true (synth_write (manifest, -1, path, NULL, NULL));
   model = am_model_open_with_config (path, text, "cpu", AK_F32, 1, error);
@@ -108,7 +124,7 @@ static void
 test_mismatch (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (AmModel) model = open_own ("\"T_DEPTH\": 4", &error);
+  g_autoptr (AmModel) model = open_own ("own-past", "\"T_DEPTH\": 3", "\"T_DEPTH\": 4", &error);
   AmMotion *motion;
 
   g_assert_no_error (error);
@@ -118,12 +134,85 @@ test_mismatch (void)
   g_assert_nonnull (strstr (error->message, "attn_blocks.3"));
 }
 
+/* The published config.json does not name the encoder; and a tensor of mimi's that is missing is named. */
+static void
+test_mimi (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AmModel) model = open_own ("own-mimi", "AUDIO_ENCODER", "AUDIO_UNKNOWN", &error);
+  g_autoptr (AmAudioEncoder) enc = NULL, none = NULL;
+  g_autoptr (AmModel) larger = NULL;
+
+  g_assert_no_error (error);
+  g_assert_cmpint (am_model_info (model)->encoder, ==, AM_ENCODER_MIMI);
+  g_assert_cmpint (am_model_config (model)->audio_norm, ==, AM_AUDIO_NORM_NONE);
+  g_assert_cmpuint (am_model_info (model)->steps, ==, 7); /* 14400 / 1120 = 12.9 and half of it */
+  enc = am_audio_encoder_new (model, &error);
+  g_assert_no_error (error);
+  larger = open_own ("own-mimi", "\"QUANTIZERS\": 6", "\"QUANTIZERS\": 7", &error);
+  g_assert_no_error (error);
+  none = am_audio_encoder_new (larger, &error);
+  g_assert_null (none);
+  g_assert_error (error, AM_ERROR, AM_ERROR_MISSING);
+  g_assert_nonnull (strstr (error->message, "acoustic_residual_vector_quantizer.layers.4"));
+}
+
+/* Features of `batch` windows [batch][window] by one plan. (transfer full) */
+static float *
+mimi_features (AmModel *model, const float *windows, size_t batch)
+{
+  const AmModelInfo *info = am_model_info (model);
+  const AmEncoderNetworks *networks = am_model_encoder (model, NULL);
+  size_t n = batch * info->window_samples, f = batch * info->steps * info->channels;
+  AkPlan *plan = ak_plan_new (am_model_device (model));
+  AkQueue *queue = ak_queue_new (am_model_device (model));
+  float *in = ak_plan_memory (plan, n * sizeof *in), *out = ak_plan_memory (plan, f * sizeof *out);
+  float *features = g_new (float, f);
+
+  am_mimi_record (networks->mimi, plan, ak_dense (out, info->steps, info->channels), in, batch,
+      info->window_samples, NULL);
+  g_assert_cmpint (ak_plan_finish (plan), ==, AK_OK);
+  ak_upload (queue, in, windows, n * sizeof *in);
+  g_assert_cmpint (ak_plan_run (plan, queue, NULL), ==, AK_OK);
+  ak_download (queue, features, out, f * sizeof *features);
+  g_assert_cmpint (ak_queue_sync (queue), ==, AK_OK);
+  ak_queue_free (queue);
+  ak_plan_free (plan);
+  return features;
+}
+
+/* Windows of a batch do not touch one another. */
+static void
+test_mimi_batch (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AmModel) model = open_own ("own-mimi", NULL, NULL, &error);
+  const AmModelInfo *info = am_model_info (model);
+  size_t n = info->window_samples, f = (size_t) info->steps * info->channels;
+  g_autofree float *windows = g_new (float, 3 * n), *all = NULL;
+
+  g_assert_no_error (error);
+  for (size_t i = 0; i < 3 * n; i++)
+    windows[i] = 0.3f * sinf ((float) i * 0.05f) * sinf ((float) i * 0.0007f);
+  all = mimi_features (model, windows, 3);
+  for (size_t b = 0; b < 3; b++) {
+    g_autofree float *one = mimi_features (model, windows + b * n, 1);
+
+    for (size_t i = 0; i < f; i++)
+      g_assert_cmpfloat_with_epsilon (one[i], all[b * f + i], 1e-4f);
+  }
+  for (size_t i = 0, same = 0; i < f; i++) {
+    same += all[i] == all[f + i];
+    g_assert_cmpuint (same, <, f / 2);
+  }
+}
+
 /* A cancelled run says so, and after a reset everything is as at the start; not a number is silence. */
 static void
 test_stream (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (AmModel) model = open_own (NULL, &error);
+  g_autoptr (AmModel) model = open_own ("own-past", NULL, NULL, &error);
   const AmModelInfo *info = am_model_info (model);
   g_autoptr (AmAudioEncoder) enc = am_audio_encoder_new (model, &error);
   g_autoptr (AmMotion) motion = am_motion_new (model, &error);
@@ -189,6 +278,8 @@ main (int argc, char **argv)
   g_test_add_func ("/config/refused", test_refused);
   g_test_add_func ("/config/deep", test_deep);
   g_test_add_func ("/model/mismatch", test_mismatch);
+  g_test_add_func ("/model/mimi", test_mimi);
+  g_test_add_func ("/model/mimi-batch", test_mimi_batch);
   g_test_add_func ("/model/stream", test_stream);
   g_test_add_func ("/smooth/order", test_smooth);
   return g_test_run ();

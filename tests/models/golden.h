@@ -6,6 +6,7 @@
 #include <glib.h>
 
 #include "kernels/device.h"
+#include "models/config.h"
 #include "models/weights.h"
 
 G_BEGIN_DECLS
@@ -74,6 +75,10 @@ float *golden_read_rows (const AmTensor *t, size_t cols);
 /* The largest distance of rows [n / cols][cols] from the tensor `name` must be at most `tol`. */
 void golden_compare_rows (GoldenCase *c, const AmWeights *io, const char *name, const float *got,
     size_t n, size_t cols, double tol);
+/* The margins of the codes that mimi's quantiser in `weights` makes of `latent` [steps][hidden]: for each book and
+ * step the distance to the second nearest vector minus that to the nearest, [quantizers][steps] (g_free). */
+float *golden_code_margins (
+    const AmWeights *weights, const AmMimiConfig *c, const float *latent, size_t steps);
 
 /* The StyleUNet and the operations on pictures. */
 void golden_styleunet (Golden *g);

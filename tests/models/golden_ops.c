@@ -11,6 +11,7 @@
 #include "kernels/norm.h"
 #include "kernels/resize.h"
 #include "models/bsq.h"
+#include "models/seanet.h"
 #include "models/smooth.h"
 #include "models/wav2vec.h"
 
@@ -324,6 +325,32 @@ check_savgol (Ops *o, const char *n_out)
   golden_compare_tensor (o->c, o->io, n_out, out, n * dim, 1e-6);
 }
 
+/* resample_16_24/n/in. */
+static void
+check_resample (Ops *o, const AmTensor *in)
+{
+  g_auto (GStrv) parts = g_strsplit (in->name, "/", -1);
+  g_autofree char *n_out = g_strdup_printf ("resample_16_24/%s/out", parts[1]);
+  size_t rows = am_seanet_resample_rows (in->n), n = (3 * in->n + 1) / 2;
+  double kernel[48];
+  float values[48], *y;
+  AkMatrix *m;
+  AkStatus status;
+
+  am_seanet_resample_kernel (kernel);
+  for (int i = 0; i < 48; i++)
+    values[i] = (float) kernel[i];
+  golden_compare_tensor (o->c, o->io, "resample_16_24/kernel", values, 48, 2e-7);
+  m = ak_matrix_new_conv (o->dev, values, 3, 1, 16, 1, AK_F32, &status);
+  begin (o);
+  y = room (o, 3 * rows);
+  am_seanet_resample (o->plan, m, ak_dense (y, rows, 3), upload (o, in), 1, in->n);
+  run (o);
+  result (o, n_out, y, n, 2e-6);
+  end (o);
+  ak_matrix_free (m);
+}
+
 static void
 check_audio_norm (Ops *o)
 {
@@ -374,6 +401,8 @@ check_all (Ops *o)
       check_bsq (o, parts[1]);
     else if (strcmp (parts[0], "posconv") == 0 && strcmp (last, "in") == 0)
       check_posconv (o, parts[1]);
+    else if (strcmp (parts[0], "resample_16_24") == 0 && strcmp (last, "in") == 0)
+      check_resample (o, t);
     else if (strcmp (parts[0], "savgol") == 0 && strcmp (last, "out") == 0)
       check_savgol (o, t->name);
     else if (strcmp (parts[0], "norm") == 0 && !g_str_has_suffix (last, "in") &&

@@ -162,7 +162,6 @@ static void
 one (Run *r, Record *record, const char *name, double tol)
 {
   const AmTensor *in = find (r, "%s.in", name), *out = find (r, "%s.out_f64", name);
-  g_autoptr (GError) error = NULL;
   float *y;
 
   if (!in)
