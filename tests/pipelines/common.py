@@ -124,6 +124,18 @@ def read_safetensors(path):
     return json.loads(data[8:8 + size]), data[8 + size:]
 
 
+def write_safetensors(path, tensors):
+    """A safetensors file of name -> (type, shape, bytes)."""
+    header, end = {}, 0
+    for name, (dtype, shape, data) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [end, end + len(data)]}
+        end += len(data)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + b"".join(data for _, _, data in tensors.values()))
+
+
 def main(tests):
     """Runs functions; prints a line for each. Exit status 1 if any fails."""
     failed = 0

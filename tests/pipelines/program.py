@@ -269,8 +269,40 @@ def styles_differ():
     check(len(motions) == 2 and motions[0] != motions[1], "two styles give the same motion")
 
 
+def avatars():
+    """The built-in Gaussian avatar; lists of people, with a picture of them."""
+    source = sound("splat.wav", common.hum(0.2))
+    run_well([ARTALK, "-q", source, "-o", path("splat.mp4"), "--renderer", "splat", "--size", "128x96"])
+    media = Media(PROBE, path("splat.mp4"))
+    common.check_video(media, 5, 128, 96)
+    check(media.video["spread"] > 10, f"the picture is nearly empty: brightness varies by {media.video['spread']}")
+    complains([ARTALK, source, "-q", "-o", path("no.mp4"), "--renderer", "mesh", "--avatar", "anna"], 2, "--renderer")
+    complains([ARTALK, source, "-q", "-o", path("no.mp4"), "--renderer", "oils"], 2, "oils")
+    complains([ARTALK, source, "-q", "-o", path("no.mp4"), "--avatar", "anna"], 1, "anna")
+    complains([ARTALK, source, "-q", "-o", path("no.mp4"), "--avatar-model", path("absent.pt")], 1, "absent.pt")
+
+    people = {}
+    for name, (height, width), transform in (("anna", (8, 8), 1), ("berta", (4, 6), 1), ("carl", (8, 8), 3)):
+        people[name + ".image"] = ("F32", [3, height, width], struct.pack("<f", 0.25) * (3 * height * width))
+        people[name + ".transform_matrix"] = (
+            "F32", [3, 4], struct.pack("<12f", transform, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 5))
+        people[name + ".shapecode"] = ("F32", [4], bytes(16))
+    common.write_safetensors(path("people.safetensors"), people)
+    got = run([ARTALK, "avatars", path("people.safetensors"), path("people.png")])
+    check(got.returncode == 1 and "carl" in got.stderr, f"takes a camera that is not rigid: {got.stderr}")
+    check(got.stdout.split() == ["anna", "berta", "carl"], f"says: {got.stdout}")
+    with open(path("people.png"), "rb") as file:
+        png = file.read()
+    check(png[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">II", png[16:24]) == (512, 176), "not three thumbnails")
+    del people["carl.image"], people["carl.transform_matrix"], people["carl.shapecode"]
+    common.write_safetensors(path("two.safetensors"), people)
+    check(run_well([ARTALK, "avatars", path("two.safetensors")]).stdout.split() == ["anna", "berta"], "not two names")
+    complains([ARTALK, "avatars", path("absent.pt")], 1, "absent.pt")
+    complains([ARTALK, "avatars"], 2)
+
+
 TESTS = [video_of_clicks, other_containers, many_inputs, sound_of_a_film, clip_length, very_short, moves,
-         motion_and_mesh, interrupted, bad_inputs, bad_assets, keeps_old_file, usage, inspects, styles_differ]
+         motion_and_mesh, interrupted, bad_inputs, bad_assets, keeps_old_file, usage, inspects, styles_differ, avatars]
 
 common.need_model()
 common.main(TESTS)
