@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void *
 ak_cpu_memory (size_t bytes)
@@ -21,6 +22,22 @@ ak_cpu_memory (size_t bytes)
   ptr = aligned_alloc (64, rounded);
   if (ptr)
     memset (ptr, 0, rounded);
+  return ptr;
+}
+
+void *
+ak_cpu_weights (size_t bytes)
+{
+  const size_t huge = (size_t) 1 << 21;
+  size_t align = bytes >= huge ? huge : 64, rounded = bytes + (-bytes & (align - 1));
+  void *ptr;
+
+  if (bytes == 0 || rounded < bytes)
+    return NULL;
+  ptr = aligned_alloc (align, align == huge ? bytes + (-bytes & 63) : rounded);
+  /* the last part of a huge page would be memory that nobody needs */
+  if (ptr && align == huge)
+    (void) madvise (ptr, bytes / huge * huge, MADV_HUGEPAGE);
   return ptr;
 }
 
@@ -246,7 +263,7 @@ cpu_level (void)
   if (__builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma")) {
     if (__builtin_cpu_supports ("avx512f") && __builtin_cpu_supports ("avx512bw") &&
         __builtin_cpu_supports ("avx512vl") && __builtin_cpu_supports ("avx512dq"))
-      return AK_CPU_AVX512;
+      return __builtin_cpu_supports ("avx512bf16") ? AK_CPU_BF16 : AK_CPU_AVX512;
     return AK_CPU_AVX2;
   }
 #endif
