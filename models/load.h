@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A checkpoint's tensors onto a device: one part (the encoder, the motion model) at a time.
+/* A checkpoint's tensors onto a device: one part (the encoder, the motion model) at a time. Large tensors are
+ * checked, converted and packed in one pass, by as many threads as the device has, and their pages of the file
+ * dropped, so that no weight is in memory twice.
  *
  * Each function looks a tensor up, checks its shape and puts it onto the device; after the first error
  * they return NULL and do nothing, so that a network's loader checks once, by am_part_finish(). */
@@ -15,7 +17,8 @@ typedef struct _AmPart AmPart;
 AmPart *am_part_new (AkDevice *dev, AkPrecision precision, AmWeights *weights);
 /* Frees every matrix and vector of the part. */
 void am_part_free (AmPart *part);
-/* FALSE with `error` set if anything was wrong since am_part_new(). */
+/* Ends the loading; matrices have their numbers from here on. FALSE with `error` set if anything was wrong
+ * since am_part_new(). */
 gboolean am_part_finish (AmPart *part, GError **error);
 AkDevice *am_part_device (const AmPart *part);
 const AmWeights *am_part_weights (const AmPart *part);
