@@ -13,7 +13,6 @@ G_BEGIN_DECLS
  * @tensors: (optional): the bytes of its tensors
  *
  * Returns: FALSE with @error; nothing is left then. */
-gboolean published_write (
-    const char *path, const char *config, guint64 *tensors, GError **error);
+gboolean published_write (const char *path, const char *config, guint64 *tensors, GError **error);
 
 G_END_DECLS

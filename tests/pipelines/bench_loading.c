@@ -165,7 +165,7 @@ main (int argc, char **argv)
     printf ("SKIPPED: %s has no room for a checkpoint of 2 GB\n", g_get_tmp_dir ());
     return 77;
   }
-  fd = g_file_open_tmp ("artalk-XXXXXX.pt", &path, &error);
+  fd = g_file_open_tmp (NULL, &path, &error);
   if (fd < 0 || !g_close (fd, &error) || !published_write (path, "{}", &weights, &error)) {
     printf ("FAILED: %s\n", error->message);
     return 1;
