@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* make-published OUT.pt: a checkpoint of the published size with pseudo-random weights. */
+/* make-published OUT.pt [CONFIG.json]: a checkpoint of the published size, or the configured one, with
+ * pseudo-random weights. */
 #include <stdio.h>
 
 #include "published.h"
@@ -8,13 +9,15 @@ int
 main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
+  g_autofree char *config = NULL;
   guint64 bytes;
 
-  if (argc != 2) {
-    fprintf (stderr, "usage: make-published OUT.pt\n");
+  if (argc < 2 || argc > 3) {
+    fprintf (stderr, "usage: make-published OUT.pt [CONFIG.json]\n");
     return 2;
   }
-  if (!published_write (argv[1], "{}", &bytes, &error)) {
+  if ((argc == 3 && !g_file_get_contents (argv[2], &config, NULL, &error)) ||
+      !published_write (argv[1], config ? config : "{}", &bytes, &error)) {
     fprintf (stderr, "make-published: %s\n", error->message);
     return 1;
   }
