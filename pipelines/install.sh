@@ -12,7 +12,7 @@ artalk_packages_run=(
 )
 # shellcheck disable=SC2034
 artalk_packages_test=(
-  python3 clang llvm libclang-rt-dev clang-format valgrind libc6-dbg shellcheck
+  python3 python3-numpy python3-scipy clang llvm libclang-rt-dev clang-format valgrind libc6-dbg shellcheck
 )
 
 # artalk_install PACKAGE...: apt-get install for those that are missing; does nothing where none is.

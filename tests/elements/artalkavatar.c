@@ -239,6 +239,10 @@ GST_START_TEST (test_playbin)
   GstElement *p, *vis, *sink;
   Seen video;
 
+  if (test_on_valgrind ()) {
+    g_print ("playbin 1.22 leaks every vis-plugin, also GStreamer's own: not on valgrind\n");
+    return;
+  }
   if (!gst_registry_check_feature_version (gst_registry_get (), "playbin", 1, 0, 0) ||
       !gst_registry_check_feature_version (gst_registry_get (), "wavenc", 1, 0, 0)) {
     g_print ("no playbin here\n");

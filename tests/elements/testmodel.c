@@ -35,9 +35,9 @@ const TestModel test_model_heavy = {
   .ahead = 1600,
   .patches = { 1, 5, 25, 100, 400 },
   .conv = 64,
-  .hidden = 64,
-  .layers = 1,
-  .ffn = 128,
+  .hidden = 128,
+  .layers = 4,
+  .ffn = 512,
   .width = 256,
   .depth = 8,
 };
