@@ -29,14 +29,11 @@ void *
 ak_cpu_weights (size_t bytes)
 {
   const size_t huge = (size_t) 1 << 21;
-  size_t align = bytes >= huge ? huge : 64, rounded = bytes + (-bytes & (align - 1));
   void *ptr;
 
-  if (bytes == 0 || rounded < bytes)
+  if (bytes == 0 || posix_memalign (&ptr, bytes >= huge ? huge : 64, bytes) != 0)
     return NULL;
-  ptr = aligned_alloc (align, align == huge ? bytes + (-bytes & 63) : rounded);
-  /* the last part of a huge page would be memory that nobody needs */
-  if (ptr && align == huge)
+  if (bytes >= huge) /* the last part of a huge page would be memory that nobody needs */
     (void) madvise (ptr, bytes / huge * huge, MADV_HUGEPAGE);
   return ptr;
 }

@@ -121,6 +121,7 @@ def main(bench, checkpoint, threads):
                 best[name] = [min(pair) for pair in zip(took, best.get(name, took))]
         took = ours(bench, checkpoint, threads)
         best["ours"] = [min(pair) for pair in zip(took, best.get("ours", took))]
+        print(f"turn {turn} of {TURNS}", flush=True)
     a, b = motion.values()
     print(f"PyTorch {torch.__version__}, threads: {threads}, one window of 4 s; its two ways differ by "
           f"{((a - b).square().mean() / a.square().mean()).sqrt().item():.1e}")
