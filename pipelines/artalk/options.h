@@ -20,7 +20,7 @@ typedef struct
   char *output; /* video file */
   char *motion; /* safetensors file for motion */
   char *mesh;   /* safetensors file for vertices */
-  char *style, *model, *head, *device, *precision;
+  char *style, *model, *head, *shape, *device, *precision;
   unsigned width, height;
   unsigned threads;     /* 0: the elements' default */
   unsigned clip_length; /* frames; 0: all */

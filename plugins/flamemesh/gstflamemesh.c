@@ -41,6 +41,7 @@ enum {
   PROP_0,
   PROP_HEAD,
   PROP_SHAPE,
+  PROP_SHAPE_FILE,
   PROP_SCALE,
   PROP_LOOK,
   PROP_ANTIALIAS,
@@ -56,6 +57,7 @@ struct _GstFlameMesh
   char *path; /* of the head; NULL: the built-in one */
   char *device;
   GArray *shape; /* float */
+  char *shape_path;
   double scale;
   AmLook look;
   gboolean antialias;
@@ -107,7 +109,7 @@ refresh (GstFlameMesh *self, GError **error)
 {
   g_autoptr (GArray) shape = g_array_new (FALSE, FALSE, sizeof (float));
   g_autoptr (AmPoser) poser = NULL;
-  g_autofree char *device = NULL;
+  g_autofree char *device = NULL, *shape_path = NULL;
   AmMeshView *view;
   gboolean antialias;
   guint background;
@@ -117,6 +119,7 @@ refresh (GstFlameMesh *self, GError **error)
   GST_OBJECT_LOCK (self);
   if (self->shape->len)
     g_array_append_vals (shape, self->shape->data, self->shape->len);
+  shape_path = g_strdup (self->shape_path);
   device = g_strdup (self->device);
   scale = self->scale;
   look = self->look;
@@ -125,6 +128,14 @@ refresh (GstFlameMesh *self, GError **error)
   self->changed = FALSE;
   GST_OBJECT_UNLOCK (self);
 
+  if (shape->len == 0 && shape_path) {
+    size_t n;
+    g_autofree float *loaded = am_shape_load (shape_path, &n, error);
+
+    if (!loaded)
+      return FALSE;
+    g_array_append_vals (shape, loaded, (guint) n);
+  }
   poser = am_poser_new (self->head, device, (const float *) shape->data, shape->len, scale, error);
   if (!poser)
     return FALSE;
@@ -417,10 +428,12 @@ start (GstBaseTransform *base)
   gst_artalk_post_progress (GST_ELEMENT (self), GST_PROGRESS_TYPE_START, "Loading the head");
   set_head (self, am_head_open (path, &error));
   if (!self->head || !refresh (self, &error)) {
+    const char *advice = self->head ? NULL : HEAD_ADVICE;
+
     stop (base);
     gst_artalk_post_progress (
         GST_ELEMENT (self), GST_PROGRESS_TYPE_ERROR, "The head cannot be loaded");
-    gst_artalk_post_error (GST_ELEMENT (self), error, "Cannot load the head", HEAD_ADVICE);
+    gst_artalk_post_error (GST_ELEMENT (self), error, "Cannot load the head", advice);
     return FALSE;
   }
   self->vertices = g_new (float, (gsize) am_head_info (self->head)->vertices * 3);
@@ -469,6 +482,11 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     case PROP_SHAPE:
       set_shape (self, value);
       break;
+    case PROP_SHAPE_FILE:
+      text = g_value_get_string (value);
+      g_free (self->shape_path);
+      self->shape_path = text && *text ? g_strdup (text) : NULL;
+      break;
     case PROP_SCALE:
       self->scale = g_value_get_double (value);
       break;
@@ -507,6 +525,9 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
     case PROP_SHAPE:
       get_shape (self, value);
       break;
+    case PROP_SHAPE_FILE:
+      g_value_set_string (value, self->shape_path);
+      break;
     case PROP_SCALE:
       g_value_set_double (value, self->scale);
       break;
@@ -534,6 +555,7 @@ gst_flame_mesh_finalize (GObject *object)
   GstFlameMesh *self = GST_FLAME_MESH (object);
 
   g_free (self->path);
+  g_free (self->shape_path);
   g_free (self->device);
   g_array_unref (self->shape);
   G_OBJECT_CLASS (gst_flame_mesh_parent_class)->finalize (object);
@@ -569,6 +591,11 @@ install_properties (GObjectClass *object_class)
           g_param_spec_float ("coefficient", "Coefficient", "One coefficient", -100, 100, 0,
               G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS),
           playing));
+  g_object_class_install_property (object_class, PROP_SHAPE_FILE,
+      g_param_spec_string ("shape-file", "Shape file",
+          "The same from a file (.pt or .safetensors) with one tensor, or one called shape; used "
+          "while shape is empty",
+          NULL, playing));
   g_object_class_install_property (object_class, PROP_SCALE,
       g_param_spec_double ("scale", "Scale",
           "Factor on the vertices; the camera moves back by the same", 0.01, 100, 1, playing));
