@@ -7,7 +7,9 @@
 #pragma once
 
 #include "attention.h"
+#include "bind.h"
 #include "bits.h"
+#include "compose.h"
 #include "codebook.h"
 #include "conv.h"
 #include "conv2d.h"
@@ -20,6 +22,7 @@
 #include "norm.h"
 #include "picture.h"
 #include "plan.h"
+#include "points.h"
 #include "random.h"
 #include "raster.h"
 #include "resize.h"
@@ -88,6 +91,10 @@ typedef struct AkOps
   void (*flame_free) (AkFlame *flame);
   void (*flame_pose) (AkPlan *plan, const AkFlame *flame, float *vertices, const float *expression,
       const float *pose);
+  void (*average_points) (AkPlan *plan, const AkAveragePoints *args);
+  void (*bind) (AkPlan *plan, const AkBind *args);
+  void (*compose) (AkPlan *plan, const AkCompose *args);
+  void (*bytes) (AkPlan *plan, const AkBytes *args);
   void (*picture_write) (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba);
   AkMesh *(*mesh_new) (AkDevice *dev, const AkMeshDesc *desc, AkStatus *status);
   void (*mesh_free) (AkMesh *mesh);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Reading heads and checking every number of them once. */
+#include "checkpoint.h"
 #include "head.h"
 #include "head_priv.h"
 #include "paths.h"
 
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define EXPRESSIONS 100 /* the last columns of shapedirs (model spec, section 8) */
 #define MAX_JOINTS 32
@@ -247,24 +247,11 @@ head_free (AmHead *head)
   g_free (head);
 }
 
-/* Name of the file's present content, so that a replaced file is opened anew. */
-static char *
-file_key (const char *path)
-{
-  g_autofree char *full = g_canonicalize_filename (path, NULL);
-  struct stat st;
-
-  if (stat (full, &st) != 0)
-    return g_steal_pointer (&full);
-  return g_strdup_printf ("%s|%lld|%lld|%lld.%ld", full, (long long) st.st_ino,
-      (long long) st.st_size, (long long) st.st_mtim.tv_sec, (long) st.st_mtim.tv_nsec);
-}
-
 AmHead *
 am_head_open (const char *path, GError **error)
 {
   g_autofree char *builtin = path ? NULL : am_data_path ("head.safetensors");
-  g_autofree char *key = file_key (path ? path : builtin);
+  g_autofree char *key = am_file_key (path ? path : builtin);
   AmHead *head;
 
   g_mutex_lock (&heads_lock);

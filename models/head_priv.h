@@ -3,6 +3,7 @@
 #pragma once
 
 #include "head.h"
+#include "kernels/flame.h"
 #include "weights.h"
 
 struct _AmHead
@@ -26,3 +27,17 @@ struct _AmHead
   GPtrArray *regions;        /* uint32_t * each */
   GArray *region_sizes;      /* size_t each */
 };
+
+enum { AM_JOINT_ROOT, AM_JOINT_NECK, AM_JOINT_JAW }; /* motion turns the root and the jaw */
+
+/* FALSE with `error` for more identity coefficients than the head has, or numbers that are not finite. */
+gboolean am_head_check_shape (
+    const AmHead *head, const float *shape, size_t n_shape, GError **error);
+
+/* The head of one identity on a device. */
+AkFlame *am_head_pack (const AmHead *head, AkDevice *dev, const float *shape, size_t n_shape,
+    float scale, AkStatus *status);
+
+/* What ak_flame_pose() reads, from a motion frame: `in` [expressions + 3 joints], zeroed once by the caller.
+ * Without `turn` the global rotation is left out. What is not finite counts as 0. */
+void am_head_pose_input (const AmHead *head, const float *motion, gboolean turn, float *in);

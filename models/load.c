@@ -12,6 +12,7 @@ struct _AmPart
   AkDevice *dev;
   AkPrecision precision;
   AmWeights *weights;
+  char *prefix; /* of all names */
   AkQueue *queue;
   GPtrArray *matrices, *vectors;
   GThreadPool *pool; /* of Job; NULL after am_part_finish() */
@@ -69,6 +70,7 @@ am_part_new (AkDevice *dev, AkPrecision precision, AmWeights *weights)
   part->dev = ak_device_ref (dev);
   part->precision = precision;
   part->weights = am_weights_ref (weights);
+  part->prefix = g_strdup ("");
   part->queue = ak_queue_new (dev);
   part->matrices = g_ptr_array_new_with_free_func ((GDestroyNotify) ak_matrix_free);
   part->vectors = g_ptr_array_new ();
@@ -101,6 +103,7 @@ am_part_free (AmPart *part)
   g_ptr_array_unref (part->vectors);
   ak_queue_free (part->queue);
   am_weights_unref (part->weights);
+  g_free (part->prefix);
   ak_device_unref (part->dev);
   g_mutex_clear (&part->lock);
   g_clear_error (&part->failure);
@@ -157,7 +160,22 @@ am_part_weights (const AmPart *part)
 gboolean
 am_part_has (const AmPart *part, const char *name)
 {
-  return am_weights_find (part->weights, name) != NULL;
+  return am_part_find (part, name) != NULL;
+}
+
+void
+am_part_set_prefix (AmPart *part, const char *prefix)
+{
+  g_free (part->prefix);
+  part->prefix = g_strdup (prefix);
+}
+
+const AmTensor *
+am_part_find (const AmPart *part, const char *name)
+{
+  g_autofree char *full = g_strconcat (part->prefix, name, NULL);
+
+  return am_weights_find (part->weights, full);
 }
 
 /* A tensor's numbers, checked, with its pages let go. */
@@ -256,11 +274,12 @@ am_part_values (AmPart *part, const float *values, size_t n)
 }
 
 #define FORMAT_NAME(name)                                                                          \
-  g_autofree char *name = NULL;                                                                    \
+  g_autofree char *own_name = NULL, *name = NULL;                                                  \
   va_list args;                                                                                    \
   va_start (args, format);                                                                         \
-  name = g_strdup_vprintf (format, args);                                                          \
-  va_end (args)
+  own_name = g_strdup_vprintf (format, args);                                                      \
+  va_end (args);                                                                                   \
+  name = g_strconcat (part->prefix, own_name, NULL)
 
 /* A matrix whose numbers are still to come. */
 static AkMatrix *
@@ -312,7 +331,7 @@ am_part_stack (
 
   /* nothing is allocated for sizes that the file does not hold */
   for (size_t i = 0; i < n && !part->error; i++) {
-    g_autofree char *name = g_strconcat (prefix, names[i], NULL);
+    g_autofree char *name = g_strconcat (part->prefix, prefix, names[i], NULL);
 
     am_weights_check (part->weights, name, &all[i], &part->error, 2, out, in);
   }
@@ -353,8 +372,11 @@ const float *
 am_part_deconv2d (AmPart *part, const AkMatrix **rows, size_t side, size_t out, size_t in,
     const char *weight, const char *bias)
 {
-  g_autofree float *values = read_shape (part, weight, (size_t[]){ 4, in, out, side, side }, 5);
-  g_autofree float *one = read_count (part, bias, out), *biases = NULL, *matrix = NULL;
+  g_autofree char *weight_name = g_strconcat (part->prefix, weight, NULL);
+  g_autofree char *bias_name = g_strconcat (part->prefix, bias, NULL);
+  g_autofree float *values =
+      read_shape (part, weight_name, (size_t[]){ 4, in, out, side, side }, 5);
+  g_autofree float *one = read_count (part, bias_name, out), *biases = NULL, *matrix = NULL;
 
   for (size_t i = 0; i < side; i++)
     rows[i] = NULL;
@@ -392,6 +414,14 @@ am_part_shape (AmPart *part, size_t n_dims, const char *format, ...)
   return t->shape;
 }
 
+size_t
+am_part_size (AmPart *part, const char *name, unsigned n_dims, unsigned axis)
+{
+  const size_t *shape = am_part_shape (part, n_dims, "%s", name);
+
+  return shape ? shape[axis] : 0;
+}
+
 float *
 am_part_vector (AmPart *part, size_t n, const char *format, ...)
 {
@@ -408,7 +438,7 @@ am_part_vectors (AmPart *part, size_t each, const char *prefix, const char *cons
 
   for (size_t i = 0; i < n; i++)
     if (names[i]) {
-      g_autofree char *name = g_strconcat (prefix, names[i], NULL);
+      g_autofree char *name = g_strconcat (part->prefix, prefix, names[i], NULL);
       g_autofree float *values = read_count (part, name, each);
 
       if (values)

@@ -27,6 +27,10 @@ void am_part_fail (AmPart *part, const char *format, ...) G_GNUC_PRINTF (2, 3);
 AkDevice *am_part_device (const AmPart *part);
 const AmWeights *am_part_weights (const AmPart *part);
 gboolean am_part_has (const AmPart *part, const char *name);
+/* From now on every name means PREFIX + name ("model." in the published avatar model). */
+void am_part_set_prefix (AmPart *part, const char *prefix);
+/* The tensor NAME, or NULL, which is no error. */
+const AmTensor *am_part_find (const AmPart *part, const char *name);
 
 /* The tensor NAME [out][in] as a matrix. */
 const AkMatrix *am_part_matrix (AmPart *part, size_t out, size_t in, const char *format, ...)
@@ -56,6 +60,9 @@ const float *am_part_deconv2d (AmPart *part, const AkMatrix **rows, size_t side,
 /* Sizes of the tensor NAME, which must have `n_dims` axes, none of them empty; NULL after an error. */
 const size_t *am_part_shape (AmPart *part, size_t n_dims, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
+
+/* One of them, or 0. */
+size_t am_part_size (AmPart *part, const char *name, unsigned n_dims, unsigned axis);
 
 /* The tensor NAME with `n` elements, whatever its axes, on the device. */
 float *am_part_vector (AmPart *part, size_t n, const char *format, ...) G_GNUC_PRINTF (3, 4);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "checkpoint.h"
 #include "paths.h"
 
 struct _AmModel
@@ -33,56 +34,6 @@ struct _AmModel
 
 static GMutex cache_lock;
 static GList *cache; /* of AmModel, without a reference */
-
-static guint64
-fnv1a (guint64 h, const void *data, size_t n)
-{
-  const guint8 *p = data;
-
-  for (size_t i = 0; i < n; i++)
-    h = (h ^ p[i]) * G_GUINT64_CONSTANT (1099511628211);
-  return h;
-}
-
-static int
-by_name (gconstpointer a, gconstpointer b)
-{
-  return strcmp ((*(const AmTensor *const *) a)->name, (*(const AmTensor *const *) b)->name);
-}
-
-/* Names, shapes and a few values of every tensor, by name, so that it does not matter which kind of file
- * holds them. */
-static void
-hash_checkpoint (const AmWeights *w, char out[17])
-{
-  g_autoptr (GPtrArray) sorted = g_ptr_array_new ();
-  guint64 h = G_GUINT64_CONSTANT (14695981039346656037);
-
-  for (size_t i = 0; i < am_weights_count (w); i++)
-    g_ptr_array_add (sorted, (void *) am_weights_nth (w, i));
-  g_ptr_array_sort (sorted, by_name);
-  for (guint i = 0; i < sorted->len; i++) {
-    const AmTensor *t = sorted->pdata[i];
-
-    h = fnv1a (h, t->name, strlen (t->name) + 1);
-    for (unsigned d = 0; d < t->n_dims; d++) {
-      guint64 size = GUINT64_TO_LE (t->shape[d]);
-
-      h = fnv1a (h, &size, sizeof size);
-    }
-    for (unsigned k = 0; k < 4 && t->n; k++) {
-      float value;
-      guint32 bits;
-
-      am_tensor_read_f32 (t, (t->n - 1) / 3 * k, 1, &value);
-      memcpy (&bits, &value, sizeof bits);
-      bits = GUINT32_TO_LE (bits);
-      h = fnv1a (h, &bits, sizeof bits);
-    }
-    am_weights_drop (w, t); /* what came in around the values */
-  }
-  g_snprintf (out, 17, "%016" G_GINT64_MODIFIER "x", h);
-}
 
 /* The checkpoint's file in a folder: a known name, else the only file that may be one. */
 static char *
@@ -215,7 +166,7 @@ model_load (AmModel *model, const char *config, GError **error)
   model->weights = am_weights_open_lazily (model->path, error);
   if (!model->weights || !read_config (model, config, error))
     return FALSE;
-  hash_checkpoint (model->weights, model->checkpoint);
+  am_checkpoint_hash (model->weights, model->checkpoint);
   fill_info (model);
   return TRUE;
 }

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Posing a head: one plan of one operation. */
 #include "head_priv.h"
-#include "kernels/flame.h"
 
 #include <math.h>
 #include <string.h>
 
 #define MAX_SHAPE 4096
-
-enum { ROOT, NECK, JAW }; /* the joints that motion turns are ROOT and JAW */
 
 struct _AmPoser
 {
@@ -37,8 +34,8 @@ am_poser_free (AmPoser *poser)
   g_free (poser);
 }
 
-static AkFlame *
-pack (const AmHead *head, AkDevice *dev, const float *shape, size_t n_shape, float scale,
+AkFlame *
+am_head_pack (const AmHead *head, AkDevice *dev, const float *shape, size_t n_shape, float scale,
     AkStatus *status)
 {
   g_autofree float *v_template = am_tensor_to_f32 (head->v_template);
@@ -65,12 +62,30 @@ pack (const AmHead *head, AkDevice *dev, const float *shape, size_t n_shape, flo
   return ak_flame_new (dev, &desc, status);
 }
 
+gboolean
+am_head_check_shape (const AmHead *head, const float *shape, size_t n_shape, GError **error)
+{
+  if (shape && n_shape > head->info.shapes) {
+    g_set_error (error, AM_ERROR, AM_ERROR_SHAPE,
+        "%s: %zu identity coefficients given, the head has %u", am_weights_path (head->weights),
+        n_shape, head->info.shapes);
+    return FALSE;
+  }
+  for (size_t i = 0; shape && i < n_shape; i++)
+    if (!isfinite (shape[i])) {
+      g_set_error (error, AM_ERROR, AM_ERROR_FORMAT,
+          "head: identity coefficient %zu is not a finite number", i);
+      return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 build (AmPoser *poser, const float *shape, size_t n_shape, float scale, AkStatus *status)
 {
   size_t E = poser->head->info.expressions, V = poser->head->info.vertices;
 
-  poser->flame = pack (poser->head, poser->dev, shape, n_shape, scale, status);
+  poser->flame = am_head_pack (poser->head, poser->dev, shape, n_shape, scale, status);
   if (!poser->flame)
     return FALSE;
   poser->n_in = E + 3 * poser->head->joints;
@@ -100,18 +115,8 @@ am_poser_new (AmHead *head, const char *device, const float *shape, size_t n_sha
     g_set_error (error, AM_ERROR, AM_ERROR_SHAPE, "head: scale must be positive");
     return NULL;
   }
-  if (shape && n_shape > head->info.shapes) {
-    g_set_error (error, AM_ERROR, AM_ERROR_SHAPE,
-        "%s: %zu identity coefficients given, the head has %u", am_weights_path (head->weights),
-        n_shape, head->info.shapes);
+  if (!am_head_check_shape (head, shape, n_shape, error))
     return NULL;
-  }
-  for (size_t i = 0; shape && i < n_shape; i++)
-    if (!isfinite (shape[i])) {
-      g_set_error (error, AM_ERROR, AM_ERROR_FORMAT,
-          "head: identity coefficient %zu is not a finite number", i);
-      return NULL;
-    }
   poser->dev = ak_device_open (device && strcmp (device, "auto") != 0 ? device : "cpu", 0, &status);
   if (!poser->dev || !build (poser, shape, n_shape, scale, &status)) {
     g_autofree char *what = g_strdup_printf ("posing on device \"%s\"", device ? device : "auto");
@@ -134,19 +139,26 @@ finite_or_zero (float x)
   return isfinite (x) ? x : 0;
 }
 
+void
+am_head_pose_input (const AmHead *head, const float *motion, gboolean turn, float *in)
+{
+  size_t E = head->info.expressions;
+  float *pose = in + E;
+
+  for (size_t e = 0; e < E; e++)
+    in[e] = finite_or_zero (motion[e]);
+  for (size_t k = 0; k < 3; k++) {
+    pose[3 * AM_JOINT_ROOT + k] = turn ? finite_or_zero (motion[E + k]) : 0;
+    pose[3 * AM_JOINT_JAW + k] = finite_or_zero (motion[E + 3 + k]);
+  }
+}
+
 gboolean
 am_poser_run (AmPoser *poser, const float *motion, float *vertices, GError **error)
 {
-  size_t E = poser->head->info.expressions;
-  float *pose = poser->in + E;
   AkStatus status;
 
-  for (size_t e = 0; e < E; e++)
-    poser->in[e] = finite_or_zero (motion[e]);
-  for (size_t k = 0; k < 3; k++) {
-    pose[3 * ROOT + k] = finite_or_zero (motion[E + k]);
-    pose[3 * JAW + k] = finite_or_zero (motion[E + 3 + k]);
-  }
+  am_head_pose_input (poser->head, motion, TRUE, poser->in);
   status = ak_upload (poser->queue, poser->dev_in, poser->in, poser->n_in * sizeof (float));
   if (status == AK_OK)
     status = ak_plan_run (poser->plan, poser->queue, NULL);

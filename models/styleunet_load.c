@@ -31,13 +31,13 @@ load_styleconv (AmPart *part, AmStyleconv *s, const char *decoder, const char *n
   s->side = side;
   s->bias = am_part_vector (part, s->conv.out, "%s%s.bias", decoder, name);
   strength = am_part_host (part, 1, "%s%s.weight", decoder, name);
-  noise = am_part_host (part, side * side, "%snoises.noise%u", decoder, number);
-  if (!strength || !noise)
+  if (!strength || *strength == 0) /* then there need not be any buffer */
     return;
   s->strength = *strength;
-  for (size_t i = 0; i < side * side; i++)
+  noise = am_part_host (part, side * side, "%snoises.noise%u", decoder, number);
+  for (size_t i = 0; noise && i < side * side; i++)
     noise[i] *= *strength;
-  if (s->strength != 0)
+  if (noise)
     s->noise = am_part_values (part, noise, side * side);
 }
 

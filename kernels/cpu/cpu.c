@@ -307,7 +307,10 @@ ak_cpu_open (const char *variant, unsigned threads, AkStatus *status)
   ak_cpu_bits_init (&cpu->base.ops, cpu->level);
   ak_cpu_level_init (&cpu->base.ops, cpu->level);
   ak_cpu_draw_init (&cpu->base.ops);
+  ak_cpu_bind_init (&cpu->base.ops);
+  ak_cpu_compose_init (&cpu->base.ops);
   ak_cpu_flame_init (&cpu->base.ops);
+  ak_cpu_points_init (&cpu->base.ops);
   ak_cpu_mesh_init (&cpu->base.ops);
   ak_cpu_picture_init (&cpu->base.ops);
   ak_cpu_published_init (&cpu->base.ops);

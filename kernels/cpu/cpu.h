@@ -115,7 +115,10 @@ void ak_cpu_level_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_rotary_init (AkOps *ops);
 void ak_cpu_codebook_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_draw_init (AkOps *ops);
+void ak_cpu_bind_init (AkOps *ops);
+void ak_cpu_compose_init (AkOps *ops);
 void ak_cpu_flame_init (AkOps *ops);
+void ak_cpu_points_init (AkOps *ops);
 void ak_cpu_mesh_init (AkOps *ops);
 void ak_cpu_picture_init (AkOps *ops);
 void ak_cpu_published_init (AkOps *ops);
@@ -226,6 +229,9 @@ AkRowsFn ak_layer_norm_avx2, ak_unit_norm_avx2, ak_activate_avx2, ak_nearest_avx
 /* |a - b|² in double, the definition's; and what happens to row `row` of batch * rows once its code is found. */
 double ak_distance_plain (const float *a, const float *b, size_t n);
 void ak_nearest_take (const AkNearest *a, size_t row, size_t code);
+
+/* kernels/cpu/compose_avx2.c, bind_avx2.c */
+AkRowsFn ak_compose_avx2, ak_bytes_avx2, ak_bind_plain, ak_bind_avx2;
 
 /* One head of one batch item (AVX2): rows row0 … row1-1. `scratch`: ak_attention_scratch() floats. */
 void ak_attention_avx2 (

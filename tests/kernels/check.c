@@ -196,6 +196,37 @@ check_close (Check *t, const char *what, Pair y, double tol)
 }
 
 void
+check_want (Check *t, const char *what, Pair y, const float *want, double tol)
+{
+  float *got = malloc (y.n * sizeof *got);
+
+  for (int plain = 0; plain < 2; plain++) {
+    size_t bad = 0, at = 0;
+
+    fetch (plain ? t->plain : t->dev, got, AT (y), y.n);
+    for (size_t i = 0; i < y.n; i++)
+      if (!(fabs ((double) got[i] - want[i]) <= tol * (1 + fabs (want[i]))) && !bad++)
+        at = i;
+    t->checks++;
+    if (bad) {
+      t->failures++;
+      printf ("%s: FAILED: %zu of %zu are wrong, first at %zu: %.9g instead of %.9g\n", what, bad,
+          y.n, at, (double) got[at], (double) want[at]);
+    }
+  }
+  free (got);
+}
+
+float *
+check_read (Check *t, Pair y)
+{
+  float *got = malloc (y.n * sizeof *got);
+
+  fetch (t->plain, got, y.plain, y.n);
+  return got;
+}
+
+void
 check_free (Check *t)
 {
   for (size_t i = 0; i < kept.n_memory; i++)
@@ -294,6 +325,9 @@ main (int argc, char **argv)
   check_resize2d (&t);
   check_bits (&t);
   check_level (&t);
+  check_points (&t);
+  check_bind (&t);
+  check_compose (&t);
   check_rotary (&t);
   check_codebook (&t);
   check_splat (&t);

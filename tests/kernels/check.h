@@ -46,6 +46,10 @@ void check_run (Check *t, const char *what, CheckRecord *record, void *data);
 
 /* |dev - plain| <= tol (1 + |plain|) everywhere, and both guard bands whole; forgets the buffers. NaN fails. */
 void check_close (Check *t, const char *what, Pair y, double tol);
+/* The same of both devices' y against numbers of the test's own: for operations that have one version. */
+void check_want (Check *t, const char *what, Pair y, const float *want, double tol);
+/* y of the plain device in host memory (free). */
+float *check_read (Check *t, Pair y);
 void check_free (Check *t);
 
 /* Times `record` on the device: prints "name: value unit (ratio to limit)" with --bench; macs 0 gives bytes. */
@@ -61,6 +65,9 @@ void check_draw (Check *t);
 void check_conv2d (Check *t);
 void check_norm (Check *t);
 void check_attention (Check *t);
+void check_bind (Check *t);
+void check_compose (Check *t);
+void check_points (Check *t);
 void check_elementwise (Check *t);
 void check_random (Check *t);
 void check_resize (Check *t);

@@ -53,6 +53,9 @@ double golden_largest (const float *got, const float *want, size_t n);
 /* An error measured elsewhere must be at most `tol` (> 0); NaN fails. */
 void golden_compare_error (GoldenCase *c, const char *name, double error, double tol);
 
+/* The tensors of `path`, or NULL after golden_fail(). */
+AmWeights *golden_open_io (GoldenCase *c, const char *path);
+
 /* Kinds of cases, each in its own file: they find what there is below g->folder. */
 void golden_motion (Golden *g);
 void golden_ops (Golden *g);
@@ -62,6 +65,16 @@ void golden_mesh (Golden *g, const char *dir);
 /* Pictures of Gaussian splats; likewise. */
 void golden_splat (Golden *g, const char *dir);
 
+/* The networks that make splats, in the folder `dir`, and whole Gaussian avatars, below it; parts of golden_avatar(). */
+void golden_generators (Golden *g, const char *dir);
+void golden_gagavatar (Golden *g, const char *dir);
+void golden_full_size (Golden *g, const char *dir);
+void golden_builtin (Golden *g, const char *dir);
+/* A golden tensor as rows of `cols` numbers: a map [cols][height][width] is turned round. (g_free) */
+float *golden_read_rows (const AmTensor *t, size_t cols);
+/* The largest distance of rows [n / cols][cols] from the tensor `name` must be at most `tol`. */
+void golden_compare_rows (GoldenCase *c, const AmWeights *io, const char *name, const float *got,
+    size_t n, size_t cols, double tol);
 /* The margins of the codes that mimi's quantiser in `weights` makes of `latent` [steps][hidden]: for each book and
  * step the distance to the second nearest vector minus that to the nearest, [quantizers][steps] (g_free). */
 float *golden_code_margins (

@@ -12,8 +12,8 @@
 #define POSE_TOL 3.5e-7
 #define ROTATION_TOL 2e-6
 
-static AmWeights *
-open_io (GoldenCase *c, const char *path)
+AmWeights *
+golden_open_io (GoldenCase *c, const char *path)
 {
   g_autoptr (GError) error = NULL;
   AmWeights *io = am_weights_open (path, &error);
@@ -108,7 +108,7 @@ golden_flame (Golden *g, const char *dir, const char *io_name)
 
   if (!golden_begin (g, &c, "avatar/flame/%s", io_name))
     return;
-  io = open_io (&c, io_path);
+  io = golden_open_io (&c, io_path);
   if (!io)
     return;
   want = am_weights_find (io, "vertices_f64");
@@ -153,7 +153,7 @@ golden_rotations (Golden *g, const char *dir)
 
   if (!g_file_test (path, G_FILE_TEST_EXISTS) || !golden_begin (g, &c, "avatar/flame/rotations"))
     return;
-  io = open_io (&c, path);
+  io = golden_open_io (&c, path);
   if (!io)
     return;
   r_t = am_weights_find (io, "axis_angle");
@@ -211,6 +211,8 @@ golden_avatar (Golden *g)
 {
   g_autofree char *flame = g_build_filename (g->folder, "avatar", "flame", NULL);
   g_autofree char *mesh = g_build_filename (g->folder, "avatar", "mesh", NULL);
+  g_autofree char *avatar = g_build_filename (g->folder, "avatar", NULL);
+  g_autofree char *generators = g_build_filename (avatar, "gs_generators", NULL);
   g_autofree char *splat = g_build_filename (g->folder, "avatar", "splat", NULL);
   g_autoptr (GDir) list = g_dir_open (flame, 0, NULL);
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
@@ -224,5 +226,7 @@ golden_avatar (Golden *g)
     golden_flame (g, flame, g_ptr_array_index (names, i));
   golden_rotations (g, flame);
   golden_mesh (g, mesh);
+  golden_generators (g, generators);
+  golden_gagavatar (g, avatar);
   golden_splat (g, splat);
 }

@@ -163,6 +163,26 @@ def write(name, raw):
         f.write(raw)
 
 
+def flt(x):
+    return b"G" + struct.pack(">d", x)
+
+
+def people():
+    """tracked.pt: what people look like in PyTorch's tensors, in NumPy's arrays and in lists; and two bad ones."""
+    rigid = (1, 0, 0, .5, 0, 0, -1, .25, 0, 1, 0, 9)
+    image = tensor(storage("0", 24, "ByteStorage"), [3, 2, 4])
+    rows = lst(*[lst(*map(flt, rigid[k:k + 4])) for k in (0, 4, 8)])
+    f8 = struct.pack("<12d", *rigid)
+    return pt(proto(2, b"}(",
+        u("lists"), dic(image=image, transform_matrix=rows, shapecode=lst(i(1), flt(.5), i(-2))),
+        u("numpy.jpg"), dic(image=nparray([3, 1, 2], npdtype("f4"), latin1(f32(0, .25, .5, .75, 1, 0))),
+                            transform_matrix=nparray([3, 4], npdtype("f8"), latin1(f8)),
+                            shapecode=tensor(storage("1", 2), [1, 2])),
+        u("text"), dic(image=image, transform_matrix=lst(u("a")), shapecode=lst(i(1))),
+        u("image as a list"), dic(image=lst(i(1)), transform_matrix=rows, shapecode=lst(i(1))),
+        u("no person"), dic(other=i(1)), b"u"), bytes(range(0, 240, 10)), f32(3, 4))
+
+
 SIX = f32(1, 2, 3, 4, 5, 6)
 ONE = proto(2, dic(w=tensor(storage("0", 6), [2, 3])))
 
@@ -265,6 +285,7 @@ def main():
     no("bad_legacy_missing.pt", legacy(ONE, ""), "storage 0 is not in the file")
     no("bad_legacy_unknown.pt", legacy(ONE, "1", (6, SIX)), "names one that no tensor uses")
     no("bad_legacy_cut.pt", legacy(ONE, "0", (6, SIX[:-1])), "cut off in storage 0")
+    write("tracked.pt", people())
     write("seed_one.safetensors", safetensors({"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}, SIX))
     write("seed_more.safetensors", safetensors({
         "__metadata__": {"k\u00e9y": "\n\"\U0001f600"},

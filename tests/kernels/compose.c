@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/compose.h"
+
+#define PIXELS 333
+#define SIDE 5
+#define WIDTH 8
+#define HEIGHT 7
+
+typedef struct
+{
+  Pair y, splats, refined, transmittance, background;
+  AkComposeMode mode;
+  int refine;
+} Case;
+
+static void
+record (AkPlan *plan, int plain, void *data)
+{
+  const Case *c = data;
+
+  ak_compose (
+      plan, &(AkCompose){ .y = ak_dense (AT (c->y), PIXELS, 4),
+                .splats = ak_dense (AT (c->splats), PIXELS, 6),
+                .refined = c->refine ? ak_dense (AT (c->refined), PIXELS, 3) : (AkRows){ 0 },
+                .transmittance = AT (c->transmittance),
+                .background = AT (c->background),
+                .mode = c->mode,
+                .pixels = PIXELS });
+}
+
+static double
+clamp (double v)
+{
+  return v > 0 ? v < 1 ? v : 1 : 0;
+}
+
+static void
+check_case (Check *t, AkComposeMode mode, int refine, float over)
+{
+  Case c = { .y = check_pair (t, 4 * PIXELS, 1),
+    .splats = check_pair (t, 6 * PIXELS, 1),
+    .refined = check_pair (t, 3 * PIXELS, 1.2f),
+    .transmittance = check_pair (t, PIXELS, 1.1f),
+    .background = check_pair (t, 4, 1),
+    .mode = mode,
+    .refine = refine };
+  float *want = malloc (4 * PIXELS * sizeof *want), *s, *r, *m, *b;
+  char what[64];
+
+  c.background.plain[3] = c.background.dev[3] = over;
+  c.transmittance.plain[5] = c.transmittance.dev[5] = 0.999f; /* next to nothing covered */
+  c.splats.plain[6] = c.splats.dev[6] = NAN;
+  s = check_read (t, c.splats);
+  r = check_read (t, c.refined);
+  m = check_read (t, c.transmittance);
+  b = check_read (t, c.background);
+  for (size_t i = 0; i < PIXELS; i++) {
+    double a = clamp (1 - (double) m[i]);
+
+    for (size_t k = 0; k < 3; k++) {
+      double d = refine ? 2 * (double) r[3 * i + k] - 1 : 0, v = s[6 * i + k];
+
+      want[4 * i + k] = (float) (mode == AK_COMPOSE_REPLACE ? clamp (r[3 * i + k])
+                                 : over != 0     ? clamp (v + a * d) + (1 - a) * (double) b[k]
+                                 : a < 1 / 255.0 ? 0
+                                                 : clamp (v / a + d));
+    }
+    want[4 * i + 3] = (float) a;
+  }
+  snprintf (what, sizeof what, "compose, mode %d, %s, %s", (int) mode, refine ? "refined" : "plain",
+      over != 0 ? "over a background" : "straight");
+  check_run (t, what, record, &c);
+  check_want (t, what, c.y, want, 1e-4); /* v / a grows with rounding where a is small */
+  free (want);
+  free (s);
+  free (r);
+  free (m);
+  free (b);
+  check_free (t);
+}
+
+typedef struct
+{
+  Pair x;
+  uint8_t bytes[2][4 * WIDTH * HEIGHT];
+  float round;
+} Bytes;
+
+static void
+record_bytes (AkPlan *plan, int plain, void *data)
+{
+  Bytes *c = data;
+
+  ak_bytes (plan, &(AkBytes){ .rgba = c->bytes[plain],
+                      .x = AT (c->x),
+                      .width = WIDTH,
+                      .height = HEIGHT,
+                      .side = SIDE,
+                      .round = c->round });
+}
+
+static void
+check_bytes (Check *t, float round)
+{
+  Bytes c = { .x = check_pair (t, 4 * SIDE * SIDE, 1.3f), .round = round };
+  float *x;
+
+  c.x.plain[3] = c.x.dev[3] = 1;
+  c.x.plain[4] = c.x.dev[4] = NAN;
+  x = check_read (t, c.x);
+  memset (c.bytes, 77, sizeof c.bytes);
+  check_run (t, "bytes", record_bytes, &c);
+  for (int plain = 0; plain < 2; plain++)
+    for (int i = 0; i < 4 * WIDTH * HEIGHT; i++) {
+      int row = i / 4 / WIDTH - 1, col = i / 4 % WIDTH - 1, want = 77;
+
+      if (row >= 0 && row < SIDE && col >= 0 && col < SIDE)
+        want =
+            (int) floor (255 * (float) clamp (x[4 * (row * SIDE + col) + i % 4]) + (double) round);
+      if (c.bytes[plain][i] != want) {
+        printf ("bytes: FAILED: %d instead of %d at %d\n", c.bytes[plain][i], want, i);
+        t->failures++;
+      }
+    }
+  t->checks++;
+  free (x);
+  check_free (t);
+}
+
+void
+check_compose (Check *t)
+{
+  check_case (t, AK_COMPOSE_REPLACE, 1, 1);
+  for (int k = 0; k < 4; k++)
+    check_case (t, AK_COMPOSE_ADD, k & 1, (float) (k >> 1));
+  check_bytes (t, 0);
+  check_bytes (t, 0.5f);
+}
