@@ -72,7 +72,7 @@ load_position (AmPart *part, const AmWav2vecConfig *c)
   if (!g || !v)
     return NULL;
   am_wav2vec_normalise (v, g, rows, k);
-  return am_part_conv_values (part, v, c->hidden, c->hidden, k, c->pos_groups, FALSE);
+  return am_part_conv_values (part, v, c->hidden, c->hidden, k, c->pos_groups, TRUE);
 }
 
 static void
