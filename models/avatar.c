@@ -71,6 +71,17 @@ published_open (AmAvatarModel *model, GError **error)
   return TRUE;
 }
 
+/* Of a vision transformer whose heads are not 64 wide; 0 if the file says nothing. */
+static unsigned
+named_heads (const AmWeights *weights)
+{
+  const char *text = am_weights_metadata (weights, "heads");
+  guint64 heads = 0;
+
+  return text && g_ascii_string_to_unsigned (text, 10, 1, 4096, &heads, NULL) ? (unsigned) heads
+                                                                              : 0;
+}
+
 static AmAvatarModel *
 model_new (const char *path, const char *device, unsigned threads, unsigned heads, GError **error)
 {
@@ -90,6 +101,8 @@ model_new (const char *path, const char *device, unsigned threads, unsigned head
   else
     model->weights = am_weights_open (path, error);
   if (model->weights) {
+    if (!heads)
+      model->heads = named_heads (model->weights);
     ok = am_weights_metadata (model->weights, "format") ? am_avatar_bound_open (model, error)
                                                         : published_open (model, error);
     am_checkpoint_hash (model->weights, model->checkpoint);
@@ -109,13 +122,31 @@ am_avatar_model_open_heads (
   return model_new (path, device, threads, heads, error);
 }
 
+/* The file that `path` means: one in it if it is a folder, the built-in one if it is NULL. */
+static char *
+find_file (const char *path)
+{
+  static const char *const names[] = { "GAGAvatar.pt", "GAGAvatar.safetensors",
+    "avatar.safetensors" };
+
+  if (!path)
+    return am_data_path ("avatar.safetensors");
+  for (unsigned i = 0; g_file_test (path, G_FILE_TEST_IS_DIR) && i < G_N_ELEMENTS (names); i++) {
+    g_autofree char *file = g_build_filename (path, names[i], NULL);
+
+    if (g_file_test (file, G_FILE_TEST_EXISTS))
+      return g_steal_pointer (&file);
+  }
+  return g_strdup (path);
+}
+
 AmAvatarModel *
 am_avatar_model_open (const char *path, const char *device, unsigned threads, GError **error)
 {
-  g_autofree char *builtin = path ? NULL : am_data_path ("avatar.safetensors");
-  g_autofree char *file = am_file_key (path ? path : builtin);
+  g_autofree char *file = find_file (path);
+  g_autofree char *id = am_file_key (file);
   g_autofree char *key =
-      g_strdup_printf ("%s|%s|%u", file, device && *device ? device : "auto", threads);
+      g_strdup_printf ("%s|%s|%u", id, device && *device ? device : "auto", threads);
   AmAvatarModel *model;
 
   g_mutex_lock (&models_lock); /* also while opening: two streams that start together share one */
@@ -125,7 +156,7 @@ am_avatar_model_open (const char *path, const char *device, unsigned threads, GE
   if (model) {
     model->refs++;
   } else {
-    model = model_new (path ? path : builtin, device, threads, 0, error);
+    model = model_new (file, device, threads, 0, error);
     if (model) {
       model->key = g_steal_pointer (&key);
       g_hash_table_insert (models, model->key, model);

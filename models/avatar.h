@@ -32,7 +32,9 @@ typedef struct
 
 /* am_avatar_model_open:
  * @path: (nullable): GAGAvatar.pt (a dict with the key `model`), a .safetensors file with the same names, with or
- *   without "model." before them, or a file in the built-in avatar's format; NULL is the built-in avatar
+ *   without "model." before them (its metadata may name the `heads` of the vision transformer, else they are 64
+ *   wide), a file in the built-in avatar's format, or a folder with GAGAvatar.pt, GAGAvatar.safetensors or
+ *   avatar.safetensors; NULL is the built-in avatar
  * @device, @threads: as for am_model_open()
  *
  * Shared per process; weights are packed when they are needed. Thread safe.
@@ -43,6 +45,11 @@ AmAvatarModel *am_avatar_model_open (
 AmAvatarModel *am_avatar_model_ref (AmAvatarModel *model);
 void am_avatar_model_unref (AmAvatarModel *model);
 const AmAvatarModelInfo *am_avatar_model_info (const AmAvatarModel *model);
+
+/* am_avatar_model_check_head:
+ * Returns: whether the model can be drawn on @head (vertices, faces, basis); else FALSE with @error. */
+gboolean am_avatar_model_check_head (
+    const AmAvatarModel *model, const AmHead *head, GError **error);
 
 /* Called in the thread that prepares, with @done from 0 to 1. */
 typedef void (*AmAvatarProgress) (double done, gpointer data);
@@ -80,8 +87,8 @@ typedef struct
   const uint8_t *watermark;
   unsigned watermark_width, watermark_height;
   const uint32_t *
-      average; /* vertices that follow their average; NULL: the published forehead, if the head has */
-  size_t n_average; /* the published number of vertices */
+      average; /* vertices that follow their average; NULL: the head's region `forehead`, else the */
+  size_t n_average; /* published one, if the head has the published number of vertices */
 } AmAvatarOptions;
 
 /* am_avatar_view_new:

@@ -295,18 +295,14 @@ record_bound (AmAvatarView *view, Person *p)
   return status;
 }
 
-static gboolean
-check_person (const AmAvatarView *view, const AmAvatar *avatar, GError **error)
+gboolean
+am_avatar_model_check_head (const AmAvatarModel *model, const AmHead *head, GError **error)
 {
-  const AmHeadInfo *info = am_head_info (view->head);
-  const AmAvatarModelInfo *need = &view->model->info;
+  const AmHeadInfo *info = am_head_info (head);
+  const AmAvatarModelInfo *need = &model->info;
 
-  if (avatar->model != view->model) {
-    g_set_error (error, AM_ERROR, AM_ERROR_MISMATCH, "the avatar was prepared by another model");
-    return FALSE;
-  }
   if (info->vertices != need->vertices ||
-      (!need->needs_person && info->faces != view->model->bound.faces)) {
+      (!need->needs_person && info->faces != model->bound.faces)) {
     g_set_error (error, AM_ERROR, AM_ERROR_MISMATCH,
         "the avatar model was made for a head of %u vertices, this head has %u: choose head=…",
         need->vertices, info->vertices);
@@ -318,7 +314,18 @@ check_person (const AmAvatarView *view, const AmAvatar *avatar, GError **error)
         need->basis, info->basis);
     return FALSE;
   }
-  return am_head_check_shape (view->head, avatar->shape, avatar->n_shape, error);
+  return TRUE;
+}
+
+static gboolean
+check_person (const AmAvatarView *view, const AmAvatar *avatar, GError **error)
+{
+  if (avatar->model != view->model) {
+    g_set_error (error, AM_ERROR, AM_ERROR_MISMATCH, "the avatar was prepared by another model");
+    return FALSE;
+  }
+  return am_avatar_model_check_head (view->model, view->head, error) &&
+         am_head_check_shape (view->head, avatar->shape, avatar->n_shape, error);
 }
 
 gboolean
@@ -364,6 +371,8 @@ view_new (
   view->side = model->info.side;
   view->inside = inside;
   view->argb = 0xffffffff;
+  if (!o.average && model->info.needs_person)
+    o.average = am_head_region (head, "forehead", &o.n_average);
   if (!o.average && model->info.needs_person &&
       am_head_info (head)->vertices == FOREHEAD_VERTICES) {
     o.average = forehead;

@@ -6,7 +6,8 @@
 # shellcheck disable=SC2034  # used by talk.sh and tests/run.sh
 artalk_packages_run=(
   gcc libc6-dev meson ninja-build pkg-config
-  libglib2.0-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libjson-glib-dev zlib1g-dev libdnnl-dev
+  libglib2.0-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libjson-glib-dev libgdk-pixbuf-2.0-dev zlib1g-dev
+  libdnnl-dev
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )

@@ -7,6 +7,7 @@
 #include "artalkmotion/gstartalkmotion.h"
 #include "artalksmooth/gstartalksmooth.h"
 #include "flamemesh/gstflamemesh.h"
+#include "gagsplat/gstgagsplat.h"
 
 static gboolean
 plugin_init (GstPlugin *plugin)
@@ -14,7 +15,7 @@ plugin_init (GstPlugin *plugin)
   return GST_ELEMENT_REGISTER (artalkaudioenc, plugin) &&
          GST_ELEMENT_REGISTER (artalkmotion, plugin) &&
          GST_ELEMENT_REGISTER (artalksmooth, plugin) && GST_ELEMENT_REGISTER (flamemesh, plugin) &&
-         GST_ELEMENT_REGISTER (artalkavatar, plugin);
+         GST_ELEMENT_REGISTER (gagsplat, plugin) && GST_ELEMENT_REGISTER (artalkavatar, plugin);
 }
 
 GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, artalk, "Talking heads from speech",

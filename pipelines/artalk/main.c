@@ -3,6 +3,7 @@
 #include <locale.h>
 #include <string.h>
 
+#include "avatars.h"
 #include "clip.h"
 #include "inspect.h"
 #include "options.h"
@@ -26,6 +27,12 @@ main (int argc, char **argv)
   }
   if (argc >= 2 && strcmp (argv[1], "style") == 0)
     return make_style (argc, argv);
+  if (argc >= 2 && strcmp (argv[1], "avatars") == 0) {
+    if (argc == 3 || argc == 4)
+      return avatars_list (argv[2], argc == 4 ? argv[3] : NULL);
+    complain ("avatars wants one file or folder, and perhaps the name of a PNG file to write");
+    return STATUS_USAGE;
+  }
   if (argc == 2 && strcmp (argv[1], "styles") == 0)
     return inspect_styles ();
   if (argc == 2 && strcmp (argv[1], "heads") == 0)

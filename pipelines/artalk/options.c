@@ -18,7 +18,9 @@ static const char summary[] =
     "  artalk inspect --verify FILE   checks a published file by its SHA-256\n"
     "  artalk style MOTION -o STYLE   makes a style clip out of recorded motion\n"
     "  artalk styles                  lists the built-in styles\n"
-    "  artalk heads                   describes the built-in head";
+    "  artalk heads                   describes the built-in head\n"
+    "  artalk avatars FILE [SHEET.png]\n"
+    "                                 lists the people of a tracked.pt, and draws them";
 
 static const struct
 {
@@ -88,6 +90,17 @@ parse_size (const char *text, unsigned *width, unsigned *height)
   return TRUE;
 }
 
+/* Who draws: what was asked for, else splats where an avatar is named. FALSE if the options contradict. */
+static gboolean
+choose_renderer (Options *o)
+{
+  const gboolean named = o->avatar_model != NULL || o->avatars != NULL || o->avatar != NULL;
+
+  if (o->renderer == NULL)
+    o->renderer = g_strdup (named ? "splat" : "mesh");
+  return g_str_equal (o->renderer, "splat") || (g_str_equal (o->renderer, "mesh") && !named);
+}
+
 /* What GOption cannot judge. Returns NULL if all is well, else what is wrong (g_free). */
 static char *
 judge (Options *o, const char *size, const char *background, int clip_length, int threads)
@@ -102,6 +115,9 @@ judge (Options *o, const char *size, const char *background, int clip_length, in
   if (background != NULL && !parse_color (background, &o->background))
     return g_strdup_printf ("--background %s: not a name, #RRGGBB or 0xAARRGGBB", background);
   o->has_background = background != NULL;
+  if (!choose_renderer (o))
+    return g_strdup_printf (
+        "--renderer %s: not mesh (without avatar options) or splat", o->renderer);
   if (clip_length < 0)
     return g_strdup_printf ("--clip-length %d: not a number of frames", clip_length);
   if (threads < 0 || threads > 1024)
@@ -135,6 +151,14 @@ options_parse (Options *o, int argc, char **argv, int *status)
     { "shape", 0, 0, G_OPTION_ARG_FILENAME, &o->shape,
         "Identity of the head: a file with up to as many numbers as the head has directions",
         "FILE" },
+    { "renderer", 0, 0, G_OPTION_ARG_STRING, &o->renderer,
+        "Shaded mesh or Gaussian avatar (splat if an avatar is named, else mesh)", "mesh|splat" },
+    { "avatar-model", 0, 0, G_OPTION_ARG_FILENAME, &o->avatar_model,
+        "Gaussian avatar's model, GAGAvatar.pt or a folder with it (built-in)", "PATH" },
+    { "avatars", 0, 0, G_OPTION_ARG_FILENAME, &o->avatars,
+        "Tracked people: tracked.pt or a folder of such files", "PATH" },
+    { "avatar", 0, 0, G_OPTION_ARG_STRING, &o->avatar, "Name of the tracked person to show",
+        "NAME" },
     { "motion", 0, 0, G_OPTION_ARG_FILENAME, &o->motion,
         "Write the motion: tensor \"motion\" [frames,106]", "FILE.safetensors" },
     { "mesh", 0, 0, G_OPTION_ARG_FILENAME, &o->mesh,
@@ -195,5 +219,9 @@ options_clear (Options *o)
   g_free (o->shape);
   g_free (o->device);
   g_free (o->precision);
+  g_free (o->renderer);
+  g_free (o->avatar_model);
+  g_free (o->avatars);
+  g_free (o->avatar);
   memset (o, 0, sizeof *o);
 }

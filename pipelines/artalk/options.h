@@ -21,6 +21,8 @@ typedef struct
   char *motion; /* safetensors file for motion */
   char *mesh;   /* safetensors file for vertices */
   char *style, *model, *head, *shape, *device, *precision;
+  char *renderer; /* "mesh" or "splat" after options_parse() */
+  char *avatar_model, *avatars, *avatar;
   unsigned width, height;
   unsigned threads;     /* 0: the elements' default */
   unsigned clip_length; /* frames; 0: all */

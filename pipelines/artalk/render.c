@@ -79,6 +79,7 @@ describe (const Options *o, const Encoder **sound_encoder, GError **error)
       g_string_new ("tee name=sound "
                     "sound. ! queue ! audioconvert ! audioresample ! artalkaudioenc name=encoder ! "
                     "artalkmotion name=motion ! artalksmooth name=smooth ! tee name=frames ");
+  const gboolean splat = g_str_equal (o->renderer, "splat");
   const Container *container;
   const Encoder *video;
 
@@ -96,12 +97,13 @@ describe (const Options *o, const Encoder **sound_encoder, GError **error)
       return NULL;
     }
     g_string_append_printf (text,
-        "frames. ! queue ! flamemesh name=picture ! video/x-raw,width=%u,height=%u ! "
+        "frames. ! queue ! %s name=picture ! video/x-raw,width=%u,height=%u ! "
         "queue max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! videoconvert ! "
         "video/x-raw,format=I420 ! %s ! queue ! %s name=mux ! filesink name=file "
         "sound. ! queue ! audioconvert ! audioresample ! audiorate skip-to-first=true ! "
         "audio/x-raw,rate=48000,channels=[1,2] ! %s ! " SOUND_QUEUE " ! mux. ",
-        o->width, o->height, video->launch, container->mux, (*sound_encoder)->launch);
+        splat ? "gagsplat" : "flamemesh", o->width, o->height, video->launch, container->mux,
+        (*sound_encoder)->launch);
   }
   return g_string_free (text, FALSE);
 }
@@ -367,6 +369,10 @@ apply_options (Render *r)
         !set (r, renderers[i], "device", o->device))
       return FALSE;
   }
+  if (g_str_equal (o->renderer, "splat") &&
+      (!set (r, "picture", "model", o->avatar_model) ||
+          !set (r, "picture", "avatars", o->avatars) || !set (r, "picture", "avatar", o->avatar)))
+    return FALSE;
   return set (r, "picture", "background", background) && set (r, "motion", "style", o->style) &&
          set (r, "smooth", "fix-pose", o->fix_pose ? "true" : NULL) &&
          set (r, "file", "location", r->part);

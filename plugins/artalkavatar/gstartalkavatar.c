@@ -2,12 +2,13 @@
 /**
  * SECTION:element-artalkavatar
  * @title: artalkavatar
- * @see_also: artalkaudioenc, artalkmotion, artalksmooth, flamemesh
+ * @see_also: artalkaudioenc, artalkmotion, artalksmooth, flamemesh, gagsplat
  *
  * Speech in, talking head out: all elements in a row, with the queues between them that keep capture from
  * waiting for the networks and pictures from waiting for the next window. The children are called
  * `audioenc`, `motion`, `smooth` and `renderer`; their properties are set as in
- * `artalkavatar smooth::fix-pose=true`.
+ * `artalkavatar smooth::fix-pose=true`. The renderer is flamemesh or, with `renderer=splat` or where an avatar is
+ * named, gagsplat; set that before the renderer's own properties.
  *
  * The request pad `audio_src` gives the input audio, cut to the segment and queued as long as the video
  * takes, so that it can go to the same muxer or player.
@@ -19,6 +20,9 @@
  * |[
  * gst-launch-1.0 autoaudiosrc ! artalkavatar style=lively ! videoconvert ! autovideosink
  * ]| Speaks after you.
+ * |[
+ * gst-launch-1.0 filesrc location=speech.wav ! decodebin ! artalkavatar renderer=splat ! videoconvert ! autovideosink
+ * ]| The built-in Gaussian avatar.
  * |[
  * gst-launch-1.0 playbin uri=file:///speech.ogg flags=audio+vis vis-plugin=artalkavatar
  * ]|
@@ -45,6 +49,8 @@ enum {
   PROP_0,
   PROP_MODEL,
   PROP_AVATAR_MODEL,
+  PROP_AVATARS,
+  PROP_AVATAR,
   PROP_HEAD,
   PROP_STYLE,
   PROP_RENDERER,
@@ -64,7 +70,7 @@ struct _GstArtalkAvatar
 
   /* object lock */
   Renderer wanted;
-  char *model, *avatar_model, *head;
+  char *model, *avatar_model, *avatars, *avatar, *head;
 };
 
 static GstStaticPadTemplate sink_template =
@@ -83,7 +89,7 @@ renderer_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    { RENDERER_AUTO, "splat if avatar-model is set, else mesh", "auto" },
+    { RENDERER_AUTO, "splat if avatar-model, avatars or avatar is set, else mesh", "auto" },
     { RENDERER_MESH, "Shaded mesh (flamemesh)", "mesh" },
     { RENDERER_SPLAT, "Gaussian splats (gagsplat)", "splat" },
     { 0, NULL, NULL },
@@ -126,20 +132,22 @@ set_if_there (GstElement *child, const char *property, const char *value)
     g_object_set (child, property, value, NULL);
 }
 
-/* Tells the renderer the properties that are meant for it. */
+/* Tells a new renderer the properties that are meant for it. */
 static void
 configure_renderer (GstArtalkAvatar *self)
 {
-  g_autofree char *head = NULL, *avatar = NULL;
+  g_autofree char *head = NULL, *model = NULL, *avatars = NULL, *avatar = NULL;
 
   GST_OBJECT_LOCK (self);
   head = g_strdup (self->head);
-  avatar = g_strdup (self->avatar_model);
+  model = g_strdup (self->avatar_model);
+  avatars = g_strdup (self->avatars);
+  avatar = g_strdup (self->avatar);
   GST_OBJECT_UNLOCK (self);
-  if (head)
-    set_if_there (self->renderer, "head", head);
-  if (avatar)
-    set_if_there (self->renderer, "avatar-model", avatar);
+  set_if_there (self->renderer, "head", head);
+  set_if_there (self->renderer, "model", model);
+  set_if_there (self->renderer, "avatars", avatars);
+  set_if_there (self->renderer, "avatar", avatar);
 }
 
 static gboolean
@@ -162,7 +170,8 @@ choose_renderer (GstArtalkAvatar *self)
   gboolean splat;
 
   GST_OBJECT_LOCK (self);
-  splat = self->wanted == RENDERER_SPLAT || (self->wanted == RENDERER_AUTO && self->avatar_model);
+  splat = self->wanted == RENDERER_SPLAT ||
+          (self->wanted == RENDERER_AUTO && (self->avatar_model || self->avatars || self->avatar));
   GST_OBJECT_UNLOCK (self);
   factory = splat ? "gagsplat" : "flamemesh";
   if (g_strcmp0 (self->drawing, factory) == 0)
@@ -171,7 +180,8 @@ choose_renderer (GstArtalkAvatar *self)
   if (!renderer) {
     GST_ELEMENT_ERROR (self, CORE, MISSING_PLUGIN,
         ("There is no element %s here: %s.", factory,
-            splat ? "leave out avatar-model and set renderer=mesh" : "install it"),
+            splat ? "leave out avatar-model, avatars and avatar, and set renderer=mesh"
+                  : "install it"),
         (NULL));
     return FALSE;
   }
@@ -352,6 +362,14 @@ release_pad (GstElement *element, GstPad *pad)
 
 /* The class */
 
+/* A property that says who draws: at once where nothing plays, so that the new child's own properties can be set. */
+static void
+renderer_changed (GstArtalkAvatar *self)
+{
+  if (!self->missing && GST_STATE (self) <= GST_STATE_READY)
+    choose_renderer (self);
+}
+
 static void
 replace (GstArtalkAvatar *self, char **where, const GValue *value)
 {
@@ -376,7 +394,18 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
       break;
     case PROP_AVATAR_MODEL:
       replace (self, &self->avatar_model, value);
-      set_if_there (self->renderer, "avatar-model", g_value_get_string (value));
+      renderer_changed (self);
+      set_if_there (self->renderer, "model", g_value_get_string (value));
+      break;
+    case PROP_AVATARS:
+      replace (self, &self->avatars, value);
+      renderer_changed (self);
+      set_if_there (self->renderer, "avatars", g_value_get_string (value));
+      break;
+    case PROP_AVATAR:
+      replace (self, &self->avatar, value);
+      renderer_changed (self);
+      set_if_there (self->renderer, "avatar", g_value_get_string (value));
       break;
     case PROP_HEAD:
       replace (self, &self->head, value);
@@ -389,6 +418,7 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
       GST_OBJECT_LOCK (self);
       self->wanted = g_value_get_enum (value);
       GST_OBJECT_UNLOCK (self);
+      renderer_changed (self);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -413,6 +443,12 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
     case PROP_AVATAR_MODEL:
       g_value_set_string (value, self->avatar_model);
       break;
+    case PROP_AVATARS:
+      g_value_set_string (value, self->avatars);
+      break;
+    case PROP_AVATAR:
+      g_value_set_string (value, self->avatar);
+      break;
     case PROP_HEAD:
       g_value_set_string (value, self->head);
       break;
@@ -433,6 +469,8 @@ gst_artalk_avatar_finalize (GObject *object)
   g_clear_weak_pointer (&self->audio);
   g_free (self->model);
   g_free (self->avatar_model);
+  g_free (self->avatars);
+  g_free (self->avatar);
   g_free (self->head);
   G_OBJECT_CLASS (gst_artalk_avatar_parent_class)->finalize (object);
 }
@@ -495,7 +533,18 @@ gst_artalk_avatar_class_init (GstArtalkAvatarClass *klass)
           NULL, ready));
   g_object_class_install_property (object_class, PROP_AVATAR_MODEL,
       g_param_spec_string ("avatar-model", "Avatar model",
-          "Checkpoint of the Gaussian avatar, for renderer=splat", NULL, ready));
+          "Gaussian avatar's model, for renderer=splat: GAGAvatar.pt, a .safetensors file, or a "
+          "folder with one (NULL: the built-in avatar)",
+          NULL, ready));
+  g_object_class_install_property (object_class, PROP_AVATARS,
+      g_param_spec_string ("avatars", "Avatars",
+          "Tracked people, for renderer=splat: tracked.pt, a .safetensors file, or a folder of "
+          "such files",
+          NULL, ready));
+  g_object_class_install_property (object_class, PROP_AVATAR,
+      g_param_spec_string ("avatar", "Avatar",
+          "Name of the tracked person to show, for renderer=splat, as soon as it is prepared", NULL,
+          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING));
   g_object_class_install_property (object_class, PROP_HEAD,
       g_param_spec_string ("head", "Head",
           "Head to pose: a FLAME file, .pt or .safetensors (NULL: the built-in head)", NULL,

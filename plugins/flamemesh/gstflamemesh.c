@@ -21,41 +21,31 @@
  */
 #include "gstflamemesh.h"
 
-#include <gst/video/gstvideometa.h>
-#include <gst/video/gstvideopool.h>
-#include <gst/video/video.h>
-
 #include "gst/gstartalkcaps.h"
 #include "gst/gstartalkmessage.h"
-#include "gst/gstartalkprecision.h"
+#include "gst/gstartalkvideo.h"
 #include "gstflamemeshcaps.h"
 
 GST_DEBUG_CATEGORY_STATIC (flamemesh_debug);
 #define GST_CAT_DEFAULT flamemesh_debug
 
 #define DEFAULT_BACKGROUND 0xffffffffu
-#define HEAD_ADVICE                                                                                \
-  "Set head= to a FLAME file (.pt or .safetensors), or leave it out for the built-in head."
 
 enum {
   PROP_0,
-  PROP_HEAD,
   PROP_SHAPE,
   PROP_SHAPE_FILE,
   PROP_SCALE,
   PROP_LOOK,
   PROP_ANTIALIAS,
   PROP_BACKGROUND,
-  PROP_DEVICE,
 };
 
 struct _GstFlameMesh
 {
-  GstBaseTransform parent;
+  GstArtalkRenderer parent;
 
   /* object lock */
-  char *path; /* of the head; NULL: the built-in one */
-  char *device;
   GArray *shape; /* float */
   char *shape_path;
   double scale;
@@ -64,24 +54,17 @@ struct _GstFlameMesh
   guint background;
   gboolean changed; /* poser and view are to be made anew */
 
-  /* streaming thread, from start() to stop() */
-  AmHead *head; /* written under the object lock */
+  /* streaming thread, from open() to close() */
   AmPoser *poser;
   AmMeshView *view;
-  float *vertices;  /* [V][3] */
-  guint expression; /* of the caps */
-  gboolean is_mesh; /* vertices go out, not pictures */
-  gboolean told;    /* the topology went out since the last caps */
-  gboolean refused; /* the last caps were refused, and that was said */
-  GstVideoInfo info;
+  float *vertices; /* [V][3] */
+  gboolean told;   /* the topology went out since the last caps */
 };
 
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
-    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_ARTALK_FLAME_CAPS));
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC,
-    GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_FLAME_MESH_VIDEO_CAPS "; " GST_ARTALK_MESH_CAPS));
+    GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_ARTALK_VIDEO_CAPS "; " GST_ARTALK_MESH_CAPS));
 
-G_DEFINE_FINAL_TYPE (GstFlameMesh, gst_flame_mesh, GST_TYPE_BASE_TRANSFORM)
+G_DEFINE_FINAL_TYPE (GstFlameMesh, gst_flame_mesh, GST_TYPE_ARTALK_RENDERER)
 GST_ELEMENT_REGISTER_DEFINE (flamemesh, "flamemesh", GST_RANK_NONE, GST_TYPE_FLAME_MESH)
 
 #define TYPE_LOOK (look_get_type ())
@@ -105,11 +88,12 @@ look_get_type (void)
 
 /* Makes poser and view for the properties as they are now, keeping the old ones if that fails. */
 static gboolean
-refresh (GstFlameMesh *self, GError **error)
+refresh (GstFlameMesh *self, AmHead *head, GError **error)
 {
   g_autoptr (GArray) shape = g_array_new (FALSE, FALSE, sizeof (float));
   g_autoptr (AmPoser) poser = NULL;
-  g_autofree char *device = NULL, *shape_path = NULL;
+  g_autofree char *device = gst_artalk_renderer_device (GST_ARTALK_RENDERER (self));
+  g_autofree char *shape_path = NULL;
   AmMeshView *view;
   gboolean antialias;
   guint background;
@@ -120,7 +104,6 @@ refresh (GstFlameMesh *self, GError **error)
   if (self->shape->len)
     g_array_append_vals (shape, self->shape->data, self->shape->len);
   shape_path = g_strdup (self->shape_path);
-  device = g_strdup (self->device);
   scale = self->scale;
   look = self->look;
   antialias = self->antialias;
@@ -136,10 +119,10 @@ refresh (GstFlameMesh *self, GError **error)
       return FALSE;
     g_array_append_vals (shape, loaded, (guint) n);
   }
-  poser = am_poser_new (self->head, device, (const float *) shape->data, shape->len, scale, error);
+  poser = am_poser_new (head, device, (const float *) shape->data, shape->len, scale, error);
   if (!poser)
     return FALSE;
-  view = am_mesh_view_new (self->head, device, look, antialias, scale, error);
+  view = am_mesh_view_new (head, device, look, antialias, scale, error);
   if (!view)
     return FALSE;
   am_mesh_view_set_background (view, background);
@@ -159,30 +142,26 @@ refresh_if_changed (GstFlameMesh *self)
   GST_OBJECT_LOCK (self);
   changed = self->changed;
   GST_OBJECT_UNLOCK (self);
-  if (changed && !refresh (self, &error))
+  if (changed && !refresh (self, gst_artalk_renderer_head (GST_ARTALK_RENDERER (self)), &error))
     gst_artalk_post_warning (GST_ELEMENT (self), error, "The head is drawn as before", NULL);
 }
 
 static gboolean
-draw (GstFlameMesh *self, GstBuffer *out, GError **error)
+draw (GstArtalkRenderer *renderer, const float *motion, const AmPicture *picture, GError **error)
 {
-  AmPicture picture = { 0 };
-  GstVideoFrame frame;
-  gboolean ok;
+  GstFlameMesh *self = GST_FLAME_MESH (renderer);
 
-  if (!gst_video_frame_map (&frame, &self->info, out, GST_MAP_WRITE)) {
-    g_set_error (
-        error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE, "cannot write to the video buffer");
-    return FALSE;
-  }
-  gst_flame_mesh_picture (&self->info, &picture);
-  for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES (&frame); i++) {
-    picture.plane[i] = GST_VIDEO_FRAME_PLANE_DATA (&frame, i);
-    picture.stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE (&frame, i);
-  }
-  ok = am_mesh_view_draw (self->view, self->vertices, &picture, error);
-  gst_video_frame_unmap (&frame);
-  return ok;
+  refresh_if_changed (self);
+  return am_poser_run (self->poser, motion, self->vertices, error) &&
+         am_mesh_view_draw (self->view, self->vertices, picture, error);
+}
+
+static gsize
+vertices_size (GstArtalkRenderer *renderer)
+{
+  AmHead *head = gst_artalk_renderer_head (renderer);
+
+  return (gsize) am_head_info (head)->vertices * 3 * sizeof (float);
 }
 
 /* Once per caps, before the first frame. */
@@ -191,9 +170,9 @@ tell_topology (GstFlameMesh *self, GError **error)
 {
   GstEvent *event;
 
-  if (!self->is_mesh || self->told)
+  if (self->told)
     return TRUE;
-  event = gst_flame_mesh_topology (self->head, error);
+  event = gst_flame_mesh_topology (gst_artalk_renderer_head (GST_ARTALK_RENDERER (self)), error);
   if (!event)
     return FALSE;
   self->told = TRUE;
@@ -202,242 +181,71 @@ tell_topology (GstFlameMesh *self, GError **error)
 }
 
 static gboolean
-pose (GstFlameMesh *self, const float *motion, GstBuffer *out, GError **error)
+fill (GstArtalkRenderer *renderer, const float *motion, GstBuffer *out, GError **error)
 {
+  GstFlameMesh *self = GST_FLAME_MESH (renderer);
+
   refresh_if_changed (self);
   if (!tell_topology (self, error) || !am_poser_run (self->poser, motion, self->vertices, error))
     return FALSE;
-  if (!self->is_mesh)
-    return draw (self, out, error);
-  gst_buffer_fill (
-      out, 0, self->vertices, (gsize) am_head_info (self->head)->vertices * 3 * sizeof (float));
+  gst_buffer_fill (out, 0, self->vertices, vertices_size (renderer));
   return TRUE;
-}
-
-static GstFlowReturn
-transform (GstBaseTransform *base, GstBuffer *in, GstBuffer *out)
-{
-  GstFlameMesh *self = GST_FLAME_MESH (base);
-  const gsize wanted = (self->expression + GST_ARTALK_POSE) * sizeof (float);
-  g_autoptr (GError) error = NULL;
-  GstMapInfo map;
-  gboolean ok;
-
-  if (gst_buffer_get_size (in) != wanted || !gst_buffer_map (in, &map, GST_MAP_READ)) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("A buffer of motion must be one frame of %u numbers.", self->expression + GST_ARTALK_POSE),
-        ("it has %" G_GSIZE_FORMAT " bytes", gst_buffer_get_size (in)));
-    return GST_FLOW_ERROR;
-  }
-  ok = pose (self, (const float *) map.data, out, &error);
-  gst_buffer_unmap (in, &map);
-  if (!ok) {
-    gst_artalk_post_error (GST_ELEMENT (self), error, "Cannot draw the head", NULL);
-    return GST_FLOW_ERROR;
-  }
-  return GST_FLOW_OK;
 }
 
 /* Negotiation */
 
 static GstCaps *
-transform_caps (GstBaseTransform *base, GstPadDirection direction, GstCaps *caps, GstCaps *filter)
+output_caps (GstArtalkRenderer *renderer, const AmHeadInfo *info)
 {
-  GstFlameMesh *self = GST_FLAME_MESH (base);
-  GstCaps *result, *narrow;
+  GstCaps *caps = gst_artalk_video_caps ();
 
-  if (direction == GST_PAD_SINK) {
-    guint vertices;
-
-    GST_OBJECT_LOCK (self);
-    vertices = self->head ? am_head_info (self->head)->vertices : 0;
-    GST_OBJECT_UNLOCK (self);
-    result = gst_flame_mesh_output_caps (vertices);
-  } else {
-    result = gst_static_pad_template_get_caps (&sink_template);
-  }
-  if (filter) {
-    narrow = gst_caps_intersect_full (filter, result, GST_CAPS_INTERSECT_FIRST);
-    gst_caps_unref (result);
-    result = narrow;
-  }
-  return result;
-}
-
-static GstCaps *
-fixate_caps (GstBaseTransform *base, GstPadDirection direction, GstCaps *caps, GstCaps *othercaps)
-{
-  return direction == GST_PAD_SINK ? gst_flame_mesh_fixate (othercaps)
-                                   : gst_caps_fixate (othercaps);
-}
-
-/* Why the head cannot be moved by motion of these caps and what to change, or NULL. (transfer full) */
-static char *
-misfit (const AmHeadInfo *info, const char *basis, guint expression)
-{
-  if (info->expressions == 0)
-    return g_strdup (
-        "This head has no expressions, so it cannot speak: choose head= with expression "
-        "directions.");
-  if (g_strcmp0 (basis, info->basis) != 0)
-    return g_strdup_printf ("This head understands basis %s, the motion is %s: choose head= or "
-                            "model= so that both are the same.",
-        info->basis, basis);
-  if (expression != info->expressions)
-    return g_strdup_printf ("This head has %u expressions, the motion has %u: choose head= or "
-                            "model= so that both are the same.",
-        info->expressions, expression);
-  return NULL;
-}
-
-/* Upstream tries the same caps again with each buffer: one error is enough. */
-static gboolean
-check_motion (GstFlameMesh *self, const GstCaps *caps)
-{
-  g_autofree char *reason = NULL;
-  const char *basis;
-
-  if (!gst_artalk_flame_parse (caps, &self->expression, &basis))
-    return FALSE;
-  reason = misfit (am_head_info (self->head), basis, self->expression);
-  if (reason && !self->refused)
-    GST_ELEMENT_ERROR (self, STREAM, WRONG_TYPE, ("%s", reason), ("%" GST_PTR_FORMAT, caps));
-  self->refused = reason != NULL;
-  return reason == NULL;
+  gst_caps_append (caps, gst_flame_mesh_vertex_caps (info ? info->vertices : 0));
+  return caps;
 }
 
 static gboolean
 set_caps (GstBaseTransform *base, GstCaps *incaps, GstCaps *outcaps)
 {
-  GstFlameMesh *self = GST_FLAME_MESH (base);
-
-  if (!self->head || !check_motion (self, incaps))
-    return FALSE;
-  self->told = FALSE;
-  self->is_mesh = gst_structure_has_name (gst_caps_get_structure (outcaps, 0), "model/x-mesh");
-  return self->is_mesh || gst_video_info_from_caps (&self->info, outcaps);
+  GST_FLAME_MESH (base)->told = FALSE;
+  return GST_BASE_TRANSFORM_CLASS (gst_flame_mesh_parent_class)->set_caps (base, incaps, outcaps);
 }
 
-/* A buffer of motion is one picture, however many bytes either has. */
 static gboolean
 transform_size (GstBaseTransform *base, GstPadDirection direction, GstCaps *caps, gsize size,
     GstCaps *othercaps, gsize *othersize)
 {
-  GstFlameMesh *self = GST_FLAME_MESH (base);
-  GstVideoInfo info;
+  GstArtalkRenderer *renderer = GST_ARTALK_RENDERER (base);
 
-  if (direction != GST_PAD_SINK || !self->head)
+  if (direction != GST_PAD_SINK || !gst_artalk_renderer_head (renderer))
     return FALSE;
-  if (gst_structure_has_name (gst_caps_get_structure (othercaps, 0), "model/x-mesh")) {
-    *othersize = (gsize) am_head_info (self->head)->vertices * 3 * sizeof (float);
-    return TRUE;
-  }
-  if (!gst_video_info_from_caps (&info, othercaps))
-    return FALSE;
-  *othersize = GST_VIDEO_INFO_SIZE (&info);
+  if (!gst_structure_has_name (gst_caps_get_structure (othercaps, 0), "model/x-mesh"))
+    return GST_BASE_TRANSFORM_CLASS (gst_flame_mesh_parent_class)
+        ->transform_size (base, direction, caps, size, othercaps, othersize);
+  *othersize = vertices_size (renderer);
   return TRUE;
-}
-
-static gboolean
-decide_allocation (GstBaseTransform *base, GstQuery *query)
-{
-  GstFlameMesh *self = GST_FLAME_MESH (base);
-  g_autoptr (GstBufferPool) pool = NULL;
-  guint size, min = 0, max = 0;
-  GstStructure *config;
-  gboolean offered;
-  GstCaps *caps;
-
-  gst_query_parse_allocation (query, &caps, NULL);
-  if (self->is_mesh || !caps)
-    return GST_BASE_TRANSFORM_CLASS (gst_flame_mesh_parent_class)->decide_allocation (base, query);
-
-  size = GST_VIDEO_INFO_SIZE (&self->info);
-  offered = gst_query_get_n_allocation_pools (query) > 0;
-  if (offered) {
-    gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);
-    size = MAX (size, GST_VIDEO_INFO_SIZE (&self->info));
-  }
-  if (!pool)
-    pool = gst_video_buffer_pool_new ();
-  config = gst_buffer_pool_get_config (pool);
-  gst_buffer_pool_config_set_params (config, caps, size, min, max);
-  if (gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL))
-    gst_buffer_pool_config_add_option (config, GST_BUFFER_POOL_OPTION_VIDEO_META);
-  gst_buffer_pool_set_config (pool, config);
-  if (offered)
-    gst_query_set_nth_allocation_pool (query, 0, pool, size, min, max);
-  else
-    gst_query_add_allocation_pool (query, pool, size, min, max);
-  return GST_BASE_TRANSFORM_CLASS (gst_flame_mesh_parent_class)->decide_allocation (base, query);
-}
-
-static gboolean
-src_event (GstBaseTransform *base, GstEvent *event)
-{
-  gdouble rate;
-
-  if (GST_EVENT_TYPE (event) == GST_EVENT_SEEK) {
-    gst_event_parse_seek (event, &rate, NULL, NULL, NULL, NULL, NULL, NULL);
-    if (rate < 0) {
-      GST_INFO_OBJECT (base, "refusing to play backwards");
-      gst_event_unref (event);
-      return FALSE;
-    }
-  }
-  return GST_BASE_TRANSFORM_CLASS (gst_flame_mesh_parent_class)->src_event (base, event);
 }
 
 /* Loading */
 
 static void
-set_head (GstFlameMesh *self, AmHead *head)
+unload (GstArtalkRenderer *renderer)
 {
-  AmHead *old;
-
-  GST_OBJECT_LOCK (self);
-  old = self->head;
-  self->head = head;
-  GST_OBJECT_UNLOCK (self);
-  g_clear_pointer (&old, am_head_unref);
-}
-
-static gboolean
-stop (GstBaseTransform *base)
-{
-  GstFlameMesh *self = GST_FLAME_MESH (base);
+  GstFlameMesh *self = GST_FLAME_MESH (renderer);
 
   g_clear_pointer (&self->poser, am_poser_free);
   g_clear_pointer (&self->view, am_mesh_view_free);
   g_clear_pointer (&self->vertices, g_free);
-  set_head (self, NULL);
-  self->told = self->refused = FALSE;
-  return TRUE;
+  self->told = FALSE;
 }
 
 static gboolean
-start (GstBaseTransform *base)
+load (GstArtalkRenderer *renderer, AmHead *head, GError **error)
 {
-  GstFlameMesh *self = GST_FLAME_MESH (base);
-  g_autoptr (GError) error = NULL;
-  g_autofree char *path = NULL;
+  GstFlameMesh *self = GST_FLAME_MESH (renderer);
 
-  GST_OBJECT_LOCK (self);
-  path = g_strdup (self->path);
-  GST_OBJECT_UNLOCK (self);
-  gst_artalk_post_progress (GST_ELEMENT (self), GST_PROGRESS_TYPE_START, "Loading the head");
-  set_head (self, am_head_open (path, &error));
-  if (!self->head || !refresh (self, &error)) {
-    const char *advice = self->head ? NULL : HEAD_ADVICE;
-
-    stop (base);
-    gst_artalk_post_progress (
-        GST_ELEMENT (self), GST_PROGRESS_TYPE_ERROR, "The head cannot be loaded");
-    gst_artalk_post_error (GST_ELEMENT (self), error, "Cannot load the head", advice);
+  if (!refresh (self, head, error))
     return FALSE;
-  }
-  self->vertices = g_new (float, (gsize) am_head_info (self->head)->vertices * 3);
-  gst_artalk_post_progress (GST_ELEMENT (self), GST_PROGRESS_TYPE_COMPLETE, "The head is loaded");
+  self->vertices = g_new (float, (gsize) am_head_info (head)->vertices * 3);
   return TRUE;
 }
 
@@ -474,11 +282,6 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 
   GST_OBJECT_LOCK (self);
   switch (id) {
-    case PROP_HEAD:
-      text = g_value_get_string (value);
-      g_free (self->path);
-      self->path = text && *text ? g_strdup (text) : NULL;
-      break;
     case PROP_SHAPE:
       set_shape (self, value);
       break;
@@ -499,16 +302,10 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     case PROP_BACKGROUND:
       self->background = g_value_get_uint (value);
       break;
-    case PROP_DEVICE:
-      text = g_value_get_string (value);
-      g_free (self->device);
-      self->device = g_strdup (text && *text ? text : "auto");
-      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
-  if (id != PROP_HEAD && id != PROP_DEVICE)
-    self->changed = TRUE;
+  self->changed = TRUE;
   GST_OBJECT_UNLOCK (self);
 }
 
@@ -519,9 +316,6 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 
   GST_OBJECT_LOCK (self);
   switch (id) {
-    case PROP_HEAD:
-      g_value_set_string (value, self->path);
-      break;
     case PROP_SHAPE:
       get_shape (self, value);
       break;
@@ -540,9 +334,6 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
     case PROP_BACKGROUND:
       g_value_set_uint (value, self->background);
       break;
-    case PROP_DEVICE:
-      g_value_set_string (value, self->device);
-      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -554,9 +345,7 @@ gst_flame_mesh_finalize (GObject *object)
 {
   GstFlameMesh *self = GST_FLAME_MESH (object);
 
-  g_free (self->path);
   g_free (self->shape_path);
-  g_free (self->device);
   g_array_unref (self->shape);
   G_OBJECT_CLASS (gst_flame_mesh_parent_class)->finalize (object);
 }
@@ -564,27 +353,19 @@ gst_flame_mesh_finalize (GObject *object)
 static void
 gst_flame_mesh_init (GstFlameMesh *self)
 {
-  self->device = g_strdup ("auto");
   self->shape = g_array_new (FALSE, FALSE, sizeof (float));
   self->scale = 1;
   self->look = AM_LOOK_AUTO;
   self->antialias = TRUE;
   self->background = DEFAULT_BACKGROUND;
-  gst_video_info_init (&self->info);
-  gst_base_transform_set_qos_enabled (GST_BASE_TRANSFORM (self), TRUE);
 }
 
 static void
 install_properties (GObjectClass *object_class)
 {
-  const GParamFlags ready = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
   const GParamFlags playing =
       G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
 
-  g_object_class_install_property (object_class, PROP_HEAD,
-      g_param_spec_string ("head", "Head",
-          "Head to pose: a FLAME file, .pt or .safetensors (NULL: the built-in head)", NULL,
-          ready));
   g_object_class_install_property (object_class, PROP_SHAPE,
       gst_param_spec_array ("shape", "Shape",
           "Identity of the head: coefficients of its shape directions, the missing ones are 0",
@@ -606,11 +387,9 @@ install_properties (GObjectClass *object_class)
       g_param_spec_boolean (
           "antialias", "Anti-aliasing", "Smooth edges (not in the published look)", TRUE, playing));
   g_object_class_install_property (object_class, PROP_BACKGROUND,
-      g_param_spec_uint ("background", "Background",
+      gst_artalk_renderer_background_spec (DEFAULT_BACKGROUND,
           "Colour behind the head, 0xAARRGGBB (not in the published look, nor where the video has "
-          "alpha)",
-          0, G_MAXUINT32, DEFAULT_BACKGROUND, playing));
-  g_object_class_install_property (object_class, PROP_DEVICE, gst_artalk_device_param_spec ());
+          "alpha)"));
 }
 
 static void
@@ -619,24 +398,23 @@ gst_flame_mesh_class_init (GstFlameMeshClass *klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
   GstBaseTransformClass *base_class = GST_BASE_TRANSFORM_CLASS (klass);
+  GstArtalkRendererClass *renderer_class = GST_ARTALK_RENDERER_CLASS (klass);
 
   GST_DEBUG_CATEGORY_INIT (flamemesh_debug, "flamemesh", 0, "motion to pictures of a mesh");
   object_class->set_property = set_property;
   object_class->get_property = get_property;
   object_class->finalize = gst_flame_mesh_finalize;
-  base_class->transform = transform;
-  base_class->transform_caps = transform_caps;
-  base_class->fixate_caps = fixate_caps;
   base_class->set_caps = set_caps;
   base_class->transform_size = transform_size;
-  base_class->decide_allocation = decide_allocation;
-  base_class->src_event = src_event;
-  base_class->start = start;
-  base_class->stop = stop;
+  renderer_class->thing = "head";
+  renderer_class->open = load;
+  renderer_class->close = unload;
+  renderer_class->draw = draw;
+  renderer_class->output_caps = output_caps;
+  renderer_class->fill = fill;
 
   install_properties (object_class);
   gst_type_mark_as_plugin_api (TYPE_LOOK, 0);
-  gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);
   gst_element_class_set_static_metadata (element_class, "Head mesh renderer",
       "Filter/Converter/Video",

@@ -301,7 +301,54 @@ GST_START_TEST (test_properties)
   fail_unless (fix_pose);
   g_object_get (bin, "style", &own, NULL);
   fail_unless_equals_string (own, "lively");
+
+  /* who draws is known at once, and is told what was set before */
+  gst_util_set_object_arg (G_OBJECT (bin), "renderer", "splat");
+  g_object_set (
+      bin, "avatar-model", "GAGAvatar.pt", "avatars", "tracked.pt", "avatar", "anna", NULL);
+  gst_child_proxy_set (GST_CHILD_PROXY (bin), "renderer::noise", 1, NULL);
+  for (guint i = 0; i < 2; i++) {
+    char *values[4] = { NULL };
+    g_autoptr (GObject) renderer =
+        gst_child_proxy_get_child_by_name (GST_CHILD_PROXY (bin), "renderer");
+
+    fail_unless_equals_string (G_OBJECT_TYPE_NAME (renderer), "GstGagSplat");
+    g_object_get (renderer, "head", &values[0], "model", &values[1], "avatars", &values[2],
+        "avatar", &values[3], NULL);
+    fail_unless_equals_string (values[0], "h.pt");
+    fail_unless_equals_string (values[1], "GAGAvatar.pt");
+    fail_unless_equals_string (values[2], "tracked.pt");
+    fail_unless_equals_string (values[3], "anna");
+    for (guint k = 0; k < 4; k++)
+      g_clear_pointer (&values[k], g_free);
+    gst_util_set_object_arg (G_OBJECT (bin), "renderer", "auto"); /* an avatar is named: the same */
+  }
+  g_object_set (bin, "avatar-model", NULL, "avatars", NULL, "avatar", NULL, NULL);
+  {
+    g_autoptr (GObject) renderer =
+        gst_child_proxy_get_child_by_name (GST_CHILD_PROXY (bin), "renderer");
+
+    fail_unless_equals_string (G_OBJECT_TYPE_NAME (renderer), "GstFlameMesh");
+  }
   gst_object_unref (bin);
+}
+GST_END_TEST
+
+/* A hundredth of a second with the built-in Gaussian avatar. */
+GST_START_TEST (test_splat)
+{
+  g_autofree char *line =
+      g_strdup_printf ("audiotestsrc num-buffers=1 samplesperbuffer=160 ! audio/x-raw,rate=16000 ! "
+                       "artalkavatar renderer=splat renderer::background=0xff00ff00 model=%s ! "
+                       "video/x-raw,width=64,height=64 ! fakesink name=v",
+          model ());
+  GstElement *p = parse (line);
+  Seen video;
+
+  watch (p, "v", &video);
+  play (p);
+  fail_unless_equals_int (video.buffers, 1);
+  end (p);
 }
 GST_END_TEST
 
@@ -380,6 +427,7 @@ artalkavatar_suite (void)
   tcase_add_test (c, test_record_motion);
   tcase_add_test (c, test_playbin);
   tcase_add_test (c, test_properties);
+  tcase_add_test (c, test_splat);
   tcase_add_test (c, test_audio_src);
   tcase_add_test (c, test_bad_settings);
   tcase_add_test (c, test_seek);

@@ -4,6 +4,7 @@
  * prints "name: value unit (ratio to its limit)". WHAT is one of
  *   speech  sample to raw 512x512 frames, on two processors: times real time, seconds to the first frame
  *   mesh    flamemesh alone on one processor: frames per second, with and without smooth edges
+ *   splat   gagsplat alone with the built-in avatar on two processors: frames per second
  *   memory  peak of the whole pipeline, from minutes of noise to an MP4 file */
 #define _GNU_SOURCE
 #include <gst/app/app.h>
@@ -14,6 +15,7 @@
 
 #define FRAME_TIME (40 * GST_MSECOND)
 #define MESH_FRAMES 2000
+#define SPLAT_FRAMES 100
 #define MINUTES 10
 
 typedef struct
@@ -131,16 +133,16 @@ record (const char *speech)
   return list;
 }
 
-static void
-time_mesh (const char *speech, gboolean antialias)
+/* Frames a second that `renderer` makes of `frames` frames of motion, without the first, on so many processors. */
+static double
+time_renderer (const char *speech, const char *renderer, guint frames, int processors)
 {
   GstBufferList *motion = record (speech);
   g_autofree char *line = g_strdup_printf (
-      "appsrc name=motion format=time max-buffers=%d max-bytes=0 "
+      "appsrc name=motion format=time max-buffers=%u max-bytes=0 "
       "caps=\"motion/x-flame,format=F32LE,expression=100,pose=6,basis=arkit-1,framerate=25/1\" ! "
-      "flamemesh antialias=%s ! video/x-raw,format=I420,width=512,height=512 ! "
-      "fakesink name=sink sync=false",
-      MESH_FRAMES + 1, antialias ? "true" : "false");
+      "%s ! video/x-raw,format=I420,width=512,height=512 ! fakesink name=sink sync=false",
+      frames + 1, renderer);
   g_autoptr (GstElement) pipeline = gst_parse_launch (line, NULL);
   g_autoptr (GstElement) source = gst_bin_get_by_name (GST_BIN (pipeline), "motion");
   g_autoptr (GstElement) sink = gst_bin_get_by_name (GST_BIN (pipeline), "sink");
@@ -148,12 +150,12 @@ time_mesh (const char *speech, gboolean antialias)
   g_autoptr (GstBus) bus = gst_pipeline_get_bus (GST_PIPELINE (pipeline));
   g_autoptr (GstMessage) message = NULL;
   Counter counter = { 0 };
-  double limit = antialias ? 800 : 1000, speed;
+  double speed;
 
-  limit_processors (1);
+  limit_processors (processors);
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, count, &counter, NULL);
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
-  for (guint i = 0; i < MESH_FRAMES; i++) {
+  for (guint i = 0; i < frames; i++) {
     GstBuffer *frame =
         gst_buffer_copy (gst_buffer_list_get (motion, i % gst_buffer_list_length (motion)));
     GST_BUFFER_PTS (frame) = i * FRAME_TIME;
@@ -165,10 +167,29 @@ time_mesh (const char *speech, gboolean antialias)
       gst_bus_timed_pop_filtered (bus, GST_CLOCK_TIME_NONE, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
   speed =
       (double) (counter.buffers - 1) / ((double) (g_get_monotonic_time () - counter.first) / 1e6);
-  g_print ("flamemesh 512x512, 1 processor, %s edges: %.0f frames/s (%.2f of the goal, %.0f)\n",
-      antialias ? "smooth" : "plain", speed, speed / limit, limit);
   gst_element_set_state (pipeline, GST_STATE_NULL);
   gst_buffer_list_unref (motion);
+  return speed;
+}
+
+static void
+time_mesh (const char *speech, gboolean antialias)
+{
+  const char *renderer = antialias ? "flamemesh antialias=true" : "flamemesh antialias=false";
+  double limit = antialias ? 800 : 1000, speed = time_renderer (speech, renderer, MESH_FRAMES, 1);
+
+  g_print ("flamemesh 512x512, 1 processor, %s edges: %.0f frames/s (%.2f of the goal, %.0f)\n",
+      antialias ? "smooth" : "plain", speed, speed / limit, limit);
+}
+
+static void
+time_splat (const char *speech)
+{
+  double speed = time_renderer (speech, "gagsplat", SPLAT_FRAMES, 2);
+
+  g_print (
+      "gagsplat 512x512, built-in avatar, 2 processors: %.1f frames/s (%.2f of the goal, 25)\n",
+      speed, speed / 25);
 }
 
 static void
@@ -207,6 +228,8 @@ main (int argc, char **argv)
   } else if (strcmp (argv[2], "mesh") == 0) {
     time_mesh (argv[1], TRUE);
     time_mesh (argv[1], FALSE);
+  } else if (strcmp (argv[2], "splat") == 0) {
+    time_splat (argv[1]);
   } else {
     measure_memory ();
   }

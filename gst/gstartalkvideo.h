@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The video that renderers make: caps, the choice among them, buffers, and how models/ writes into them. */
+#pragma once
+
+#include <gst/video/video.h>
+
+#include "models/meshview.h"
+
+G_BEGIN_DECLS
+
+#define GST_ARTALK_VIDEO_CAPS                                                                      \
+  "video/x-raw, format=(string){ I420, NV12, RGBx, BGRx, xRGB, xBGR, RGB, BGR, RGBA, BGRA, ARGB, " \
+  "ABGR }, width=(int)[ 1, 16384 ], height=(int)[ 1, 16384 ], framerate=(fraction)25/1, "          \
+  "pixel-aspect-ratio=(fraction)1/1"
+
+/* The same with the colorimetry that each format can have. (transfer full) */
+GstCaps *gst_artalk_video_caps (void);
+
+/* Chooses among `caps` (taken): video before anything else, formats without alpha before those with,
+ * 512x512 if any size will do. (transfer full) */
+GstCaps *gst_artalk_video_fixate (GstCaps *caps);
+
+/* Maps `buffer` for writing: `frame` is to be unmapped, all of `picture` is filled in. */
+gboolean gst_artalk_video_map (
+    const GstVideoInfo *info, GstBuffer *buffer, GstVideoFrame *frame, AmPicture *picture);
+
+/* Answers an ALLOCATION query's pool for `caps`, of which `info` is: strides as downstream likes. */
+void gst_artalk_video_allocation (const GstVideoInfo *info, GstCaps *caps, GstQuery *query);
+
+G_END_DECLS
