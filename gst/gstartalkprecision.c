@@ -9,7 +9,8 @@ gst_artalk_precision_get_type (void)
   static const GEnumValue values[] = {
     { GST_ARTALK_PRECISION_AUTO, "The best that costs nothing that can be seen", "auto" },
     { GST_ARTALK_PRECISION_F32, "32-bit floating point", "f32" },
-    { GST_ARTALK_PRECISION_BF16, "bfloat16 weights and products", "bf16" },
+    { GST_ARTALK_PRECISION_BF16,
+        "bfloat16 weights, half the memory; products too where the processor has them", "bf16" },
     { GST_ARTALK_PRECISION_INT8, "8-bit integer products", "int8" },
     { 0, NULL, NULL },
   };
@@ -24,7 +25,8 @@ gst_artalk_precision_resolve (GstArtalkPrecision precision, AkPrecision *out, GE
 {
   switch (precision) {
     case GST_ARTALK_PRECISION_INT8:
-      g_set_error (error, AM_ERROR, AM_ERROR_DEVICE, "no device here computes in int8");
+      g_set_error (error, AM_ERROR, AM_ERROR_DEVICE,
+          "precision int8 is not supported: choose auto, f32 or bf16");
       return FALSE;
     case GST_ARTALK_PRECISION_BF16:
       *out = AK_BF16;

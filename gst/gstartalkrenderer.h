@@ -24,7 +24,7 @@ struct _GstArtalkRendererClass
   GstBaseTransformClass parent_class;
 
   const char *thing;  /* that is loaded and drawn, for messages: "head" */
-  const char *advice; /* which property helps if it cannot be loaded */
+  const char *advice; /* which property helps if it cannot be loaded, or NULL */
 
   /* Makes what draws, READY to PAUSED. `head` stays until close(). */
   gboolean (*open) (GstArtalkRenderer *renderer, AmHead *head, GError **error);

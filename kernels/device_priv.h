@@ -61,8 +61,8 @@ typedef struct AkOps
   AkStatus (*plan_finish) (AkPlan *plan);
   AkStatus (*plan_run) (AkPlan *plan, AkQueue *queue, const atomic_int *cancel);
 
-  AkMatrix *(*matrix_new) (
-      AkDevice *dev, const float *values, const AkMatrix *sizes, AkStatus *status);
+  AkMatrix *(*matrix_new) (AkDevice *dev, const AkMatrix *sizes, AkStatus *status);
+  AkStatus (*matrix_fill) (AkMatrix *matrix, const float *values, size_t first, size_t count);
   void (*matrix_free) (AkMatrix *matrix);
   void (*linear) (AkPlan *plan, const AkLinear *args);
   void (*conv) (AkPlan *plan, const AkConv *args);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Weights of products and convolutions as opaque handles.
  *
+ * AK_F32 keeps the numbers as they are. AK_BF16 rounds them to bfloat16, half the memory, and the products'
+ * inputs too on devices that multiply in bfloat16; sums are float32 in any case.
+ *
  * A matrix is packed once for its device and then shared, read-only, by every plan, thread and batch
  * size that uses it. It must outlive the plans. */
 #pragma once
@@ -23,9 +26,18 @@ AkMatrix *ak_matrix_new (AkDevice *dev, const float *values, size_t out, size_t 
 AkMatrix *ak_matrix_new_conv (AkDevice *dev, const float *values, size_t out, size_t in,
     size_t kernel, size_t groups, AkPrecision precision, AkStatus *status);
 
-/* The weights of a two-dimensional convolution from host memory `values` [out][in][side][side]. */
+/* The weights of a two-dimensional convolution from host memory `values` [out][in][side][side].
+ * They are kept in float whatever the precision. */
 AkMatrix *ak_matrix_new_conv2d (AkDevice *dev, const float *values, size_t out, size_t in,
     size_t side, AkPrecision precision, AkStatus *status);
+
+/* As ak_matrix_new_conv() without numbers: all rows follow by ak_matrix_fill() before the first plan uses it. */
+AkMatrix *ak_matrix_new_empty (AkDevice *dev, size_t out, size_t in, size_t kernel, size_t groups,
+    AkPrecision precision, AkStatus *status);
+
+/* Output rows `first` … `first + count - 1` from host memory `values` [count][in / groups][kernel]. Several
+ * threads may fill different rows at the same time; multiples of 16 rows are packed fastest. */
+AkStatus ak_matrix_fill (AkMatrix *matrix, const float *values, size_t first, size_t count);
 
 void ak_matrix_free (AkMatrix *matrix);
 

@@ -48,6 +48,7 @@ am_checkpoint_hash (const AmWeights *w, char out[17])
       bits = GUINT32_TO_LE (bits);
       h = fnv1a (h, &bits, sizeof bits);
     }
+    am_weights_drop (w, t); /* what came in around the values */
   }
   g_snprintf (out, 17, "%016" G_GINT64_MODIFIER "x", h);
 }

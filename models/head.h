@@ -53,6 +53,10 @@ typedef enum {
   AM_N_MATERIALS
 } AmMaterial;
 
+/* Reads identity coefficients from a file (.pt or .safetensors): its only tensor, or one called "shape", of
+ * whatever axes. Returns [*n] floats (g_free), 4096 at most, or NULL with `error` set. */
+float *am_shape_load (const char *path, size_t *n, GError **error);
+
 /* Posing of one stream. */
 typedef struct _AmPoser AmPoser;
 

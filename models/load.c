@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#define BLOCK ((size_t) 1 << 17) /* numbers that are converted at a time */
+
+/* Matrices are filled by a pool of threads while the network's loader goes on; what is small is done at
+ * once. */
 struct _AmPart
 {
   AkDevice *dev;
@@ -11,8 +15,52 @@ struct _AmPart
   char *prefix; /* of all names */
   AkQueue *queue;
   GPtrArray *matrices, *vectors;
+  GThreadPool *pool; /* of Job; NULL after am_part_finish() */
+  GMutex lock;       /* of failure */
+  GError *failure;   /* the pool's first */
   GError *error;
 };
+
+/* A tensor that becomes the rows of a matrix from `first` on. */
+typedef struct
+{
+  AkMatrix *matrix;
+  const AmTensor *tensor;
+  size_t first, rows;
+} Job;
+
+/* Checks, converts and packs in one pass, and lets the file's pages go. */
+static void
+fill (gpointer data, gpointer user_data)
+{
+  g_autofree Job *job = data;
+  AmPart *part = user_data;
+  const AmTensor *t = job->tensor;
+  size_t each = t->n / job->rows, block = MAX (BLOCK / each, 1);
+  gboolean in_place = t->dtype == AM_F32 && am_tensor_is_aligned (t);
+  g_autofree float *values = in_place ? NULL : g_new (float, MIN (block, job->rows) * each);
+  g_autoptr (GError) error = NULL;
+  AkStatus status = AK_OK;
+
+  if (!am_weights_verify (part->weights, t, &error))
+    goto out;
+  block = MAX (block / 16 * 16, 1);
+  for (size_t row = 0; row < job->rows && status == AK_OK; row += block) {
+    size_t n = MIN (block, job->rows - row);
+
+    if (!in_place)
+      am_tensor_read_f32 (t, row * each, n * each, values);
+    status = ak_matrix_fill (
+        job->matrix, in_place ? (const float *) t->data + row * each : values, job->first + row, n);
+  }
+  am_error_from_status (status, am_weights_path (part->weights), &error);
+out:
+  am_weights_drop (part->weights, t);
+  g_mutex_lock (&part->lock);
+  if (!part->failure)
+    part->failure = g_steal_pointer (&error);
+  g_mutex_unlock (&part->lock);
+}
 
 AmPart *
 am_part_new (AkDevice *dev, AkPrecision precision, AmWeights *weights)
@@ -26,9 +74,21 @@ am_part_new (AkDevice *dev, AkPrecision precision, AmWeights *weights)
   part->queue = ak_queue_new (dev);
   part->matrices = g_ptr_array_new_with_free_func ((GDestroyNotify) ak_matrix_free);
   part->vectors = g_ptr_array_new ();
-  if (!part->queue)
+  g_mutex_init (&part->lock);
+  part->pool = g_thread_pool_new (fill, part, (int) ak_device_threads (dev), TRUE, &part->error);
+  if (!part->error && !part->queue)
     am_error_from_status (AK_ERR_MEMORY, am_weights_path (weights), &part->error);
   return part;
+}
+
+/* Waits for the pool. */
+static void
+end_pool (AmPart *part)
+{
+  if (part->pool)
+    g_thread_pool_free (g_steal_pointer (&part->pool), FALSE, TRUE);
+  if (part->failure && !part->error)
+    part->error = g_steal_pointer (&part->failure);
 }
 
 void
@@ -36,6 +96,7 @@ am_part_free (AmPart *part)
 {
   if (!part)
     return;
+  end_pool (part);
   g_ptr_array_unref (part->matrices);
   for (guint i = 0; i < part->vectors->len; i++)
     ak_free (part->dev, part->vectors->pdata[i]);
@@ -44,6 +105,8 @@ am_part_free (AmPart *part)
   am_weights_unref (part->weights);
   g_free (part->prefix);
   ak_device_unref (part->dev);
+  g_mutex_clear (&part->lock);
+  g_clear_error (&part->failure);
   g_clear_error (&part->error);
   g_free (part);
 }
@@ -51,6 +114,7 @@ am_part_free (AmPart *part)
 gboolean
 am_part_finish (AmPart *part, GError **error)
 {
+  end_pool (part);
   if (part->queue && !part->error)
     am_error_from_status (
         ak_queue_sync (part->queue), am_weights_path (part->weights), &part->error);
@@ -114,13 +178,13 @@ am_part_find (const AmPart *part, const char *name)
   return am_weights_find (part->weights, full);
 }
 
+/* A tensor's numbers, checked, with its pages let go. */
 static float *
-read_shape (AmPart *part, const char *name, const size_t *shape, size_t n)
+read_tensor (AmPart *part, const AmTensor *t)
 {
-  const AmTensor *t;
   float *values;
 
-  if (part->error || !am_weights_check_shape (part->weights, name, &t, &part->error, shape, n))
+  if (!am_weights_verify (part->weights, t, &part->error))
     return NULL;
   values = am_tensor_to_f32 (t);
   am_weights_drop (part->weights, t);
@@ -128,10 +192,19 @@ read_shape (AmPart *part, const char *name, const size_t *shape, size_t n)
 }
 
 static float *
+read_shape (AmPart *part, const char *name, const size_t *shape, size_t n)
+{
+  const AmTensor *t;
+
+  if (part->error || !am_weights_check_shape (part->weights, name, &t, &part->error, shape, n))
+    return NULL;
+  return read_tensor (part, t);
+}
+
+static float *
 read_count (AmPart *part, const char *name, size_t n)
 {
   const AmTensor *t;
-  float *values;
 
   if (part->error)
     return NULL;
@@ -144,9 +217,7 @@ read_count (AmPart *part, const char *name, size_t n)
         name, found, n);
     return NULL;
   }
-  values = am_tensor_to_f32 (t);
-  am_weights_drop (part->weights, t);
-  return values;
+  return read_tensor (part, t);
 }
 
 static const AkMatrix *
@@ -160,15 +231,16 @@ keep_matrix (AmPart *part, AkMatrix *m, AkStatus status)
 }
 
 const AkMatrix *
-am_part_conv_values (
-    AmPart *part, const float *values, size_t out, size_t in, size_t kernel, size_t groups)
+am_part_conv_values (AmPart *part, const float *values, size_t out, size_t in, size_t kernel,
+    size_t groups, gboolean exact)
 {
   AkStatus status;
   AkMatrix *m;
 
   if (part->error || !values)
     return NULL;
-  m = ak_matrix_new_conv (part->dev, values, out, in, kernel, groups, part->precision, &status);
+  m = ak_matrix_new_conv (
+      part->dev, values, out, in, kernel, groups, exact ? AK_F32 : part->precision, &status);
   return keep_matrix (part, m, status);
 }
 
@@ -209,37 +281,66 @@ am_part_values (AmPart *part, const float *values, size_t n)
   va_end (args);                                                                                   \
   name = g_strconcat (part->prefix, own_name, NULL)
 
+/* A matrix whose numbers are still to come. */
+static AkMatrix *
+matrix_new (AmPart *part, size_t out, size_t in, size_t kernel, size_t groups)
+{
+  AkStatus status;
+  AkMatrix *m = ak_matrix_new_empty (part->dev, out, in, kernel, groups, part->precision, &status);
+
+  if (m)
+    g_ptr_array_add (part->matrices, m);
+  else
+    am_error_from_status (status, am_weights_path (part->weights), &part->error);
+  return m;
+}
+
+/* Hands the rows of `t`, from row `first` of `m` on, to the pool. */
+static void
+fill_later (AmPart *part, AkMatrix *m, const AmTensor *t, size_t first)
+{
+  Job *job;
+
+  if (!m || part->error)
+    return;
+  job = g_new (Job, 1);
+  *job = (Job){ m, t, first, t->shape[0] };
+  g_thread_pool_push (part->pool, job, NULL); /* queued even if no thread can be had just now */
+}
+
 const AkMatrix *
 am_part_matrix (AmPart *part, size_t out, size_t in, const char *format, ...)
 {
   FORMAT_NAME (name);
-  g_autofree float *values = read_shape (part, name, (size_t[]){ 2, out, in }, 3);
+  const AmTensor *t;
+  AkMatrix *m;
 
-  return am_part_conv_values (part, values, out, in, 1, 1);
+  if (part->error || !am_weights_check (part->weights, name, &t, &part->error, 2, out, in))
+    return NULL;
+  m = matrix_new (part, out, in, 1, 1);
+  fill_later (part, m, t, 0);
+  return m;
 }
 
 const AkMatrix *
 am_part_stack (
     AmPart *part, size_t out, size_t in, const char *prefix, const char *const *names, size_t n)
 {
-  g_autofree float *all = NULL;
+  g_autofree const AmTensor **all = g_new0 (const AmTensor *, MAX (n, 1));
+  AkMatrix *m;
 
   /* nothing is allocated for sizes that the file does not hold */
   for (size_t i = 0; i < n && !part->error; i++) {
     g_autofree char *name = g_strconcat (part->prefix, prefix, names[i], NULL);
 
-    am_weights_check (part->weights, name, NULL, &part->error, 2, out, in);
+    am_weights_check (part->weights, name, &all[i], &part->error, 2, out, in);
   }
   if (part->error)
     return NULL;
-  all = g_new (float, MAX (n * out * in, 1));
-  for (size_t i = 0; i < n; i++) {
-    g_autofree char *name = g_strconcat (part->prefix, prefix, names[i], NULL);
-    g_autofree float *values = read_shape (part, name, (size_t[]){ 2, out, in }, 3);
-
-    memcpy (all + i * out * in, values, out * in * sizeof *all);
-  }
-  return am_part_conv_values (part, all, n * out, in, 1, 1);
+  m = matrix_new (part, n * out, in, 1, 1);
+  for (size_t i = 0; i < n; i++)
+    fill_later (part, m, all[i], i * out);
+  return m;
 }
 
 const AkMatrix *
@@ -247,9 +348,15 @@ am_part_conv (
     AmPart *part, size_t out, size_t in, size_t kernel, size_t groups, const char *format, ...)
 {
   FORMAT_NAME (name);
-  g_autofree float *values = read_shape (part, name, (size_t[]){ 3, out, in / groups, kernel }, 4);
+  const AmTensor *t;
+  AkMatrix *m;
 
-  return am_part_conv_values (part, values, out, in, kernel, groups);
+  if (part->error ||
+      !am_weights_check (part->weights, name, &t, &part->error, 3, out, in / groups, kernel))
+    return NULL;
+  m = matrix_new (part, out, in, kernel, groups);
+  fill_later (part, m, t, 0);
+  return m;
 }
 
 const AkMatrix *
@@ -284,7 +391,7 @@ am_part_deconv2d (AmPart *part, const AkMatrix **rows, size_t side, size_t out, 
         for (size_t c = 0; c < in; c++)
           matrix[(j * out + o) * in + c] = values[((c * out + o) * side + i) * side + j];
       }
-    rows[i] = am_part_conv_values (part, matrix, side * out, in, 1, 1);
+    rows[i] = am_part_conv_values (part, matrix, side * out, in, 1, 1, FALSE);
   }
   return am_part_values (part, biases, side * out);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A checkpoint's tensors onto a device: one part (the encoder, the motion model) at a time.
+/* A checkpoint's tensors onto a device: one part (the encoder, the motion model) at a time. Large tensors are
+ * checked, converted and packed in one pass, by as many threads as the device has, and their pages of the file
+ * dropped, so that no weight is in memory twice.
  *
  * Each function looks a tensor up, checks its shape and puts it onto the device; after the first error
  * they return NULL and do nothing, so that a network's loader checks once, by am_part_finish(). */
@@ -15,7 +17,8 @@ typedef struct _AmPart AmPart;
 AmPart *am_part_new (AkDevice *dev, AkPrecision precision, AmWeights *weights);
 /* Frees every matrix and vector of the part. */
 void am_part_free (AmPart *part);
-/* FALSE with `error` set if anything was wrong since am_part_new(). */
+/* Ends the loading; matrices have their numbers from here on. FALSE with `error` set if anything was wrong
+ * since am_part_new(). */
 gboolean am_part_finish (AmPart *part, GError **error);
 /* For loaders: has nothing been wrong so far? Keeps an error of the file's own (AM_ERROR_SHAPE): what does
  * not fit. */
@@ -38,9 +41,9 @@ const AkMatrix *am_part_stack (
 /* The tensor NAME [out][in / groups][kernel] as the weights of a convolution. */
 const AkMatrix *am_part_conv (AmPart *part, size_t out, size_t in, size_t kernel, size_t groups,
     const char *format, ...) G_GNUC_PRINTF (6, 7);
-/* The same from numbers on the host. */
-const AkMatrix *am_part_conv_values (
-    AmPart *part, const float *values, size_t out, size_t in, size_t kernel, size_t groups);
+/* The same from numbers on the host; `exact`: kept in float, whatever the part's precision. */
+const AkMatrix *am_part_conv_values (AmPart *part, const float *values, size_t out, size_t in,
+    size_t kernel, size_t groups, gboolean exact);
 
 /* The tensor NAME [out][in][side][side] as the weights of a two-dimensional convolution; the same from
  * numbers on the host. */

@@ -36,7 +36,7 @@ am_modconv_load (AmPart *part, AmModconv *m, float gain, const char *prefix)
   }
   for (size_t o = 0; o < m->out; o++)
     epsilon[o] = (float) (1e-8 / ((double) gain * gain));
-  m->squares = am_part_conv_values (part, squares, m->out, m->in, 1, 1);
+  m->squares = am_part_conv_values (part, squares, m->out, m->in, 1, 1, TRUE);
   m->epsilon = am_part_values (part, epsilon, m->out);
 }
 

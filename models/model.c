@@ -157,18 +157,13 @@ model_load (AmModel *model, const char *config, GError **error)
 {
   AkStatus status;
 
-  if (model->precision != AK_F32) {
-    g_set_error (error, AM_ERROR, AM_ERROR_DEVICE,
-        "%s: precision bf16 is not available on device %s", model->path, model->device_name);
-    return FALSE;
-  }
   model->device = ak_device_open (model->device_name, model->threads, &status);
   if (!model->device) {
     g_set_error (error, AM_ERROR, AM_ERROR_DEVICE, "device \"%s\": %s", model->device_name,
         ak_status_text (status));
     return FALSE;
   }
-  model->weights = am_weights_open (model->path, error);
+  model->weights = am_weights_open_lazily (model->path, error);
   if (!model->weights || !read_config (model, config, error))
     return FALSE;
   am_checkpoint_hash (model->weights, model->checkpoint);

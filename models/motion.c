@@ -228,8 +228,18 @@ am_motion_run (
   return am_error_from_status (status, "motion model", error);
 }
 
+static const char *
+clip_basis (const AmWeights *w)
+{
+  const char *basis = am_weights_metadata (w, "basis");
+
+  if (!basis)
+    basis = am_weights_metadata (w, "BASIS");
+  return basis && *basis ? basis : "flame";
+}
+
 float *
-am_style_load (const char *name_or_path, unsigned motion_dim, GError **error)
+am_style_load (const char *name_or_path, unsigned motion_dim, const char *basis, GError **error)
 {
   g_autofree char *file = g_strconcat (name_or_path, ".safetensors", NULL);
   g_autofree char *path = g_build_filename ("styles", file, NULL);
@@ -257,8 +267,17 @@ am_style_load (const char *name_or_path, unsigned motion_dim, GError **error)
         t ? am_tensor_shape_string (t) : g_strdup_printf ("%zu tensors", am_weights_count (w));
 
     g_set_error (error, AM_ERROR, AM_ERROR_SHAPE,
-        "%s: a style clip is one tensor [%d,%u], this file holds %s", am_weights_path (w),
-        AM_STYLE_FRAMES, motion_dim, found);
+        "%s: a style clip for this model is one tensor [%d,%u], this file holds %s: \"artalk "
+        "style\" "
+        "makes one out of motion",
+        am_weights_path (w), AM_STYLE_FRAMES, motion_dim, found);
+    return NULL;
+  }
+  if (strcmp (clip_basis (w), basis) != 0) {
+    g_set_error (error, AM_ERROR, AM_ERROR_MISMATCH,
+        "%s: this style clip is in basis %s, the model moves in %s: choose a style made for it, or "
+        "make one out of its own motion (artalk style)",
+        am_weights_path (w), clip_basis (w), basis);
     return NULL;
   }
   clip = am_tensor_to_f32 (t);

@@ -30,9 +30,11 @@ gboolean am_motion_run (AmMotion *motion, const float *features, float *frames,
     const atomic_int *cancel, GError **error);
 
 /* Reads a style clip: a file with one [50,106] tensor (.pt or .safetensors, any name), or the name of a
- * built-in style ("calm"). Checks the shape and that all values are finite. Returns
- * [AM_STYLE_FRAMES * motion_dim] floats (g_free) or NULL with `error` set. */
-float *am_style_load (const char *name_or_path, unsigned motion_dim, GError **error);
+ * built-in style ("calm"). Checks the shape, that all values are finite and that its basis is `basis`: a clip
+ * has the basis that its metadata name, else "flame", like heads. Returns [AM_STYLE_FRAMES * motion_dim] floats
+ * (g_free) or NULL with `error` set. */
+float *am_style_load (
+    const char *name_or_path, unsigned motion_dim, const char *basis, GError **error);
 
 /* Names of the built-in styles, sorted, NULL-terminated (g_strfreev). */
 char **am_style_list (void);

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#define MAX_SHAPE 4096
+
 struct _AmPoser
 {
   AmHead *head;
@@ -166,4 +168,28 @@ am_poser_run (AmPoser *poser, const float *motion, float *vertices, GError **err
   if (status == AK_OK)
     status = ak_queue_sync (poser->queue);
   return am_error_from_status (status, "posing", error);
+}
+
+float *
+am_shape_load (const char *path, size_t *n, GError **error)
+{
+  g_autoptr (AmWeights) w = am_weights_open (path, error);
+  const AmTensor *t;
+
+  if (!w)
+    return NULL;
+  t = am_weights_count (w) == 1 ? am_weights_nth (w, 0) : am_weights_find (w, "shape");
+  if (!t || t->n == 0 || t->n > MAX_SHAPE) {
+    g_autofree char *found =
+        t ? am_tensor_shape_string (t)
+          : g_strdup_printf ("%zu tensors, none of that name", am_weights_count (w));
+
+    g_set_error (error, AM_ERROR, AM_ERROR_SHAPE,
+        "%s: a head's shape is one tensor of 1 to %d numbers, or one called \"shape\"; this file "
+        "holds %s",
+        path, MAX_SHAPE, found);
+    return NULL;
+  }
+  *n = t->n;
+  return am_tensor_to_f32 (t);
 }

@@ -89,6 +89,8 @@ place_tensor (AmWeights *w, AmPickleTensor *t, const char *name, GError **error)
     t->tensor.data = t->storage->data + t->offset * size;
     return TRUE;
   }
+  if (!am_weights_check_entry (w, t->storage->data, error))
+    return FALSE;
   copy = am_weights_alloc (w, t->tensor.bytes, what, error);
   if (copy == NULL)
     return FALSE;

@@ -81,7 +81,7 @@ load_resampler (AmPart *part)
   am_seanet_resample_kernel (kernel);
   for (int i = 0; i < 48; i++)
     values[i] = (float) kernel[i];
-  return am_part_conv_values (part, values, 3, 1, 16, 1);
+  return am_part_conv_values (part, values, 3, 1, 16, 1, TRUE);
 }
 
 static Conv

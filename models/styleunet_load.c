@@ -170,7 +170,7 @@ load_bottom (AmPart *part, AmStyleunet *w, const char *prefix)
   w->final_conv_bias = am_part_vector (part, w->bottom, "%sfinal_conv.bias", prefix);
   from = am_part_host (part, w->style * w->bottom * 16, "%sfinal_linear.weight", prefix);
   to = from ? channels_last (from, w->style, w->bottom) : NULL;
-  w->final_linear = am_part_conv_values (part, to, w->style, w->bottom * 16, 1, 1);
+  w->final_linear = am_part_conv_values (part, to, w->style, w->bottom * 16, 1, 1, FALSE);
   w->final_linear_bias = am_part_vector (part, w->style, "%sfinal_linear.bias", prefix);
 }
 

@@ -46,15 +46,16 @@ struct _AmWav2vec
 void
 am_wav2vec_normalise (float *v, const float *g, size_t rows, size_t kernel)
 {
-  for (size_t j = 0; j < kernel; j++) {
-    double s = 0;
+  g_autofree double *scale = g_new0 (double, kernel);
 
-    for (size_t r = 0; r < rows; r++)
-      s += (double) v[r * kernel + j] * v[r * kernel + j];
-    s = g[j] / sqrt (s);
-    for (size_t r = 0; r < rows; r++)
-      v[r * kernel + j] = (float) (v[r * kernel + j] * s);
-  }
+  for (size_t r = 0; r < rows; r++)
+    for (size_t j = 0; j < kernel; j++)
+      scale[j] += (double) v[r * kernel + j] * v[r * kernel + j];
+  for (size_t j = 0; j < kernel; j++)
+    scale[j] = g[j] / sqrt (scale[j]);
+  for (size_t r = 0; r < rows; r++)
+    for (size_t j = 0; j < kernel; j++)
+      v[r * kernel + j] = (float) (v[r * kernel + j] * scale[j]);
 }
 
 static const AkMatrix *
@@ -71,7 +72,7 @@ load_position (AmPart *part, const AmWav2vecConfig *c)
   if (!g || !v)
     return NULL;
   am_wav2vec_normalise (v, g, rows, k);
-  return am_part_conv_values (part, v, c->hidden, c->hidden, k, c->pos_groups);
+  return am_part_conv_values (part, v, c->hidden, c->hidden, k, c->pos_groups, TRUE);
 }
 
 static void

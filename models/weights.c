@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "pickle_priv.h"
+#include "zip.h"
 
 #if G_BYTE_ORDER != G_LITTLE_ENDIAN
 #error "tensor data are used as stored, which is little-endian"
@@ -179,8 +180,23 @@ map_file (const char *path, GError **error)
   return map ? g_mapped_file_get_bytes (map) : NULL;
 }
 
+static int
+compare_unchecked (gconstpointer a, gconstpointer b, gpointer data)
+{
+  const guint8 *x = ((const AmUnchecked *) a)->data, *y = ((const AmUnchecked *) b)->data;
+
+  return (x > y) - (x < y);
+}
+
+static void
+unchecked_free (gpointer data)
+{
+  g_free (((AmUnchecked *) data)->name);
+  g_free (data);
+}
+
 static AmWeights *
-weights_read (const char *path, GBytes *bytes, gboolean mapped, GError **error)
+weights_read (const char *path, GBytes *bytes, gboolean mapped, gboolean lazy, GError **error)
 {
   g_autoptr (AmWeights) w = g_new0 (AmWeights, 1);
   gboolean ok;
@@ -190,6 +206,8 @@ weights_read (const char *path, GBytes *bytes, gboolean mapped, GError **error)
   w->bytes = g_bytes_ref (bytes);
   w->base = g_bytes_get_data (bytes, &w->size);
   w->mapped = mapped;
+  w->lazy = lazy;
+  w->unchecked = g_tree_new_full (compare_unchecked, NULL, NULL, unchecked_free);
   w->tensors = g_array_new (FALSE, FALSE, sizeof (AmTensor));
   w->index = g_tree_new ((GCompareFunc) strcmp);
   w->metadata = g_tree_new ((GCompareFunc) strcmp);
@@ -218,7 +236,42 @@ am_weights_open (const char *path, GError **error)
   g_return_val_if_fail (path != NULL, NULL);
 
   bytes = map_file (path, error);
-  return bytes ? weights_read (path, bytes, TRUE, error) : NULL;
+  return bytes ? weights_read (path, bytes, TRUE, FALSE, error) : NULL;
+}
+
+AmWeights *
+am_weights_open_lazily (const char *path, GError **error)
+{
+  g_autoptr (GBytes) bytes = NULL;
+
+  g_return_val_if_fail (path != NULL, NULL);
+
+  bytes = map_file (path, error);
+  return bytes ? weights_read (path, bytes, TRUE, TRUE, error) : NULL;
+}
+
+gboolean
+am_weights_check_entry (const AmWeights *w, const void *data, GError **error)
+{
+  const AmUnchecked key = { .data = data };
+  GTreeNode *after = g_tree_upper_bound (w->unchecked, &key);
+  GTreeNode *node = after ? g_tree_node_previous (after) : g_tree_node_last (w->unchecked);
+  AmUnchecked *entry = node ? g_tree_node_value (node) : NULL;
+
+  if (entry == NULL || (guint64) ((const guint8 *) data - entry->data) >= entry->size ||
+      g_atomic_int_get (&entry->good))
+    return TRUE;
+  if (am_zip_crc (entry->data, entry->size) != entry->crc)
+    return am_weights_fail (
+        w, error, AM_ERROR_FORMAT, "%s is damaged: its CRC-32 does not match", entry->name);
+  g_atomic_int_set (&entry->good, 1);
+  return TRUE;
+}
+
+gboolean
+am_weights_verify (const AmWeights *w, const AmTensor *t, GError **error)
+{
+  return t->data == NULL || am_weights_check_entry (w, t->data, error);
 }
 
 AmWeights *
@@ -226,7 +279,7 @@ am_weights_open_bytes (const char *name, GBytes *bytes, GError **error)
 {
   g_return_val_if_fail (name != NULL && bytes != NULL, NULL);
 
-  return weights_read (name, bytes, FALSE, error);
+  return weights_read (name, bytes, FALSE, FALSE, error);
 }
 
 AmWeights *
@@ -245,6 +298,7 @@ am_weights_unref (AmWeights *w)
   g_array_unref (w->tensors);
   g_tree_unref (w->index);
   g_tree_unref (w->metadata);
+  g_tree_unref (w->unchecked);
   g_string_chunk_free (w->names);
   g_ptr_array_unref (w->owned);
   g_bytes_unref (w->bytes);

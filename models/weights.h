@@ -55,7 +55,7 @@ typedef struct
   size_t bytes;     /* n * am_dtype_size (dtype) */
 } AmTensor;
 
-/* Reference-counted. Nothing changes after am_weights_open(), so threads may share it freely. */
+/* Reference-counted. Nothing that shows changes after am_weights_open(), so threads may share it freely. */
 typedef struct _AmWeights AmWeights;
 
 /* A value of a .pt file that need not be a tensor; see pickle.h. */
@@ -71,6 +71,20 @@ typedef struct _AmValue AmValue;
  * Returns: (transfer full): the tensors, or NULL with @error (AM_ERROR_OPEN, _FORMAT, _REFUSED or
  * _LIMIT): one line with file and reason. */
 AmWeights *am_weights_open (const char *path, GError **error);
+
+/* am_weights_open_lazily:
+ * As am_weights_open(), but the checksums of large entries are left to am_weights_verify(), so that a
+ * large file need not be read twice: call that before a tensor's elements are relied on. */
+AmWeights *am_weights_open_lazily (const char *path, GError **error);
+
+/* am_weights_verify:
+ * @t: a tensor of @w
+ *
+ * Checks what am_weights_open_lazily() left of the entry that holds the tensor, each entry once. Thread
+ * safe.
+ *
+ * Returns: FALSE with AM_ERROR_FORMAT if the entry is damaged. */
+gboolean am_weights_verify (const AmWeights *w, const AmTensor *t, GError **error);
 
 /* am_weights_open_bytes:
  * @name: what error messages call it

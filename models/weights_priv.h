@@ -8,6 +8,16 @@ G_BEGIN_DECLS
 
 typedef struct _AmPickle AmPickle; /* pickle.h */
 
+/* An entry whose checksum is still to be checked. */
+typedef struct
+{
+  const guint8 *data;
+  guint64 size;
+  guint32 crc;
+  char *name; /* for the message */
+  gint good;  /* atomic */
+} AmUnchecked;
+
 struct _AmWeights
 {
   gatomicrefcount refs;
@@ -23,6 +33,8 @@ struct _AmWeights
   GStringChunk *names; /* storage of names and metadata */
   GPtrArray *owned;    /* copies of what does not lie in the file as it is needed; g_free */
   size_t owned_bytes;
+  gboolean lazy;    /* large entries go to `unchecked` */
+  GTree *unchecked; /* AmUnchecked by its data, as key and value */
   AmPickle *pickle; /* .pt: the value tree */
 };
 
@@ -49,6 +61,10 @@ gboolean am_tensor_finish (AmTensor *t);
 /* am_text_for_message:
  * Returns: (transfer full): at most 80 bytes of @s in quotes, harmless in a terminal. */
 char *am_text_for_message (const char *s, size_t n);
+
+/* am_weights_check_entry:
+ * Checks the entry of w->unchecked that holds the byte at @data, if there is one. FALSE with @error. */
+gboolean am_weights_check_entry (const AmWeights *w, const void *data, GError **error);
 
 /* am_drop_pages: am_weights_drop() for any part of the file. */
 void am_drop_pages (const AmWeights *w, const void *data, size_t n);

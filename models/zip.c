@@ -12,6 +12,7 @@
 #define CENTRAL_SIZE 46
 #define LOCAL_SIZE 30
 #define MAX_ENTRIES (1u << 20)
+#define LARGE ((guint64) 1 << 16) /* bytes of an entry whose checksum may wait */
 
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 #define FUZZING 1 /* no fuzzer gets past a checksum */
@@ -253,9 +254,9 @@ am_zip_find (const AmZip *zip, const char *name)
   return at ? &g_array_index (zip->entries, AmZipEntry, at - 1) : NULL;
 }
 
-/* crc: of any size; zlib counts in 32 bits */
-static guint32
-crc_of (const guint8 *p, guint64 n)
+/* zlib counts in 32 bits */
+guint32
+am_zip_crc (const guint8 *p, guint64 n)
 {
   uLong crc = crc32 (0, NULL, 0);
 
@@ -319,7 +320,14 @@ am_zip_read (
           zip->w, error, AM_ERROR_FORMAT, "%s is damaged: it cannot be unpacked", text);
     *data = out;
   }
-  if (crc_of (*data, e->size) != e->crc && !FUZZING)
+  if (zip->w->lazy && !e->deflated && e->size >= LARGE) {
+    AmUnchecked *later = g_new (AmUnchecked, 1);
+
+    *later = (AmUnchecked){ e->data, e->size, e->crc, g_steal_pointer (&text), 0 };
+    g_tree_insert (zip->w->unchecked, later, later);
+    return TRUE;
+  }
+  if (am_zip_crc (*data, e->size) != e->crc && !FUZZING)
     return am_weights_fail (
         zip->w, error, AM_ERROR_FORMAT, "%s is damaged: its CRC-32 does not match", text);
   if (!e->deflated && e->size >= 1 << 20) /* not to count all of a large file as memory in use */

@@ -38,8 +38,12 @@ const AmZipEntry *am_zip_find (const AmZip *zip, const char *name);
  * @size: the bytes the entry must unpack to, at least
  * @data: the contents, as long as the AmWeights lives: in the archive, or unpacked
  *
- * Checks the CRC-32; called once for an entry. */
+ * Checks the CRC-32, or leaves that to am_weights_check_entry() for a large entry of a file that was opened
+ * lazily; called once for an entry. */
 gboolean am_zip_read (
     const AmZip *zip, const AmZipEntry *entry, guint64 size, const guint8 **data, GError **error);
+
+/* am_zip_crc: the CRC-32 of @n bytes */
+guint32 am_zip_crc (const guint8 *p, guint64 n);
 
 G_END_DECLS

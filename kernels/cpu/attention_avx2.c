@@ -162,7 +162,7 @@ ak_attention_avx2 (
     float *y = a->y.data + b * a->y.batch + r * a->y.row + head * dim, inv[6], t[6 * 16];
 
     for (size_t j = 0; j < padded; j += 16)
-      ak_tile_rows (rows, s + j, padded, q, a->q.row, kt + j * dim, 16, dim);
+      ak_tile_rows (rows, 0, s + j, padded, q, a->q.row, kt + j * dim, 16, dim);
     for (size_t i = 0; i < rows; i++) {
       size_t lo, hi;
 
@@ -172,7 +172,7 @@ ak_attention_avx2 (
     for (size_t c = 0; c < dim; c += 16) {
       size_t n = dim - c < 16 ? dim - c : 16;
 
-      ak_tile_rows (rows, t, 16, s, padded, vp + c * padded, 16, keys);
+      ak_tile_rows (rows, 0, t, 16, s, padded, vp + c * padded, 16, keys);
       for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < n; j += 8) {
           __m256i mask = ak_mask8 (n - j < 8 ? n - j : 8);

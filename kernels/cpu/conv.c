@@ -25,7 +25,8 @@ conv_plain (const void *args, size_t from, size_t to)
         if (at < a->left || at - a->left >= a->rows)
           continue;
         for (size_t c = 0; c < channels; c++)
-          s += (double) x[(at - a->left) * a->x.row + c] * m->data[o * m->k + k * channels + c];
+          s += (double) x[(at - a->left) * a->x.row + c] *
+               ((const float *) m->data)[o * m->k + k * channels + c];
       }
       v = (float) s;
       if (a->bias)
@@ -123,7 +124,8 @@ conv_record (AkPlan *plan, const AkConv *a)
         Node n = {
           .product = {
             .y = a->y.data + b * a->y.batch + first * a->y.row + col,
-            .panels = m->data + g * ak_panels_size (m),
+            .panels = (const char *) m->data + g * ak_panels_size (m),
+            .bf16 = m->bf16,
             .bias = a->bias ? a->bias + col : NULL,
             .residual = a->residual.data
                 ? a->residual.data + b * a->residual.batch + first * a->residual.row + col

@@ -38,7 +38,7 @@ conv2d_plain (const void *args, size_t from, size_t to)
 
       for (size_t k = 0; k < side * side; k++) {
         size_t row = r * a->stride + k / side, col = q * a->stride + k % side;
-        const float *w = m->data + o * m->k + k * channels, *x;
+        const float *w = (const float *) m->data + o * m->k + k * channels, *x;
 
         if (row < a->padding || row - a->padding >= a->height || col < a->padding ||
             col - a->padding >= a->width)

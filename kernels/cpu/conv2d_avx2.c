@@ -47,7 +47,7 @@ ak_conv2d_avx2 (const AkWindows *w, size_t pixel0, size_t pixel1, size_t col0, s
 
   for (size_t c = col0; c < col1; c += 16) {
     size_t n = col1 - c < 16 ? col1 - c : 16;
-    const float *panel = p->panels + c * p->k;
+    const float *panel = (const float *) p->panels + c * p->k;
 
     for (size_t i = pixel0, rows, left = (pixel1 - pixel0 + 5) / 6; i < pixel1; i += rows, left--) {
       const float *x[6];

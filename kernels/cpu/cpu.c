@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void *
 ak_cpu_memory (size_t bytes)
@@ -21,6 +22,19 @@ ak_cpu_memory (size_t bytes)
   ptr = aligned_alloc (64, rounded);
   if (ptr)
     memset (ptr, 0, rounded);
+  return ptr;
+}
+
+void *
+ak_cpu_weights (size_t bytes)
+{
+  const size_t huge = (size_t) 1 << 21;
+  void *ptr;
+
+  if (bytes == 0 || posix_memalign (&ptr, bytes >= huge ? huge : 64, bytes) != 0)
+    return NULL;
+  if (bytes >= huge) /* the last part of a huge page would be memory that nobody needs */
+    (void) madvise (ptr, bytes / huge * huge, MADV_HUGEPAGE);
   return ptr;
 }
 
@@ -246,7 +260,7 @@ cpu_level (void)
   if (__builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma")) {
     if (__builtin_cpu_supports ("avx512f") && __builtin_cpu_supports ("avx512bw") &&
         __builtin_cpu_supports ("avx512vl") && __builtin_cpu_supports ("avx512dq"))
-      return AK_CPU_AVX512;
+      return __builtin_cpu_supports ("avx512bf16") ? AK_CPU_BF16 : AK_CPU_AVX512;
     return AK_CPU_AVX2;
   }
 #endif

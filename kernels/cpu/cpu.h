@@ -4,6 +4,8 @@
 
 #include "../device_priv.h"
 
+#include <string.h>
+
 typedef struct AkWorker AkWorker;
 
 /* What the processor can do and the device may use; each includes the ones above it. */
@@ -12,6 +14,7 @@ typedef enum {
   AK_CPU_BASE,   /* oneDNN */
   AK_CPU_AVX2,   /* and own AVX2 + FMA code */
   AK_CPU_AVX512, /* oneDNN's products have twice the width of our own */
+  AK_CPU_BF16,   /* and multiply bfloat16 */
 } AkCpuLevel;
 
 typedef struct
@@ -91,6 +94,9 @@ void ak_worker_call (AkWorker *worker, void (*fn) (void *arg), void *arg);
 /* 64-byte aligned, zeroed; freed with free(). */
 void *ak_cpu_memory (size_t bytes);
 
+/* The same, not zeroed, in huge pages where it is large: for what is filled once and read often. */
+void *ak_cpu_weights (size_t bytes);
+
 /* act (x), the definition. */
 float ak_act_plain (float x, AkActivation act);
 
@@ -133,8 +139,8 @@ ak_cpu_has_avx2 (const AkDevice *dev)
 
 /* How a matrix lies in memory. K = in / groups * kernel inputs in the order [kernel][channel], per group. */
 typedef enum {
-  AK_LAYOUT_PLAIN,  /* [out][K] */
-  AK_LAYOUT_PANELS, /* per group [ceil (N / 16)][K][16], N = out / groups, zero padded */
+  AK_LAYOUT_PLAIN, /* [out][K] */
+  AK_LAYOUT_PANELS, /* per group [ceil (N / 16)][K][16], N = out / groups, zero padded; ak_bf16_lane() */
   AK_LAYOUT_ONEDNN, /* what oneDNN wants */
 } AkLayout;
 
@@ -143,23 +149,63 @@ typedef struct
   AkMatrix base;
   AkLayout layout;
   size_t k, n;     /* K and N */
-  float *data;     /* PLAIN, PANELS */
+  int bf16;        /* data are bfloat16, else float */
+  void *data;      /* PLAIN, PANELS; ONEDNN: as filled, until a plan packs it */
   float *winograd; /* PANELS of side 3, made at first use: winograd.h; under the device's worker */
   void *onednn;    /* ONEDNN: list of packings, under the device's worker */
 } AkCpuMatrix;
 
-/* Floats of one group's panels. */
+/* Bytes of one number of the matrix. */
+static inline size_t
+ak_matrix_element (const AkCpuMatrix *m)
+{
+  return m->bf16 ? 2 : 4;
+}
+
+/* Bytes of one group's panels. */
 static inline size_t
 ak_panels_size (const AkCpuMatrix *m)
 {
-  return (m->n + 15) / 16 * 16 * m->k;
+  return (m->n + 15) / 16 * 16 * m->k * ak_matrix_element (m);
+}
+
+/* bfloat16 is the upper half of a float; `x` rounded to nearest, ties to even, NaN kept. */
+static inline uint16_t
+ak_to_bf16 (float x)
+{
+  uint32_t u;
+
+  memcpy (&u, &x, sizeof u);
+  if ((u & 0x7fffffff) > 0x7f800000)
+    return (uint16_t) (u >> 16 | 0x40);
+  return (uint16_t) ((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+static inline float
+ak_from_bf16 (uint16_t h)
+{
+  uint32_t u = (uint32_t) h << 16;
+  float x;
+
+  memcpy (&x, &u, sizeof x);
+  return x;
+}
+
+/* Where column `j` of 16 lies in a row of a bfloat16 panel: columns j and j + 8 share 32 bits, so that a
+ * shift and a mask widen 8 of them each. */
+static inline size_t
+ak_bf16_lane (size_t j)
+{
+  return 2 * (j % 8) + j / 8;
 }
 
 /* y = residual + gate * act (scale * (x W) + bias + noise) for one group's packed weights (AVX2). */
 typedef struct
 {
   float *y;
-  const float *x, *panels, *bias, *gate, *residual;
+  const float *x, *bias, *gate, *residual;
+  const void *panels;
+  int bf16;                   /* panels are bfloat16 */
   const float *scale, *noise; /* [n], one number a row */
   size_t y_row, x_row, gate_row, residual_row, noise_row;
   size_t k, n;

@@ -12,57 +12,43 @@
 static AkLayout
 choose_layout (const AkCpu *cpu, const AkCpuMatrix *m)
 {
+  AkCpuLevel wide = m->bf16 ? AK_CPU_BF16 : AK_CPU_AVX512;
+
   if (cpu->level == AK_CPU_PLAIN)
     return AK_LAYOUT_PLAIN;
   if (cpu->onednn || cpu->level == AK_CPU_BASE)
     return AK_LAYOUT_ONEDNN;
-  if (cpu->level >= AK_CPU_AVX512 && m->k * m->n >= ONEDNN_WEIGHTS)
+  if (cpu->level >= wide && m->k * m->n >= ONEDNN_WEIGHTS)
     return AK_LAYOUT_ONEDNN;
   return AK_LAYOUT_PANELS;
 }
 
-/* `n` <= 16 rows [channels][kernel] to one panel [kernel][channels][16]. */
-static void
-pack_panel (float *to, const float *from, size_t n, size_t channels, size_t kernel)
-{
-  for (size_t c = 0; c < channels; c++)
-    for (size_t k = 0; k < kernel; k++)
-      for (size_t j = 0; j < n; j++)
-        to[(k * channels + c) * 16 + j] = from[(j * channels + c) * kernel + k];
-}
-
 static AkMatrix *
-matrix_new (AkDevice *dev, const float *values, const AkMatrix *sizes, AkStatus *status)
+matrix_new (AkDevice *dev, const AkMatrix *sizes, AkStatus *status)
 {
   AkCpu *cpu = (AkCpu *) dev;
-  AkCpuMatrix *m = NULL;
-  size_t channels = sizes->in / sizes->groups, kernel = sizes->kernel, total;
+  AkCpuMatrix *m = calloc (1, sizeof *m);
+  size_t bytes;
 
-  if (sizes->precision != AK_F32) {
-    *status = AK_ERR_ARG;
-    return NULL;
-  }
-  m = calloc (1, sizeof *m);
   if (!m)
     goto no_memory;
   m->base = *sizes;
-  m->k = channels * kernel;
+  m->k = sizes->in / sizes->groups * sizes->kernel;
   m->n = sizes->out / sizes->groups;
+  /* weights of two-dimensional convolutions stay floats */
+  m->bf16 = sizes->precision == AK_BF16 && !sizes->side && cpu->level != AK_CPU_PLAIN;
   m->layout = choose_layout (cpu, m);
-  total = m->layout == AK_LAYOUT_PANELS ? ak_panels_size (m) * sizes->groups : sizes->out * m->k;
-  m->data = ak_cpu_memory (total * sizeof *m->data);
+  bytes = m->layout == AK_LAYOUT_PANELS ? ak_panels_size (m) * sizes->groups
+                                        : sizes->out * m->k * ak_matrix_element (m);
+  m->data = ak_cpu_weights (bytes);
   if (!m->data)
     goto no_memory;
-  if (m->layout == AK_LAYOUT_PANELS)
-    for (size_t g = 0; g < sizes->groups; g++)
-      for (size_t col = 0; col < m->n; col += 16)
-        pack_panel (m->data + g * ak_panels_size (m) + col * m->k, values + (g * m->n + col) * m->k,
-            m->n - col < 16 ? m->n - col : 16, channels, kernel);
-  else
-    for (size_t o = 0; o < sizes->out; o++)
-      for (size_t k = 0; k < kernel; k++)
-        for (size_t c = 0; c < channels; c++)
-          m->data[o * m->k + k * channels + c] = values[o * m->k + c * kernel + k];
+  if (m->layout == AK_LAYOUT_PANELS && m->n % 16) /* the columns beyond the last */
+    for (size_t g = 1; g <= sizes->groups; g++) {
+      size_t last = 16 * m->k * ak_matrix_element (m);
+
+      memset ((char *) m->data + g * ak_panels_size (m) - last, 0, last);
+    }
   ak_device_ref (dev);
   return &m->base;
 
@@ -70,6 +56,78 @@ no_memory:
   free (m);
   *status = AK_ERR_MEMORY;
   return NULL;
+}
+
+/* `n` rows [channels][kernel] as columns `first` … of one panel [kernel][channels][16]. */
+static void
+pack_panel (const AkCpuMatrix *m, void *panel, size_t first, const float *from, size_t n)
+{
+  size_t kernel = m->base.kernel, channels = m->k / kernel;
+  uint16_t *half = panel;
+  float *to = panel;
+
+  for (size_t c = 0; c < channels; c++)
+    for (size_t k = 0; k < kernel; k++) {
+      const float *x = from + c * kernel + k;
+      size_t at = (k * channels + c) * 16;
+
+      if (m->bf16)
+        for (size_t j = 0; j < n; j++)
+          half[at + ak_bf16_lane (first + j)] = ak_to_bf16 (x[j * m->k]);
+      else
+        for (size_t j = 0; j < n; j++)
+          to[at + first + j] = x[j * m->k];
+    }
+}
+
+static void
+fill_panels (const AkCpuMatrix *m, const float *values, size_t first, size_t count)
+{
+  while (count) {
+    size_t col = first % m->n, n = 16 - col % 16;
+    char *group = (char *) m->data + first / m->n * ak_panels_size (m);
+
+    n = n < m->n - col ? n : m->n - col;
+    n = n < count ? n : count;
+    pack_panel (m, group + col / 16 * 16 * m->k * ak_matrix_element (m), col % 16, values, n);
+    values += n * m->k;
+    first += n;
+    count -= n;
+  }
+}
+
+/* [out][K]; a definition in bfloat16 has its rounded numbers in floats. */
+static void
+fill_rows (const AkCpuMatrix *m, const float *values, size_t first, size_t count)
+{
+  size_t kernel = m->base.kernel, channels = m->k / kernel;
+  int rounded = m->base.precision == AK_BF16 && !m->base.side;
+
+  for (size_t o = first; o < first + count; o++, values += m->k)
+    for (size_t k = 0; k < kernel; k++)
+      for (size_t c = 0; c < channels; c++) {
+        size_t at = o * m->k + k * channels + c;
+        float x = values[c * kernel + k];
+
+        if (m->bf16)
+          ((uint16_t *) m->data)[at] = ak_to_bf16 (x);
+        else
+          ((float *) m->data)[at] = rounded ? ak_from_bf16 (ak_to_bf16 (x)) : x;
+      }
+}
+
+static AkStatus
+matrix_fill (AkMatrix *base, const float *values, size_t first, size_t count)
+{
+  const AkCpuMatrix *m = (const AkCpuMatrix *) base;
+
+  if (!m->data) /* a plan has packed it */
+    return AK_ERR_ARG;
+  if (m->layout == AK_LAYOUT_PANELS)
+    fill_panels (m, values, first, count);
+  else
+    fill_rows (m, values, first, count);
+  return AK_OK;
 }
 
 static void
@@ -120,7 +178,7 @@ linear_plain (const void *args, size_t from, size_t to)
       float v;
 
       for (size_t k = 0; k < m->k; k++)
-        s += (double) x[k] * m->data[o * m->k + k];
+        s += (double) x[k] * ((const float *) m->data)[o * m->k + k];
       p.bias = a->bias ? a->bias + o : NULL;
       p.gate = a->gate.data ? ak_row (a->gate, a->rows, i) + o : NULL;
       p.residual = a->residual.data ? ak_row (a->residual, a->rows, i) + o : NULL;
@@ -233,6 +291,7 @@ linear_record (AkPlan *plan, const AkLinear *a)
       .y = a->y.data + b * a->y.batch,
       .x = a->x.data + b * a->x.batch,
       .panels = m->data,
+      .bf16 = m->bf16,
       .bias = a->bias,
       .gate = a->gate.data ? a->gate.data + b * a->gate.batch : NULL,
       .residual = a->residual.data ? a->residual.data + b * a->residual.batch : NULL,
@@ -263,6 +322,7 @@ void
 ak_cpu_linear_init (AkOps *ops, AkCpuLevel level)
 {
   ops->matrix_new = matrix_new;
+  ops->matrix_fill = matrix_fill;
   ops->matrix_free = matrix_free;
   ops->linear = level == AK_CPU_PLAIN ? linear_plain_record : linear_record;
 }

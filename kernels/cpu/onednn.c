@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Products and convolutions through oneDNN. A primitive is made in the worker's thread, with a
+/* Products and convolutions through oneDNN. Weights in bfloat16 are multiplied as such where the processor
+ * can, by an input that is rounded too; elsewhere they are widened before each product. A primitive is made in the worker's thread, with a
  * scratchpad of the plan's, and runs there: oneDNN 2.6 fails otherwise when threads change. */
 #include "onednn_priv.h"
 
@@ -12,7 +13,7 @@ struct Packing
 {
   dnnl_memory_desc_t desc;
   dnnl_memory_t memory;
-  float *data;
+  void *data;
   int used; /* by a primitive */
   Packing *next;
 };
@@ -81,13 +82,13 @@ ak_onednn_matrix_clear (AkCpuMatrix *m)
 
 /* `desc` of `data` (taken over, or NULL for new memory) at the front of the list. */
 static dnnl_status_t
-packing_add (struct AkOnednn *dnn, AkCpuMatrix *m, const dnnl_memory_desc_t *desc, float *data)
+packing_add (struct AkOnednn *dnn, AkCpuMatrix *m, const dnnl_memory_desc_t *desc, void *data)
 {
   Packing *p = calloc (1, sizeof *p);
   dnnl_status_t status;
 
   if (p)
-    p->data = data ? data : ak_cpu_memory (dnnl_memory_desc_get_size (desc));
+    p->data = data ? data : ak_cpu_weights (dnnl_memory_desc_get_size (desc));
   if (!p || !p->data) {
     free (p);
     free (data);
@@ -172,10 +173,54 @@ node_clear (void *data)
     dnnl_primitive_destroy (n->primitive);
   if (n->src)
     dnnl_memory_destroy (n->src);
+  if (n->widened && n->weights)
+    dnnl_memory_destroy (n->weights);
   if (n->product)
     dnnl_memory_destroy (n->product);
   if (n->scratchpad)
     dnnl_memory_destroy (n->scratchpad);
+}
+
+static size_t
+up64 (size_t n)
+{
+  return (n + 63) / 64 * 64;
+}
+
+static size_t
+n_weights (const AkCpuMatrix *m)
+{
+  return m->base.out * m->k;
+}
+
+/* Where a node has what it converts. */
+static void *
+converted (const AkOnednnNode *n)
+{
+  return n->plan->scratch + n->product_bytes + up64 (n->scratchpad_bytes);
+}
+
+static void
+widen_part (void *data, unsigned i, unsigned parts)
+{
+  const AkOnednnNode *n = data;
+  const uint16_t *from = n->widened->data;
+  size_t last = n_weights (n->widened) * (i + 1) / parts;
+  float *to = converted (n);
+
+  for (size_t k = n_weights (n->widened) * i / parts; k < last; k++)
+    to[k] = ak_from_bf16 (from[k]);
+}
+
+static void
+narrow_part (void *data, unsigned i, unsigned parts)
+{
+  const AkOnednnNode *n = data;
+  uint16_t *to = converted (n);
+
+  for (size_t r = n->x_rows * i / parts; r < n->x_rows * (i + 1) / parts; r++)
+    for (size_t c = 0; c < n->x_cols; c++)
+      to[r * n->x_cols + c] = ak_to_bf16 (n->p.x[r * n->x_row + c]);
 }
 
 static void
@@ -191,10 +236,14 @@ node_run (AkCpu *cpu, const void *data)
   };
 
   if (n->gather.rows) {
-    float *copy = (float *) (n->plan->scratch + n->product_bytes + n->scratchpad_bytes);
-
-    ak_gather_run (cpu, &n->gather, copy);
-    dnnl_memory_set_data_handle (n->src, copy);
+    ak_gather_run (cpu, &n->gather, converted (n));
+    dnnl_memory_set_data_handle (n->src, converted (n));
+  } else if (n->widened) {
+    ak_cpu_parallel (cpu, widen_part, (void *) data);
+    dnnl_memory_set_data_handle (n->weights, converted (n));
+  } else if (n->x_rows) {
+    ak_cpu_parallel (cpu, narrow_part, (void *) data);
+    dnnl_memory_set_data_handle (n->src, converted (n));
   }
   dnnl_memory_set_data_handle (n->product, product);
   dnnl_memory_set_data_handle (n->scratchpad, n->plan->scratch + n->product_bytes);
@@ -220,13 +269,14 @@ describe_product (const AkMaking *k, dnnl_primitive_desc_t *desc, dnnl_memory_de
   dnnl_dims_t x_strides = { (dnnl_dim_t) k->x_row, 1 };
   dnnl_dims_t w = { (dnnl_dim_t) k->m->k, (dnnl_dim_t) k->m->n };
   dnnl_dims_t y = { (dnnl_dim_t) k->node.rows, (dnnl_dim_t) k->m->n };
+  dnnl_format_tag_t wish = k->node.widened ? dnnl_ba : dnnl_format_tag_any;
   dnnl_memory_desc_t any;
   dnnl_matmul_desc_t op;
   dnnl_status_t status;
 
-  TRY (dnnl_memory_desc_init_by_strides (src, 2, x, dnnl_f32, x_strides));
-  TRY (dnnl_memory_desc_init_by_tag (plain, 2, w, dnnl_f32, dnnl_ba));
-  TRY (dnnl_memory_desc_init_by_tag (&any, 2, w, dnnl_f32, dnnl_format_tag_any));
+  TRY (dnnl_memory_desc_init_by_strides (src, 2, x, k->type, x_strides));
+  TRY (dnnl_memory_desc_init_by_tag (plain, 2, w, k->type, dnnl_ba));
+  TRY (dnnl_memory_desc_init_by_tag (&any, 2, w, k->type, wish));
   TRY (dnnl_memory_desc_init_by_tag (product, 2, y, dnnl_f32, dnnl_ab));
   TRY (dnnl_matmul_desc_init (&op, src, &any, NULL, product));
   TRY (dnnl_primitive_desc_create (desc, &op, attr, k->cpu->dnn->engine, NULL));
@@ -253,9 +303,12 @@ describe_conv (const AkMaking *k, dnnl_primitive_desc_t *desc, dnnl_memory_desc_
   dnnl_convolution_desc_t op;
   dnnl_status_t status;
 
-  TRY (dnnl_memory_desc_init_by_strides (src, 3, x, dnnl_f32, x_strides));
-  TRY (dnnl_memory_desc_init_by_strides (plain, 4 - skip, w + skip, dnnl_f32, w_strides + skip));
-  TRY (dnnl_memory_desc_init_by_tag (&any, 4 - skip, w + skip, dnnl_f32, dnnl_format_tag_any));
+  TRY (dnnl_memory_desc_init_by_strides (src, 3, x, k->type, x_strides));
+  TRY (dnnl_memory_desc_init_by_strides (plain, 4 - skip, w + skip, k->type, w_strides + skip));
+  if (k->node.widened)
+    any = *plain;
+  else
+    TRY (dnnl_memory_desc_init_by_tag (&any, 4 - skip, w + skip, k->type, dnnl_format_tag_any));
   TRY (dnnl_memory_desc_init_by_tag (product, 3, y, dnnl_f32, dnnl_nwc));
   TRY (dnnl_dilated_convolution_forward_desc_init (&op, dnnl_forward_inference,
       dnnl_convolution_direct, src, &any, NULL, product, stride, dilation, left, right));
@@ -282,8 +335,11 @@ make (void *data)
   TRY (dnnl_primitive_attr_set_scratchpad_mode (attr, dnnl_scratchpad_mode_user));
   TRY (k->describe (k, &desc, &src, &plain, &product, attr));
   TRY (dnnl_primitive_create (&n->primitive, desc));
-  TRY (pack (dnn, k->m, &plain, dnnl_primitive_desc_query_md (desc, dnnl_query_weights_md, 0),
-      &n->weights));
+  if (n->widened)
+    TRY (dnnl_memory_create (&n->weights, &plain, dnn->engine, NULL));
+  else
+    TRY (pack (dnn, k->m, &plain, dnnl_primitive_desc_query_md (desc, dnnl_query_weights_md, 0),
+        &n->weights));
   TRY (dnnl_memory_create (&n->src, &src, dnn->engine, (void *) n->p.x));
   TRY (dnnl_memory_create (&n->product, &product, dnn->engine, NULL));
   scratchpad = dnnl_primitive_desc_query_md (desc, dnnl_query_scratchpad_md, 0);
@@ -301,23 +357,35 @@ void
 ak_onednn_record (AkMaking *k)
 {
   AkOnednnNode *n = &k->node;
+  size_t converted_bytes = ak_gather_size (&k->node.gather) * sizeof (float);
 
   if (k->plan->status != AK_OK)
     return;
   n->plan = (AkCpuPlan *) k->plan;
   n->p.n = k->m->base.out;
-  n->product_bytes = (n->rows * n->p.n * sizeof (float) + 63) / 64 * 64;
+  n->product_bytes = up64 (n->rows * n->p.n * sizeof (float));
+  k->type = dnnl_f32;
+  if (k->m->bf16 && k->cpu->level >= AK_CPU_BF16) {
+    k->type = dnnl_bf16;
+    n->x_rows = k->stride ? k->in_rows : n->rows;
+    n->x_cols = k->m->base.in;
+    n->x_row = k->x_row;
+    k->x_row = n->x_cols;
+    converted_bytes = n->x_rows * n->x_cols * sizeof (uint16_t);
+  } else if (k->m->bf16) {
+    n->widened = k->m;
+    converted_bytes = n_weights (k->m) * sizeof (float);
+  }
   ak_worker_call (k->cpu->worker, make, k);
   if (k->status != dnnl_success) {
     node_clear (n);
     ak_plan_fail (k->plan, from_dnnl (k->status));
     return;
   }
-  ak_cpu_scratch (k->plan,
-      n->product_bytes + n->scratchpad_bytes + ak_gather_size (&n->gather) * sizeof (float));
+  ak_cpu_scratch (k->plan, n->product_bytes + up64 (n->scratchpad_bytes) + converted_bytes);
   ak_cpu_append (k->plan, AK_NODE_POOLED, node_run, node_clear, n, sizeof *n);
   n->primitive = NULL;
-  n->src = n->product = n->scratchpad = NULL;
+  n->src = n->weights = n->product = n->scratchpad = NULL;
 }
 
 /* Rows per node. */

@@ -22,6 +22,10 @@ typedef struct
   AkCpuPlan *plan;
   dnnl_primitive_t primitive;
   dnnl_memory_t src, weights, product, scratchpad;
+  /* of a matrix in bfloat16 */
+  const AkCpuMatrix *widened; /* its weights become floats before each run */
+  size_t x_rows, x_cols,
+      x_row; /* the input becomes bfloat16 before each run; 0 rows: it does not */
 } AkOnednnNode;
 
 /* What is needed to make one node in the worker. `describe` gives descriptions of the primitive, its
@@ -39,6 +43,7 @@ struct AkMaking
   /* of a convolution along the rows */
   size_t in_rows, x_row, stride, dilation, left, right;
   const AkConv2dPiece *piece; /* of a two-dimensional one */
+  dnnl_data_type_t type;      /* of source and weights */
   dnnl_status_t status;
 };
 

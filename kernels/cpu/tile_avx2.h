@@ -10,11 +10,15 @@
 #define AK_INLINE static inline __attribute__ ((always_inline))
 
 /* t[i][16 p + j] = Σ_k x[i · x_row + k] b[p · b_panel + k · b_row + j], k in order, one fused
- * rounding a step; i < rows, p < panels. `rows` and `panels` are constants of the caller. */
+ * rounding a step; i < rows, p < panels. b is float, or bfloat16 with its columns as ak_bf16_lane() says.
+ * `rows`, `panels` and `bf16` are constants of the caller. */
 AK_INLINE void
-ak_tile (int rows, int panels, float *t, size_t t_row, const float *x, size_t x_row, const float *b,
-    size_t b_panel, size_t b_row, size_t k)
+ak_tile (int rows, int panels, int bf16, float *t, size_t t_row, const float *x, size_t x_row,
+    const void *b, size_t b_panel, size_t b_row, size_t k)
 {
+  const __m256i upper = _mm256_set1_epi32 ((int) 0xffff0000);
+  const size_t element = bf16 ? 2 : 4;
+  const char *at = b;
   __m256 acc[6][8];
 
 #pragma GCC unroll 6
@@ -25,10 +29,21 @@ ak_tile (int rows, int panels, float *t, size_t t_row, const float *x, size_t x_
   for (size_t j = 0; j < k; j++) {
     __m256 w[8];
 
-#pragma GCC unroll 8
-    for (int p = 0; p < 2 * panels; p++)
-      w[p] = _mm256_loadu_ps (b + (size_t) (p / 2) * b_panel + (size_t) (p % 2) * 8);
-    b += b_row;
+#pragma GCC unroll 4
+    for (int p = 0; p < panels; p++) {
+      const char *row = at + (size_t) p * b_panel * element;
+
+      if (bf16) {
+        __m256i v = _mm256_loadu_si256 ((const __m256i *) (const void *) row);
+
+        w[2 * p] = _mm256_castsi256_ps (_mm256_slli_epi32 (v, 16));
+        w[2 * p + 1] = _mm256_castsi256_ps (_mm256_and_si256 (v, upper));
+      } else {
+        w[2 * p] = _mm256_loadu_ps ((const float *) (const void *) row);
+        w[2 * p + 1] = _mm256_loadu_ps ((const float *) (const void *) row + 8);
+      }
+    }
+    at += b_row * element;
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
       __m256 a = _mm256_broadcast_ss (x + (size_t) i * x_row + j);
@@ -47,27 +62,27 @@ ak_tile (int rows, int panels, float *t, size_t t_row, const float *x, size_t x_
 
 /* 1 to 6 rows of one panel of 16 columns. */
 AK_INLINE void
-ak_tile_rows (size_t rows, float *t, size_t t_row, const float *x, size_t x_row, const float *b,
-    size_t b_row, size_t k)
+ak_tile_rows (size_t rows, int bf16, float *t, size_t t_row, const float *x, size_t x_row,
+    const void *b, size_t b_row, size_t k)
 {
   switch (rows) {
     case 1:
-      ak_tile (1, 1, t, t_row, x, x_row, b, 0, b_row, k);
+      ak_tile (1, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k);
       break;
     case 2:
-      ak_tile (2, 1, t, t_row, x, x_row, b, 0, b_row, k);
+      ak_tile (2, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k);
       break;
     case 3:
-      ak_tile (3, 1, t, t_row, x, x_row, b, 0, b_row, k);
+      ak_tile (3, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k);
       break;
     case 4:
-      ak_tile (4, 1, t, t_row, x, x_row, b, 0, b_row, k);
+      ak_tile (4, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k);
       break;
     case 5:
-      ak_tile (5, 1, t, t_row, x, x_row, b, 0, b_row, k);
+      ak_tile (5, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k);
       break;
     default:
-      ak_tile (6, 1, t, t_row, x, x_row, b, 0, b_row, k);
+      ak_tile (6, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k);
       break;
   }
 }

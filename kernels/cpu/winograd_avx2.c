@@ -24,6 +24,7 @@ ak_winograd_weights (float *to, const AkCpuMatrix *m)
 {
   static const double g[4][3] = { { 1, 0, 0 }, { 0.5, 0.5, 0.5 }, { 0.5, -0.5, 0.5 }, { 0, 0, 1 } };
   size_t panels = (m->n + 15) / 16, channels = m->base.in;
+  const float *data = m->data;
 
   for (size_t p = 0; p < panels; p++)
     for (size_t c = 0; c < channels; c++)
@@ -32,8 +33,7 @@ ak_winograd_weights (float *to, const AkCpuMatrix *m)
           double s = 0;
 
           for (size_t k = 0; k < 9; k++)
-            s +=
-                g[e / 4][k / 3] * g[e % 4][k % 3] * m->data[(p * m->k + k * channels + c) * 16 + j];
+            s += g[e / 4][k / 3] * g[e % 4][k % 3] * data[(p * m->k + k * channels + c) * 16 + j];
           to[((e * panels + p) * channels + c) * 16 + j] = (float) s;
         }
 }
@@ -162,9 +162,9 @@ ak_winograd_avx2 (const AkWinograd *w, size_t tile0, size_t tile1, float *scratc
     for (size_t e = 0; e < 16; e++)
       for (size_t i = 0, rows, left = (tiles + 5) / 6; i < tiles; i += rows, left--) {
         rows = (tiles - i + left - 1) / left;
-        ak_tile_rows (rows, products + e * product_step + i * 16, 16,
+        ak_tile_rows (rows, 0, products + e * product_step + i * 16, 16,
             scratch + e * step + i * channels, channels,
-            w->p.panels + (e * panels + p) * channels * 16, 16, channels);
+            (const float *) w->p.panels + (e * panels + p) * channels * 16, 16, channels);
       }
     for (size_t i = 0; i < tiles; i++)
       finish (w, tile0 + i, 16 * p, products + i * 16, product_step);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "models/head.h"
+#include "models/known.h"
 #include "models/motion.h"
 #include "models/paths.h"
 #include "models/weights.h"
@@ -38,6 +39,24 @@ inspect_file (const char *path)
   }
   printf ("%" G_GSIZE_FORMAT " tensors, %" G_GUINT64_FORMAT " bytes\n", am_weights_count (weights),
       bytes);
+  return STATUS_OK;
+}
+
+int
+inspect_verify (const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *sha256 = NULL;
+  size_t n;
+  const AmKnownFile *files = am_known_files (&n);
+  const AmKnownFile *found = am_known_verify (path, files, n, &sha256, &error);
+
+  if (found == NULL) {
+    complain ("%s", error->message);
+    return STATUS_FAILURE;
+  }
+  printf ("%s: %s as published, %" G_GUINT64_FORMAT " bytes, SHA-256 %s\n", path, found->name,
+      found->size, sha256);
   return STATUS_OK;
 }
 

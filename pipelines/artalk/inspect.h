@@ -9,6 +9,9 @@ G_BEGIN_DECLS
 /* Lists the tensors of the file at `path`: name, type, shape. */
 int inspect_file (const char *path);
 
+/* Says whether the file at `path` is, byte for byte, a published one that is known by its SHA-256. */
+int inspect_verify (const char *path);
+
 /* Lists the built-in styles, one name a line. */
 int inspect_styles (void);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "avatars.h"
+#include "clip.h"
 #include "inspect.h"
 #include "options.h"
 #include "render.h"
@@ -17,11 +18,15 @@ main (int argc, char **argv)
   setlocale (LC_ALL, "");
   setlocale (LC_NUMERIC, "C"); /* figures read the same everywhere */
   if (argc >= 2 && strcmp (argv[1], "inspect") == 0) {
-    if (argc == 3)
+    if (argc == 3 && strcmp (argv[2], "--verify") != 0)
       return inspect_file (argv[2]);
-    complain ("inspect wants one file");
+    if (argc == 4 && strcmp (argv[2], "--verify") == 0)
+      return inspect_verify (argv[3]);
+    complain ("inspect wants one file, after --verify to check it against what was published");
     return STATUS_USAGE;
   }
+  if (argc >= 2 && strcmp (argv[1], "style") == 0)
+    return make_style (argc, argv);
   if (argc >= 2 && strcmp (argv[1], "avatars") == 0) {
     if (argc == 3 || argc == 4)
       return avatars_list (argv[2], argc == 4 ? argv[3] : NULL);

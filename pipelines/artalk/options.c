@@ -14,11 +14,13 @@ static const char summary[] =
     "(.mp4, .mkv, .webm) with the sound.\n"
     "\n"
     "Other commands:\n"
-    "  artalk inspect FILE   lists the tensors of a checkpoint, head or style file\n"
-    "  artalk styles         lists the built-in styles\n"
-    "  artalk heads          describes the built-in head\n"
+    "  artalk inspect FILE            lists the tensors of a checkpoint, head or style file\n"
+    "  artalk inspect --verify FILE   checks a published file by its SHA-256\n"
+    "  artalk style MOTION -o STYLE   makes a style clip out of recorded motion\n"
+    "  artalk styles                  lists the built-in styles\n"
+    "  artalk heads                   describes the built-in head\n"
     "  artalk avatars FILE [SHEET.png]\n"
-    "                        lists the people of a tracked.pt, and draws them";
+    "                                 lists the people of a tracked.pt, and draws them";
 
 static const struct
 {
@@ -146,6 +148,9 @@ options_parse (Options *o, int argc, char **argv, int *status)
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model,
         "Speech-to-motion checkpoint: a file or a folder (built-in)", "PATH" },
     { "head", 0, 0, G_OPTION_ARG_FILENAME, &o->head, "Head in FLAME's format (built-in)", "FILE" },
+    { "shape", 0, 0, G_OPTION_ARG_FILENAME, &o->shape,
+        "Identity of the head: a file with up to as many numbers as the head has directions",
+        "FILE" },
     { "renderer", 0, 0, G_OPTION_ARG_STRING, &o->renderer,
         "Shaded mesh or Gaussian avatar (splat if an avatar is named, else mesh)", "mesh|splat" },
     { "avatar-model", 0, 0, G_OPTION_ARG_FILENAME, &o->avatar_model,
@@ -211,6 +216,7 @@ options_clear (Options *o)
   g_free (o->style);
   g_free (o->model);
   g_free (o->head);
+  g_free (o->shape);
   g_free (o->device);
   g_free (o->precision);
   g_free (o->renderer);

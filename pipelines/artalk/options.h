@@ -20,7 +20,7 @@ typedef struct
   char *output; /* video file */
   char *motion; /* safetensors file for motion */
   char *mesh;   /* safetensors file for vertices */
-  char *style, *model, *head, *device, *precision;
+  char *style, *model, *head, *shape, *device, *precision;
   char *renderer; /* "mesh" or "splat" after options_parse() */
   char *avatar_model, *avatars, *avatar;
   unsigned width, height;

@@ -365,7 +365,8 @@ apply_options (Render *r)
       return FALSE;
   }
   for (gsize i = 0; i < G_N_ELEMENTS (renderers); i++) {
-    if (!set (r, renderers[i], "head", o->head) || !set (r, renderers[i], "device", o->device))
+    if (!set (r, renderers[i], "head", o->head) || !set (r, renderers[i], "shape-file", o->shape) ||
+        !set (r, renderers[i], "device", o->device))
       return FALSE;
   }
   if (g_str_equal (o->renderer, "splat") &&

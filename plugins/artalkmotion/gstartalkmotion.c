@@ -91,7 +91,7 @@ apply_style (GstArtalkMotion *self, AmMotion *motion, const AmModelInfo *info, G
   if (!name && !gst_artalk_base_has_path (GST_ARTALK_BASE (self)) && has_built_in_style ())
     name = g_strdup (BUILT_IN_STYLE);
   if (name && *name) {
-    clip = am_style_load (name, info->motion_dim, error);
+    clip = am_style_load (name, info->motion_dim, info->basis, error);
     if (!clip)
       return FALSE;
   }

@@ -34,6 +34,7 @@ GST_DEBUG_CATEGORY_STATIC (flamemesh_debug);
 enum {
   PROP_0,
   PROP_SHAPE,
+  PROP_SHAPE_FILE,
   PROP_SCALE,
   PROP_LOOK,
   PROP_ANTIALIAS,
@@ -46,6 +47,7 @@ struct _GstFlameMesh
 
   /* object lock */
   GArray *shape; /* float */
+  char *shape_path;
   double scale;
   AmLook look;
   gboolean antialias;
@@ -91,6 +93,7 @@ refresh (GstFlameMesh *self, AmHead *head, GError **error)
   g_autoptr (GArray) shape = g_array_new (FALSE, FALSE, sizeof (float));
   g_autoptr (AmPoser) poser = NULL;
   g_autofree char *device = gst_artalk_renderer_device (GST_ARTALK_RENDERER (self));
+  g_autofree char *shape_path = NULL;
   AmMeshView *view;
   gboolean antialias;
   guint background;
@@ -100,6 +103,7 @@ refresh (GstFlameMesh *self, AmHead *head, GError **error)
   GST_OBJECT_LOCK (self);
   if (self->shape->len)
     g_array_append_vals (shape, self->shape->data, self->shape->len);
+  shape_path = g_strdup (self->shape_path);
   scale = self->scale;
   look = self->look;
   antialias = self->antialias;
@@ -107,6 +111,14 @@ refresh (GstFlameMesh *self, AmHead *head, GError **error)
   self->changed = FALSE;
   GST_OBJECT_UNLOCK (self);
 
+  if (shape->len == 0 && shape_path) {
+    size_t n;
+    g_autofree float *loaded = am_shape_load (shape_path, &n, error);
+
+    if (!loaded)
+      return FALSE;
+    g_array_append_vals (shape, loaded, (guint) n);
+  }
   poser = am_poser_new (head, device, (const float *) shape->data, shape->len, scale, error);
   if (!poser)
     return FALSE;
@@ -266,11 +278,17 @@ static void
 set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
   GstFlameMesh *self = GST_FLAME_MESH (object);
+  const char *text;
 
   GST_OBJECT_LOCK (self);
   switch (id) {
     case PROP_SHAPE:
       set_shape (self, value);
+      break;
+    case PROP_SHAPE_FILE:
+      text = g_value_get_string (value);
+      g_free (self->shape_path);
+      self->shape_path = text && *text ? g_strdup (text) : NULL;
       break;
     case PROP_SCALE:
       self->scale = g_value_get_double (value);
@@ -301,6 +319,9 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
     case PROP_SHAPE:
       get_shape (self, value);
       break;
+    case PROP_SHAPE_FILE:
+      g_value_set_string (value, self->shape_path);
+      break;
     case PROP_SCALE:
       g_value_set_double (value, self->scale);
       break;
@@ -324,6 +345,7 @@ gst_flame_mesh_finalize (GObject *object)
 {
   GstFlameMesh *self = GST_FLAME_MESH (object);
 
+  g_free (self->shape_path);
   g_array_unref (self->shape);
   G_OBJECT_CLASS (gst_flame_mesh_parent_class)->finalize (object);
 }
@@ -350,6 +372,11 @@ install_properties (GObjectClass *object_class)
           g_param_spec_float ("coefficient", "Coefficient", "One coefficient", -100, 100, 0,
               G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS),
           playing));
+  g_object_class_install_property (object_class, PROP_SHAPE_FILE,
+      g_param_spec_string ("shape-file", "Shape file",
+          "The same from a file (.pt or .safetensors) with one tensor, or one called shape; used "
+          "while shape is empty",
+          NULL, playing));
   g_object_class_install_property (object_class, PROP_SCALE,
       g_param_spec_double ("scale", "Scale",
           "Factor on the vertices; the camera moves back by the same", 0.01, 100, 1, playing));
@@ -380,7 +407,6 @@ gst_flame_mesh_class_init (GstFlameMeshClass *klass)
   base_class->set_caps = set_caps;
   base_class->transform_size = transform_size;
   renderer_class->thing = "head";
-  renderer_class->advice = GST_ARTALK_HEAD_ADVICE;
   renderer_class->open = load;
   renderer_class->close = unload;
   renderer_class->draw = draw;

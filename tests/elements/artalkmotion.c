@@ -332,7 +332,8 @@ style_file (const char *name, float value)
   g_autoptr (GString) file = g_string_new (NULL);
   g_autofree float *clip = g_new (float, 50 * 106);
   static const char header[] =
-      "{\"motion\":{\"dtype\":\"F32\",\"shape\":[50,106],\"data_offsets\":[0,21200]}}";
+      "{\"__metadata__\":{\"basis\":\"arkit-1\"},"
+      "\"motion\":{\"dtype\":\"F32\",\"shape\":[50,106],\"data_offsets\":[0,21200]}}";
   guint64 size = GUINT64_TO_LE (strlen (header));
   char *path = test_path (name);
 

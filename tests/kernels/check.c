@@ -65,9 +65,26 @@ check_rows (float *data, size_t row, size_t batch)
   return (AkRows){ data, row, batch };
 }
 
+Pair
+check_pair_bf16 (Check *t, size_t n, float scale)
+{
+  Pair p = check_pair (t, n, scale);
+
+  for (size_t i = 0; i < n; i++) {
+    uint32_t u;
+
+    memcpy (&u, p.plain + i, sizeof u);
+    u = (u + 0x7fff + (u >> 16 & 1)) & 0xffff0000;
+    memcpy (p.plain + i, &u, sizeof u);
+    p.dev[i] = p.plain[i];
+  }
+  return p;
+}
+
 /* side 0: a matrix or a convolution along the rows */
 static MatrixPair
-matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups, size_t side)
+matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups, size_t side,
+    AkPrecision precision)
 {
   size_t n = out * (in / groups) * kernel;
   float *values = malloc (n * sizeof *values);
@@ -77,15 +94,17 @@ matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups, size_t si
 
   for (size_t i = 0; i < n; i++)
     values[i] = scale * next_random (t);
-  for (int i = 0; i < 2; i++) {
-    AkDevice *dev = i ? t->dev : t->plain;
-
-    *(i ? &m.dev : &m.plain) =
-        side ? ak_matrix_new_conv2d (dev, values, out, in, side, AK_F32, &status)
-             : ak_matrix_new_conv (dev, values, out, in, kernel, groups, AK_F32, &status);
+  if (side) {
+    m.plain = ak_matrix_new_conv2d (t->plain, values, out, in, side, precision, &status);
+    m.dev = ak_matrix_new_conv2d (t->dev, values, out, in, side, precision, &status);
+  } else {
+    m.plain = ak_matrix_new_conv (t->plain, values, out, in, kernel, groups, precision, &status);
+    m.dev = ak_matrix_new_empty (t->dev, out, in, kernel, groups, precision, &status);
+    for (size_t o = 0; m.dev && status == AK_OK && o < out; o += 21) /* in pieces, as files come */
+      status = ak_matrix_fill (m.dev, values + o * (n / out), o, out - o < 21 ? out - o : 21);
   }
   free (values);
-  if (!m.plain || !m.dev) {
+  if (!m.plain || !m.dev || status != AK_OK) {
     fprintf (stderr, "matrix: %s\n", ak_status_text (status));
     exit (1);
   }
@@ -95,15 +114,15 @@ matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups, size_t si
 }
 
 MatrixPair
-check_matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups)
+check_matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups, AkPrecision precision)
 {
-  return matrix (t, out, in, kernel, groups, 0);
+  return matrix (t, out, in, kernel, groups, 0, precision);
 }
 
 MatrixPair
 check_matrix2d (Check *t, size_t out, size_t in, size_t side)
 {
-  return matrix (t, out, in, side * side, 1, side);
+  return matrix (t, out, in, side * side, 1, side, AK_F32);
 }
 
 static void

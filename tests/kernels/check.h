@@ -27,6 +27,8 @@ typedef struct
   size_t n;
 } Pair;
 Pair check_pair (Check *t, size_t n, float scale);
+/* The same rounded to bfloat16. */
+Pair check_pair_bf16 (Check *t, size_t n, float scale);
 AkRows check_rows (float *data, size_t row, size_t batch);
 
 /* The same weights on both devices; kept likewise. */
@@ -34,7 +36,8 @@ typedef struct
 {
   AkMatrix *plain, *dev;
 } MatrixPair;
-MatrixPair check_matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups);
+MatrixPair check_matrix (
+    Check *t, size_t out, size_t in, size_t kernel, size_t groups, AkPrecision precision);
 MatrixPair check_matrix2d (Check *t, size_t out, size_t in, size_t side);
 
 /* Runs one recording function on both devices; `what` and the sizes name the case in messages. */

@@ -37,18 +37,20 @@ record (AkPlan *plan, int plain, void *data)
 }
 
 static void
-one (Check *t, Case c, int bench)
+one (Check *t, Case c, int bench, AkPrecision precision)
 {
   char what[160];
 
   c.results = ak_conv_rows (c.rows, c.kernel, c.stride, c.dilation, c.left, c.right);
-  c.x = check_pair (t, c.batch * c.rows * (c.in + c.pad), 1);
+  c.x = (precision == AK_BF16 ? check_pair_bf16 : check_pair) (
+      t, c.batch * c.rows * (c.in + c.pad), 1);
   c.y = check_pair (t, c.batch * c.results * (c.out + c.pad), 1);
   c.bias = check_pair (t, c.out, 1);
   c.residual = check_pair (t, c.batch * c.results * c.out, 1);
-  c.w = check_matrix (t, c.out, c.in, c.kernel, c.groups);
-  snprintf (what, sizeof what, "conv %zux%zux%zu->%zu k%zu s%zu d%zu g%zu pad %zu,%zu", c.batch,
-      c.rows, c.in, c.out, c.kernel, c.stride, c.dilation, c.groups, c.left, c.right);
+  c.w = check_matrix (t, c.out, c.in, c.kernel, c.groups, precision);
+  snprintf (what, sizeof what, "conv %zux%zux%zu->%zu k%zu s%zu d%zu g%zu pad %zu,%zu%s", c.batch,
+      c.rows, c.in, c.out, c.kernel, c.stride, c.dilation, c.groups, c.left, c.right,
+      precision == AK_BF16 ? " bf16" : "");
   if (bench) {
     check_bench (t, what, record, &c,
         (double) (c.batch * c.results * c.out) * (double) (c.kernel * c.in / c.groups), 0);
@@ -164,7 +166,8 @@ check_conv (Check *t)
   };
 
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-    one (t, cases[i], 0);
+    for (AkPrecision p = AK_F32; p <= AK_BF16; p++)
+      one (t, cases[i], 0, p);
   if (!t->bench)
     return;
   one (t,
@@ -176,7 +179,7 @@ check_conv (Check *t)
           .groups = 1,
           .stride = 5,
           .dilation = 1 },
-      1);
+      1, AK_F32);
   one (t,
       (Case){ .batch = 1,
           .rows = 4799,
@@ -186,7 +189,7 @@ check_conv (Check *t)
           .groups = 1,
           .stride = 2,
           .dilation = 1 },
-      1);
+      1, AK_F32);
   one (t,
       (Case){ .batch = 1,
           .rows = 75,
@@ -198,7 +201,7 @@ check_conv (Check *t)
           .dilation = 1,
           .left = 32,
           .right = 31 },
-      1);
+      1, AK_F32);
   one (t,
       (Case){ .batch = 1,
           .rows = 12799,
@@ -208,7 +211,7 @@ check_conv (Check *t)
           .groups = 1,
           .stride = 2,
           .dilation = 1 },
-      1);
+      1, AK_F32);
   one (t,
       (Case){ .batch = 1,
           .rows = 199,
@@ -220,5 +223,5 @@ check_conv (Check *t)
           .dilation = 1,
           .left = 64,
           .right = 63 },
-      1);
+      1, AK_F32);
 }

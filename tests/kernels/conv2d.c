@@ -115,7 +115,7 @@ deconv (Check *t, Deconv c)
   c.y = check_pair (t, c.batch * c.height * c.width * c.side * c.side * c.out, 1);
   c.bias = check_pair (t, c.side * c.out, 1);
   for (size_t i = 0; i < c.side; i++)
-    c.w[i] = check_matrix (t, c.side * c.out, c.in, 1, 1);
+    c.w[i] = check_matrix (t, c.side * c.out, c.in, 1, 1, AK_F32);
   snprintf (what, sizeof what, "deconv2d %zux%zux%zux%zu->%zu k%zu", c.batch, c.height, c.width,
       c.in, c.out, c.side);
   check_run (t, what, record_deconv, &c);

@@ -130,7 +130,6 @@ static void
 end_run (Run *r)
 {
   ak_plan_free (r->plan);
-  am_part_free (r->part);
   ak_queue_free (r->queue);
   ak_device_unref (r->dev);
   am_weights_unref (r->io);
@@ -147,8 +146,7 @@ begin_run (Run *r, GoldenCase *c, const char *path)
   r->io = am_weights_open (path, &error);
   r->dev = r->io ? ak_device_open (c->golden->device, c->golden->threads, &status) : NULL;
   r->queue = r->dev ? ak_queue_new (r->dev) : NULL;
-  r->part = r->queue ? am_part_new (r->dev, AK_F32, r->io) : NULL;
-  if (r->part)
+  if (r->queue)
     return TRUE;
   end_run (r);
   golden_fail (c, "%s", error ? error->message : "no device");
@@ -172,12 +170,15 @@ one (Run *r, Record *record, const char *name, double tol)
     golden_compare_error (r->c, name, NAN, tol);
     return;
   }
+  r->part = am_part_new (r->dev, AK_F32, r->io);
   r->plan = ak_plan_new (r->dev);
   y = record (r, name, in, out);
   if (run_plan (r))
     compare (r, name, y, out, tol);
   ak_plan_free (r->plan);
+  am_part_free (r->part);
   r->plan = NULL;
+  r->part = NULL;
 }
 
 static float *
@@ -263,6 +264,7 @@ record_modconv (Run *r, const char *name, const AmTensor *in, const AmTensor *ou
   float *x = upload (r, in), *y = room (r, out->n);
 
   am_modconv_load (r->part, &m, plain ? 0 : styled ? (float) G_SQRT2 : 1, prefix);
+  am_part_finish (r->part, NULL); /* matrices are filled in the background until then */
   if (!m.weight || !style)
     return NULL;
   if (doubled && !rgb) {
@@ -365,6 +367,7 @@ record_resblock (Run *r, const char *name, const AmTensor *in, const AmTensor *o
   float *y = room (r, out->n);
 
   am_resblock_load (r->part, &b, prefix);
+  am_part_finish (r->part, NULL);
   am_resblock_record (&b, r->plan, y, upload (r, in), in->shape[2], in->shape[3],
       g_str_has_suffix (name, "_up"), &memory);
   return y;

@@ -242,6 +242,11 @@ def usage():
     complains([ARTALK, "a.wav", "-o", "c.mp4", "--background", "mauve-ish"], 2, "--background")
     complains([ARTALK, "a.wav", "-o", "c.mp4", "--clip-length", "-1"], 2, "--clip-length")
     complains([ARTALK, "inspect"], 2)
+    complains([ARTALK, "inspect", "--verify"], 2)
+    complains([ARTALK, "style"], 2)
+    complains([ARTALK, "style", "m.safetensors"], 2, "-o")
+    complains([ARTALK, "style", "m.safetensors", "-o", "s.safetensors", "--start", "1", "--start-frame", "1"], 2)
+    check("--start" in run_well([ARTALK, "style", "--help"]).stdout, "style --help does not help")
     check("--output" in run_well([ARTALK, "--help"]).stdout, "--help does not help")
     check(run_well([ARTALK, "--version"]).stdout.startswith("artalk "), "--version")
 
@@ -258,6 +263,52 @@ def inspects():
     check(len(styles) >= 2, f"styles: {styles}")
     heads = run_well([ARTALK, "heads"]).stdout
     check("vertices" in heads and "basis" in heads, heads)
+
+
+def verifies():
+    """Only a published file is one; the table itself is tested with the function (tests/models/known.c)."""
+    name = path("ARTalk_wav2vec.pt")
+    complains([ARTALK, "inspect", "--verify", path("absent.pt")], 1, "absent.pt")
+    with open(name, "wb") as file:
+        file.write(b"PK")
+    complains([ARTALK, "inspect", "--verify", name], 1, "2 bytes", "1959150898")
+    os.remove(name)
+    complains([ARTALK, "inspect", "--verify", sound("published.wav", [0])], 1, "published.wav", "not a published file")
+
+
+def makes_styles():
+    """A clip is 50 frames of what was recorded, and moves the head where it is used."""
+    source = sound("style.wav", common.hum(4))
+    motion, clip = path("motion.safetensors"), path("clip.safetensors")
+    run_well([ARTALK, "-q", source, "--motion", motion])
+    header, recorded = common.read_safetensors(motion)
+    for option, frame in (([], 0), (["--start-frame", "7"], 7), (["--start", "1.2"], 30), (["--start-frame", "50"], 50)):
+        run_well([ARTALK, "style", motion, "-o", clip, *option])
+        header, data = common.read_safetensors(clip)
+        check(header["motion"]["shape"] == [50, 106] and header["__metadata__"]["basis"] == "arkit-1", str(header))
+        check(data == recorded[frame * 106 * 4:(frame + 50) * 106 * 4], f"{option}: not frames {frame} to {frame + 50}")
+    run_well([ARTALK, "-q", source, "--style", clip, "--motion", path("styled.safetensors")])
+    check(common.read_safetensors(path("styled.safetensors"))[1] != recorded, "the clip changes nothing")
+
+    recording, again = path("motion.gdp"), path("again.safetensors")
+    run_well(["gst-launch-1.0", "-q", "filesrc", f"location={source}", "!", "wavparse", "!", "audioconvert", "!",
+              "audioresample", "!", "artalkaudioenc", "!", "artalkmotion", "!", "artalksmooth", "!", "gdppay", "!",
+              "filesink", f"location={recording}"])
+    run_well([ARTALK, "style", recording, "-o", again, "--start-frame", "50"])
+    check(common.read_safetensors(again) == common.read_safetensors(clip), "a recording gives another clip")
+
+    unwritten = ["-o", path("no.safetensors")]
+    complains([ARTALK, "style", motion, *unwritten, "--start-frame", "51"], 1, "too short", "100 frames", "51")
+    complains([ARTALK, "style", clip, *unwritten, "--start", "0.04"], 1, "too short")
+    complains([ARTALK, "style", path("absent.safetensors"), *unwritten], 1, "absent.safetensors")
+    complains([ARTALK, "style", source, *unwritten], 1, "style.wav")
+    complains([ARTALK, "style", os.path.join(os.environ["ARTALK_DATA_DIR"], "head.safetensors"), *unwritten], 1, "motion")
+    with open(recording, "rb") as file:
+        whole = file.read()
+    with open(path("cut.gdp"), "wb") as file:
+        file.write(whole[:2000])
+    complains([ARTALK, "style", path("cut.gdp"), *unwritten], 1, "cut.gdp")
+    complains([ARTALK, "style", motion, "-o", path("no/such/clip.safetensors")], 1, "clip.safetensors")
 
 
 def styles_differ():
@@ -302,7 +353,8 @@ def avatars():
 
 
 TESTS = [video_of_clicks, other_containers, many_inputs, sound_of_a_film, clip_length, very_short, moves,
-         motion_and_mesh, interrupted, bad_inputs, bad_assets, keeps_old_file, usage, inspects, styles_differ, avatars]
+         motion_and_mesh, interrupted, bad_inputs, bad_assets, keeps_old_file, usage, inspects, verifies,
+         makes_styles, styles_differ, avatars]
 
 common.need_model()
 common.main(TESTS)

@@ -11,7 +11,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 GLIB = r"^<(glib|gio|gobject|gmodule|json-glib)\b"
 GSTREAMER = r"^<gst/"
 KERNEL_INNER = r"^kernels/(cpu|cuda)/|^kernels/.*_priv\.h$"
-READERS = r"error|head|motion|paths|pickle|safetensors|tracked|weights"
+READERS = r"error|head|known|motion|paths|pickle|safetensors|tracked|weights"
 
 # folder -> what its files may not include, as a pattern of "path from the root" or "<system header>"
 RULES = [
