@@ -213,7 +213,7 @@ check_upsampler (const AmAvatarModel *model, AmPart *part, const AmStyleunet *up
 }
 
 gboolean
-am_avatar_model_load (AmAvatarModel *model, GError **error)
+am_avatar_model_load (AmAvatarModel *model, const atomic_int *cancel, GError **error)
 {
   gboolean ok = TRUE;
 
@@ -223,6 +223,7 @@ am_avatar_model_load (AmAvatarModel *model, GError **error)
     AmStyleunet *upsampler;
 
     am_part_set_prefix (part, model->prefix);
+    am_part_set_cancel (part, cancel);
     upsampler = am_styleunet_load (part, "upsampler.");
     if (!model->info.needs_person)
       am_avatar_bound_load (model, part);

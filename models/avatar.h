@@ -88,7 +88,8 @@ typedef struct
   unsigned watermark_width, watermark_height;
   const uint32_t *
       average; /* vertices that follow their average; NULL: the head's region `forehead`, else the */
-  size_t n_average; /* published one, if the head has the published number of vertices */
+  size_t n_average;         /* published one, if the head has the published number of vertices */
+  const atomic_int *cancel; /* loading the network ends once it is not 0; NULL: never */
 } AmAvatarOptions;
 
 /* am_avatar_view_new:

@@ -42,6 +42,7 @@ load (Prepare *p, GError **error)
 
   p->part = am_part_new (model->device, AK_F32, model->weights);
   am_part_set_prefix (p->part, model->prefix);
+  am_part_set_cancel (p->part, p->cancel);
   p->dino = am_dino_load (p->part, model->heads);
   p->generators = am_generators_load (p->part, am_dino_features (p->dino), am_dino_width (p->dino));
   if (!am_part_finish (p->part, error))

@@ -57,8 +57,9 @@ struct _AmAvatar
 AmAvatarModel *am_avatar_model_open_heads (
     const char *path, const char *device, unsigned threads, unsigned heads, GError **error);
 
-/* The network (and, of a bound model, the splats), loaded at the first call. FALSE with `error` set. */
-gboolean am_avatar_model_load (AmAvatarModel *model, GError **error);
+/* The network (and, of a bound model, the splats), loaded at the first call that `cancel` (may be NULL) does not
+ * end. FALSE with `error` set. */
+gboolean am_avatar_model_load (AmAvatarModel *model, const atomic_int *cancel, GError **error);
 
 /* Reads the built-in avatar's format: sizes at opening, tensors in am_avatar_model_load(). */
 gboolean am_avatar_bound_open (AmAvatarModel *model, GError **error);

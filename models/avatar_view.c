@@ -382,7 +382,7 @@ view_new (
     o.n_average = 0;
   if (!check_person (view, avatar, error) ||
       !check_average (&o, am_head_info (head)->vertices, error) ||
-      !am_avatar_model_load (model, error))
+      !am_avatar_model_load (model, o.cancel, error))
     return NULL;
   if (o.watermark && !am_watermark_make (&mark, model->device, o.watermark, o.watermark_width,
                          o.watermark_height, view->side, error))

@@ -14,6 +14,7 @@ struct _AmPart
   AmWeights *weights;
   char *prefix; /* of all names */
   AkQueue *queue;
+  const atomic_int *cancel;
   GPtrArray *matrices, *vectors;
   GThreadPool *pool; /* of Job; NULL after am_part_finish() */
   GMutex lock;       /* of failure */
@@ -29,6 +30,14 @@ typedef struct
   size_t first, rows;
 } Job;
 
+static gboolean
+go_on (const AmPart *part, GError **error)
+{
+  AkStatus status = part->cancel && atomic_load (part->cancel) ? AK_CANCELLED : AK_OK;
+
+  return am_error_from_status (status, am_weights_path (part->weights), error);
+}
+
 /* Checks, converts and packs in one pass, and lets the file's pages go. */
 static void
 fill (gpointer data, gpointer user_data)
@@ -42,12 +51,14 @@ fill (gpointer data, gpointer user_data)
   g_autoptr (GError) error = NULL;
   AkStatus status = AK_OK;
 
-  if (!am_weights_verify (part->weights, t, &error))
+  if (!go_on (part, &error) || !am_weights_verify (part->weights, t, &error))
     goto out;
   block = MAX (block / 16 * 16, 1);
   for (size_t row = 0; row < job->rows && status == AK_OK; row += block) {
     size_t n = MIN (block, job->rows - row);
 
+    if (!go_on (part, &error))
+      goto out;
     if (!in_place)
       am_tensor_read_f32 (t, row * each, n * each, values);
     status = ak_matrix_fill (
@@ -115,6 +126,7 @@ gboolean
 am_part_finish (AmPart *part, GError **error)
 {
   end_pool (part);
+  part->cancel = NULL;
   if (part->queue && !part->error)
     am_error_from_status (
         ak_queue_sync (part->queue), am_weights_path (part->weights), &part->error);
@@ -143,6 +155,12 @@ am_part_fail (AmPart *part, const char *format, ...)
   va_end (args);
   g_set_error (
       &part->error, AM_ERROR, AM_ERROR_SHAPE, "%s: %s", am_weights_path (part->weights), text);
+}
+
+void
+am_part_set_cancel (AmPart *part, const atomic_int *cancel)
+{
+  part->cancel = cancel;
 }
 
 AkDevice *
@@ -184,7 +202,7 @@ read_tensor (AmPart *part, const AmTensor *t)
 {
   float *values;
 
-  if (!am_weights_verify (part->weights, t, &part->error))
+  if (!go_on (part, &part->error) || !am_weights_verify (part->weights, t, &part->error))
     return NULL;
   values = am_tensor_to_f32 (t);
   am_weights_drop (part->weights, t);

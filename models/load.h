@@ -7,6 +7,8 @@
  * they return NULL and do nothing, so that a network's loader checks once, by am_part_finish(). */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "kernels/matrix.h"
 #include "weights.h"
 
@@ -24,6 +26,8 @@ gboolean am_part_finish (AmPart *part, GError **error);
  * not fit. */
 gboolean am_part_ok (const AmPart *part);
 void am_part_fail (AmPart *part, const char *format, ...) G_GNUC_PRINTF (2, 3);
+/* Loading gives up with AM_ERROR_CANCELLED once `cancel` (NULL: never) is not 0; looked at until am_part_finish(). */
+void am_part_set_cancel (AmPart *part, const atomic_int *cancel);
 AkDevice *am_part_device (const AmPart *part);
 const AmWeights *am_part_weights (const AmPart *part);
 gboolean am_part_has (const AmPart *part, const char *name);

@@ -67,6 +67,7 @@ struct _GstGagSplat
 
   /* streaming thread, from open() to close() */
   GdkPixbuf *mark; /* until there is a view */
+  AmAvatar *first; /* likewise */
   AmAvatarView *view;
 };
 
@@ -97,11 +98,11 @@ noise_get_type (void)
 /* Drawing */
 
 static AmAvatarView *
-make_view (GstGagSplat *self, AmAvatar *avatar, GError **error)
+make_view (GstGagSplat *self, AmAvatar *avatar, const atomic_int *cancel, GError **error)
 {
   AmHead *head = gst_artalk_renderer_head (GST_ARTALK_RENDERER (self));
   g_autoptr (GBytes) pixels = NULL;
-  AmAvatarOptions options = { 0 };
+  AmAvatarOptions options = { .cancel = cancel };
 
   GST_OBJECT_LOCK (self);
   options.noise = self->noise;
@@ -121,20 +122,28 @@ update_avatar (GstGagSplat *self, const atomic_int *cancel, GError **error)
 {
   g_autoptr (AmAvatar) avatar = NULL;
   g_autoptr (GError) failure = NULL;
+  gboolean taken;
 
-  if (!self->view && !gst_gag_splat_loader_wait (self->loader, cancel)) {
+  if (!self->view && !self->first && !gst_gag_splat_loader_wait (self->loader, cancel)) {
     g_set_error (error, AM_ERROR, AM_ERROR_CANCELLED, "cancelled");
     return FALSE;
   }
-  if (!gst_gag_splat_loader_take (self->loader, &avatar, &failure))
-    return TRUE;
+  taken = gst_gag_splat_loader_take (self->loader, &avatar, &failure);
   if (!self->view) {
-    if (avatar)
-      self->view = make_view (self, avatar, error);
-    else
+    if (avatar) {
+      g_clear_pointer (&self->first, am_avatar_unref);
+      self->first = g_steal_pointer (&avatar);
+    } else if (!self->first) {
       g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
+    self->view = make_view (self, self->first, cancel, error);
+    if (self->view)
+      g_clear_pointer (&self->first, am_avatar_unref);
     return self->view != NULL;
   }
+  if (!taken)
+    return TRUE;
   if (!avatar || !am_avatar_view_set_avatar (self->view, avatar, &failure))
     gst_artalk_post_warning (GST_ELEMENT (self), failure, "The avatar stays as it was", NULL);
   return TRUE;
@@ -268,6 +277,7 @@ unload (GstArtalkRenderer *renderer)
 
   set_loader (self, NULL);
   g_clear_pointer (&self->view, am_avatar_view_free);
+  g_clear_pointer (&self->first, am_avatar_unref);
   g_clear_object (&self->mark);
 }
 
