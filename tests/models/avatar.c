@@ -145,6 +145,30 @@ test_cancel (void)
   g_assert_true (am_avatar_view_run (view, motion, FALSE, NULL, &cancel, &error));
 }
 
+/* While the network is loaded; afterwards it can be loaded. The folder is where the file is. */
+static void
+test_cancel_loading (void)
+{
+  g_autofree char *file = am_data_path ("avatar.safetensors");
+  g_autofree char *path = g_path_get_dirname (file);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AmAvatarModel) own = am_avatar_model_open (path, "cpu", 1, &error);
+  g_autoptr (AmAvatar) one = NULL;
+  g_autoptr (AmAvatarView) view = NULL;
+  atomic_int cancel = 1;
+  AmAvatarOptions options = { .cancel = &cancel };
+
+  g_assert_no_error (error);
+  one = am_avatar_prepare (own, NULL, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_null (am_avatar_view_new (one, head, &options, &error));
+  g_assert_error (error, AM_ERROR, AM_ERROR_CANCELLED);
+  g_clear_error (&error);
+  atomic_store (&cancel, 0);
+  view = am_avatar_view_new (one, head, &options, &error);
+  g_assert_no_error (error);
+}
+
 static void
 test_refused (void)
 {
@@ -236,6 +260,7 @@ main (int argc, char **argv)
   g_test_add_func ("/avatar/yuv", test_yuv);
   g_test_add_func ("/avatar/bad-motion", test_bad_motion);
   g_test_add_func ("/avatar/cancel", test_cancel);
+  g_test_add_func ("/avatar/cancel-loading", test_cancel_loading);
   g_test_add_func ("/avatar/refused", test_refused);
   g_test_add_func ("/avatar/shared", test_shared);
   result = g_test_run ();
