@@ -215,7 +215,7 @@ draw_run (AkCpu *cpu, const void *args)
     }
     ak_picture_rows (picture, d->avx2, row0, rows, (const uint8_t *) d->rgba, 4 * d->stride);
     for (size_t i = 0; i < n_active; i++)
-      if (d->visible[d->active[i]].y1 >= (int) (row0 + rows - AK_DRAW_MARGIN) << 8)
+      if (d->visible[d->active[i]].y1 >= 256 * (int) (row0 + rows - AK_DRAW_MARGIN))
         d->active[kept++] = d->active[i];
     n_active = kept;
   }

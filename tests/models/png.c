@@ -26,10 +26,11 @@ unfilter (uint8_t *out, const uint8_t *rows, size_t height, size_t stride, size_
   for (size_t y = 0; y < height; y++) {
     const uint8_t *in = rows + y * (stride + 1);
     uint8_t *row = out + y * stride;
+    const uint8_t *above = y ? row - stride : NULL;
 
     for (size_t i = 0; i < stride; i++) {
-      int a = i >= bpp ? row[i - bpp] : 0, b = y ? row[i - stride] : 0;
-      int c = y && i >= bpp ? row[i - stride - bpp] : 0;
+      int a = i >= bpp ? row[i - bpp] : 0, b = above ? above[i] : 0;
+      int c = above && i >= bpp ? above[i - bpp] : 0;
 
       switch (in[0]) {
         case 0:
