@@ -9,7 +9,7 @@
  * In the basis "flame", whose expressions have no lids and eyes of their own, only head and jaw rest in this way.
  *
  * Frames that are missing are made: for the time of a GAP event at once, for a hole between two buffers (up to
- * #GstArtalkIdle:max-fill) when the second comes.
+ * #GstArtalkIdle:max-fill) when the second comes. Where one stream follows another without a flush, the face lives on.
  *
  * ## Example launch line
  * |[
@@ -76,7 +76,16 @@ strength (GstArtalkIdle *self)
   return value;
 }
 
-/* The next frame begins a stream. */
+/* The next frame begins another time line; the face lives on. */
+static void
+retime (GstArtalkIdle *self)
+{
+  self->next = GST_CLOCK_TIME_NONE;
+  self->offset = GST_BUFFER_OFFSET_NONE;
+  self->filled = FALSE;
+}
+
+/* All begins anew. */
 static void
 restart (GstArtalkIdle *self)
 {
@@ -87,9 +96,7 @@ restart (GstArtalkIdle *self)
   GST_OBJECT_UNLOCK (self);
   if (self->idle)
     am_idle_reset (self->idle, seed);
-  self->next = GST_CLOCK_TIME_NONE;
-  self->offset = GST_BUFFER_OFFSET_NONE;
-  self->filled = FALSE;
+  retime (self);
 }
 
 /* Makes and pushes `n` frames from the time self->next on. */
@@ -264,15 +271,17 @@ sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
       break;
     case GST_EVENT_STREAM_START:
       if (gst_artalk_is_new_stream (pad, event))
-        restart (self);
+        retime (self);
       break;
     case GST_EVENT_SEGMENT:
       if (gst_artalk_is_new_timeline (pad, event))
-        restart (self);
+        retime (self);
       break;
     case GST_EVENT_GAP:
       return handle_gap (self, pad, event);
     case GST_EVENT_EOS:
+      retime (self);
+      break;
     case GST_EVENT_FLUSH_STOP:
       restart (self);
       break;
@@ -406,7 +415,8 @@ gst_artalk_idle_class_init (GstArtalkIdleClass *klass)
           0, 1, DEFAULT_STRENGTH, flags));
   g_object_class_install_property (object_class, PROP_SEED,
       g_param_spec_uint ("seed", "Seed",
-          "Chooses among motions, each always the same; holds from the next start of a stream on",
+          "Chooses among motions, each always the same; holds from the next start, flush or long "
+          "hole on",
           0, G_MAXUINT, DEFAULT_SEED, flags));
   g_object_class_install_property (object_class, PROP_MAX_FILL,
       g_param_spec_uint64 ("max-fill", "Longest fill",

@@ -327,6 +327,31 @@ GST_START_TEST (test_flush)
 }
 GST_END_TEST
 
+/* A stream that follows has times and numbers of its own, and the face goes on without a jump. */
+GST_START_TEST (test_next_stream)
+{
+  GstHarness *h = start ();
+  g_autoptr (GPtrArray) all = NULL;
+  GstSegment segment;
+
+  push (h, 0, 100, 0);
+  gst_harness_push_event (h, gst_event_new_stream_start ("another"));
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  segment.base = 4 * GST_SECOND;
+  gst_harness_push_event (h, gst_event_new_segment (&segment));
+  push (h, 0, 100, 0);
+  all = test_pull_all (h);
+  fail_unless_equals_int (all->len, 200);
+  fail_unless_equals_uint64 (GST_BUFFER_OFFSET (test_buffer (all, 100)), 0);
+  fail_unless_equals_uint64 (GST_BUFFER_PTS (test_buffer (all, 100)), 0);
+  fail_unless (fabsf (number (test_buffer (all, 99), YAW)) > 0);
+  for (guint i = 1; i < 200; i++)
+    fail_unless (fabsf (number (test_buffer (all, i), YAW) -
+                        number (test_buffer (all, i - 1), YAW)) < 0.003f);
+  test_end (h);
+}
+GST_END_TEST
+
 /* A flush ends a fill that nobody wants. */
 GST_START_TEST (test_flushing_downstream)
 {
@@ -430,6 +455,7 @@ artalkidle_suite (void)
   tcase_add_test (c, test_strength_0);
   tcase_add_test (c, test_seed);
   tcase_add_test (c, test_flush);
+  tcase_add_test (c, test_next_stream);
   tcase_add_test (c, test_flushing_downstream);
   tcase_add_test (c, test_states);
   tcase_add_test (c, test_latency);
