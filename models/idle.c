@@ -203,12 +203,12 @@ move_eyes (AmIdle *idle)
   if (idle->blink_at < G_N_ELEMENTS (blink))
     lid = blink[idle->blink_at++];
   if (idle->look_in-- == 0) {
-    const gboolean away =
-        draw (idle, 0, 1) < 0.5; /* else back to the viewer, never quite the same */
-    const double size = away ? 1 : 0.15;
+    /* away to one side, or back to the viewer, never quite the same */
+    const gboolean away = draw (idle, 0, 1) < 0.5;
+    const double side = draw (idle, -1, 1), size = away ? 1 : 0.15;
 
     idle->look_in = draw_frames (idle, 0.7, 3);
-    idle->target[0] = size * draw (idle, -0.12, 0.12);
+    idle->target[0] = size * (side + copysign (0.6, side)) * 0.075; /* 0.045 to 0.12 when away */
     idle->target[1] = size * draw (idle, -0.05, 0.04);
   }
   for (unsigned i = 0; i < 2; i++)
