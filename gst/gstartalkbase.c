@@ -2,6 +2,7 @@
 #include "gstartalkbase.h"
 
 #include "gstartalkmessage.h"
+#include "gstartalkstream.h"
 #include "models/error.h"
 
 GST_DEBUG_CATEGORY_STATIC (artalkbase_debug);
@@ -303,15 +304,9 @@ src_query (GstPad *pad, GstObject *parent, GstQuery *query)
 static gboolean
 src_event (GstPad *pad, GstObject *parent, GstEvent *event)
 {
-  gdouble rate;
-
-  if (GST_EVENT_TYPE (event) == GST_EVENT_SEEK) {
-    gst_event_parse_seek (event, &rate, NULL, NULL, NULL, NULL, NULL, NULL);
-    if (rate < 0) {
-      GST_INFO_OBJECT (parent, "refusing to play backwards");
-      gst_event_unref (event);
-      return FALSE;
-    }
+  if (gst_artalk_is_backward_seek (parent, event)) {
+    gst_event_unref (event);
+    return FALSE;
   }
   return gst_pad_event_default (pad, parent, event);
 }

@@ -244,15 +244,9 @@ decide_allocation (GstBaseTransform *base, GstQuery *query)
 static gboolean
 src_event (GstBaseTransform *base, GstEvent *event)
 {
-  gdouble rate;
-
-  if (GST_EVENT_TYPE (event) == GST_EVENT_SEEK) {
-    gst_event_parse_seek (event, &rate, NULL, NULL, NULL, NULL, NULL, NULL);
-    if (rate < 0) {
-      GST_INFO_OBJECT (base, "refusing to play backwards");
-      gst_event_unref (event);
-      return FALSE;
-    }
+  if (gst_artalk_is_backward_seek (GST_OBJECT (base), event)) {
+    gst_event_unref (event);
+    return FALSE;
   }
   return PARENT->src_event (base, event);
 }

@@ -24,3 +24,16 @@ gst_artalk_is_new_timeline (GstPad *pad, GstEvent *event)
   return a->format != b->format || a->rate != b->rate || a->applied_rate != b->applied_rate ||
          a->base != b->base || a->offset != b->offset || a->start != b->start || a->time != b->time;
 }
+
+gboolean
+gst_artalk_is_backward_seek (GstObject *object, GstEvent *event)
+{
+  gdouble rate;
+
+  if (GST_EVENT_TYPE (event) != GST_EVENT_SEEK)
+    return FALSE;
+  gst_event_parse_seek (event, &rate, NULL, NULL, NULL, NULL, NULL, NULL);
+  if (rate < 0)
+    GST_INFO_OBJECT (object, "refusing to play backwards");
+  return rate < 0;
+}

@@ -14,4 +14,8 @@ gboolean gst_artalk_is_new_stream (GstPad *pad, GstEvent *event);
  * ends elsewhere goes on. */
 gboolean gst_artalk_is_new_timeline (GstPad *pad, GstEvent *event);
 
+/* Whether `event` (any) is a seek that would play backwards, which networks with a past cannot; says so in the log
+ * of `object`. */
+gboolean gst_artalk_is_backward_seek (GstObject *object, GstEvent *event);
+
 G_END_DECLS

@@ -29,6 +29,9 @@ set_twice (GObject *object, GParamSpec *pspec)
     } else if (G_IS_PARAM_SPEC_ENUM (pspec)) {
       g_value_set_enum (&value, other ? G_PARAM_SPEC_ENUM (pspec)->enum_class->maximum
                                       : G_PARAM_SPEC_ENUM (pspec)->default_value);
+    } else if (G_IS_PARAM_SPEC_FLOAT (pspec)) {
+      g_value_set_float (&value,
+          other ? G_PARAM_SPEC_FLOAT (pspec)->minimum : G_PARAM_SPEC_FLOAT (pspec)->default_value);
     } else {
       GValue number = G_VALUE_INIT;
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-ELEMENTS = ["artalkaudioenc", "artalkmotion", "artalksmooth", "flamemesh", "gagsplat", "artalkavatar"]
+ELEMENTS = ["artalkaudioenc", "artalkmotion", "artalksmooth", "artalkidle", "flamemesh", "gagsplat", "artalkavatar"]
 MARK = "<!-- what follows is written by the build target docs-elements -->\n"
 
 path = os.path.join(sys.argv[1], "docs", "elements.md")
