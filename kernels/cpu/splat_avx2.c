@@ -81,7 +81,8 @@ tile_floats (const AkSplat *args)
 size_t
 ak_splat_scratch_avx2 (const AkSplat *args)
 {
-  return (sizeof (Scratch) + 63) / 64 * 64 + AK_SPLAT_STRIP * tile_floats (args) * sizeof (float);
+  return (sizeof (Scratch) + 63) / 64 * 64 +
+         ak_splat_strip_tiles (args) * tile_floats (args) * sizeof (float);
 }
 
 /* 2^x for x of -126 to 0; relative error 2e-7. 2^0 is 1, so that an opacity of 1/255 is seen in the middle. */
