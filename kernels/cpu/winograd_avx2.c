@@ -159,6 +159,44 @@ finish (const AkWinograd *w, const AkPanels *p, size_t row, size_t left, size_t 
       finish8 (w, p, row, left, col + h, 0, m + h, step);
 }
 
+#define NARROW 8 /* tiles at a time where half of a panel is empty */
+
+/* Only the first 8 columns of a panel, in ak_tile()'s order. */
+AK_INLINE void
+narrow_tiles (float *t, const float *x, const float *panel, size_t channels)
+{
+  __m256 acc[NARROW];
+
+#pragma GCC unroll 8
+  for (size_t i = 0; i < NARROW; i++)
+    acc[i] = _mm256_setzero_ps ();
+  for (size_t c = 0; c < channels; c++) {
+    __m256 w = _mm256_loadu_ps (panel + 16 * c);
+
+#pragma GCC unroll 8
+    for (size_t i = 0; i < NARROW; i++)
+      acc[i] = _mm256_fmadd_ps (_mm256_broadcast_ss (x + i * channels + c), w, acc[i]);
+  }
+#pragma GCC unroll 8
+  for (size_t i = 0; i < NARROW; i++)
+    _mm256_storeu_ps (t + 16 * i, acc[i]);
+}
+
+/* t [tiles][16] = x [tiles][channels] by a panel of which `columns` are needed. */
+AK_INLINE void
+multiply (
+    float *t, const float *x, const float *panel, size_t tiles, size_t channels, size_t columns)
+{
+  size_t i = 0;
+
+  for (; columns <= 8 && i + NARROW <= tiles; i += NARROW)
+    narrow_tiles (t + 16 * i, x + i * channels, panel, channels);
+  for (size_t rows, left = (tiles - i + 5) / 6; i < tiles; i += rows, left--) {
+    rows = (tiles - i + left - 1) / left;
+    ak_tile_rows (rows, 0, t + 16 * i, 16, x + i * channels, channels, panel, 16, channels);
+  }
+}
+
 void
 ak_winograd_avx2 (const AkWinograd *w, size_t tile0, size_t tile1, float *scratch)
 {
@@ -172,12 +210,9 @@ ak_winograd_avx2 (const AkWinograd *w, size_t tile0, size_t tile1, float *scratc
     transform (w, tile0 + i, zeros, scratch + i * channels, step);
   for (size_t p = 0; p < panels; p++) {
     for (size_t e = 0; e < 16; e++)
-      for (size_t i = 0, rows, left = (tiles + 5) / 6; i < tiles; i += rows, left--) {
-        rows = (tiles - i + left - 1) / left;
-        ak_tile_rows (rows, 0, products + e * product_step + i * 16, 16,
-            scratch + e * step + i * channels, channels,
-            (const float *) w->p.panels + (e * panels + p) * channels * 16, 16, channels);
-      }
+      multiply (products + e * product_step, scratch + e * step,
+          (const float *) w->p.panels + (e * panels + p) * channels * 16, tiles, channels,
+          w->p.n - 16 * p);
     for (size_t i = 0, row = tile0 / across, column = tile0 % across; i < tiles; i++) {
       finish (w, &copy, 2 * row, 2 * column, 16 * p, products + i * 16, product_step);
       column = column + 1 < across ? column + 1 : 0;
