@@ -15,6 +15,9 @@
  *    the pixel is done without this splat; else image += color · α · T, T = T (1 - α), from T = 1.
  * At last image += background · T. The thresholds are the float nearest to each.
  *
+ * With `half` that gets the mean of each 2×2 pixels, and `image` only the first AK_SPLAT_FRONT channels: as the mean
+ * of sums of weighted colours is the sum with the weights' mean, most colours are then added to a quarter of the pixels.
+ *
  * The exponent cannot be above 0 (C is positive definite) and rounding to above it counts as 0. A splat is not
  * drawn where a value of steps 1 to 4 is not finite, where det C <= 0, or where |u| > 1e9. An opacity that is not
  * finite, or above 1e30, counts as 0. Colours must be finite: others may spoil any pixel of the tiles that they touch.
@@ -34,6 +37,7 @@ extern "C" {
 
 #define AK_SPLAT_MAX 4194304 /* splats */
 #define AK_SPLAT_CHANNELS_MAX 256
+#define AK_SPLAT_FRONT 3 /* channels at full size where the others have half */
 #define AK_SPLAT_TILE 16
 
 /* What becomes of each splat [N] and pixel, for tests and for looking inside; any pointer may be NULL. Of a splat
@@ -52,7 +56,9 @@ typedef struct
 /* Everything but the sizes lies in device memory and is read at each run. */
 typedef struct
 {
-  float *image;            /* [height][width][channels] */
+  float *image; /* [height][width][channels]; with `half` [height][width][AK_SPLAT_FRONT] */
+  float *half;  /* [height / 2][width / 2][channels]: means of 2×2 (sides even, channels at least
+                            * AK_SPLAT_FRONT); or NULL */
   float *transmittance;    /* [height][width]: what is left of T, 1 - coverage; or NULL */
   const float *means;      /* [N][3] */
   const float *scales;     /* [N][3] */

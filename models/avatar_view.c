@@ -48,12 +48,15 @@ struct _AmAvatarView
   gboolean inside; /* keep the radii */
   unsigned side;
 
-  AkPlan *draw;                 /* from image and transmittance to rgba */
-  float *image, *transmittance; /* [side²][channels], [side²] */
-  float *network;               /* what the network gives */
-  float *rgba;                  /* [side²][4] */
-  float *background;            /* [4], see AkCompose */
-  float *terms;                 /* of the watermark, or NULL */
+  AkPlan *draw; /* from image and transmittance to rgba */
+  float *image,
+      *transmittance; /* of the splats: [side²][channels, or AK_SPLAT_FRONT with half], [side²] */
+  float *half;        /* [side² / 4][channels], or NULL */
+  float *whole;       /* [side²][channels] of the inside */
+  float *network;     /* what the network gives */
+  float *rgba;        /* [side²][4] */
+  float *background;  /* [4], see AkCompose */
+  float *terms;       /* of the watermark, or NULL */
 
   size_t n_in;        /* numbers that come with a frame: */
   float *in, *dev_in; /* expression and pose, view, projection */
@@ -128,7 +131,8 @@ record_draw (AmAvatarView *view, AmNoise noise, const AmWatermark *mark)
   AkPlan *plan = view->draw;
   size_t side = view->side, pixels = side * side, C = model->info.channels, s = side;
   size_t network = model->info.needs_person ? side : model->bound.network_side;
-  AkRows image = rows_new (plan, pixels, C), x = image, y;
+  gboolean halved = network < side && side % 2 == 0;
+  AkRows image = rows_new (plan, pixels, halved ? AK_SPLAT_FRONT : C), x = image, y;
   uint64_t *seed = ak_plan_memory (plan, sizeof *seed);
   uint64_t start = (uint64_t) g_random_int () << 32 | g_random_int ();
 
@@ -136,6 +140,13 @@ record_draw (AmAvatarView *view, AmNoise noise, const AmWatermark *mark)
   view->transmittance = rows_new (plan, pixels, 1).data;
   view->rgba = rows_new (plan, pixels, 4).data;
   view->background = rows_new (plan, 1, 4).data;
+  if (halved) {
+    x = rows_new (plan, pixels / 4, C);
+    view->half = x.data;
+    s /= 2;
+  }
+  if (view->inside)
+    view->whole = halved ? rows_new (plan, pixels, C).data : view->image;
   for (; s > network; s /= 2)
     x = resized (plan, x, s, s / 2, C);
   y = rows_new (plan, network * network, 3);
@@ -199,6 +210,7 @@ static AkSplat
 splat_args (AmAvatarView *view, size_t n)
 {
   return (AkSplat){ .image = view->image,
+    .half = view->half,
     .transmittance = view->transmittance,
     .view = view->dev_in + view->n_in,
     .projection = view->dev_in + view->n_in + 16,
@@ -289,6 +301,11 @@ record_bound (AmAvatarView *view, Person *p)
   ak_mesh_normals (p->plan, p->mesh, normals, vertices);
   ak_bind (p->plan, &bind);
   ak_splat (p->plan, &splat);
+  if (view->inside && view->half) {
+    splat.image = view->whole;
+    splat.half = NULL;
+    ak_splat (p->plan, &splat);
+  }
   status = ak_plan_finish (p->plan);
   if (status == AK_OK)
     status = ak_upload (view->queue, dev_corners, corners, 3 * n * sizeof *corners);
@@ -423,7 +440,7 @@ am_avatar_view_inside (AmAvatarView *view, AmAvatarInside *inside)
 {
   *inside = (AmAvatarInside){ .points = view->person.points,
     .average = view->average,
-    .image = view->image,
+    .image = view->whole,
     .transmittance = view->transmittance,
     .rgba = view->rgba,
     .means = view->person.splat.means,

@@ -313,11 +313,12 @@ am_styleunet_record_staged (const AmStyleunet *w, AmStyleunetStage *stage, void 
     record_decoder (&f, i);
   }
   am_tap (taps, f.plan, ak_dense (f.rgb, n, colours), n, colours, "image_before_sigmoid");
-  ak_activate (f.plan, &(AkActivate){ .y = ak_dense (y, n, colours),
-                           .x = ak_dense (f.rgb, n, colours),
+  /* by lines, as a pixel is too short for a vector */
+  ak_activate (f.plan, &(AkActivate){ .y = ak_dense (y, side, side * colours),
+                           .x = ak_dense (f.rgb, side, side * colours),
                            .activation = AK_ACT_SIGMOID,
                            .batch = 1,
-                           .rows = n,
-                           .cols = colours });
+                           .rows = side,
+                           .cols = side * colours });
   am_tap (taps, f.plan, ak_dense (y, n, colours), n, colours, "image");
 }

@@ -134,13 +134,15 @@ job_new (AkPlan *plan, const AkSplat *args, size_t scratch_bytes)
 {
   AkSplatJob *job = ak_plan_memory (plan, sizeof *job);
   size_t n = args->splats, padded = (n + 16) / 16 * 16 + 16;
+  unsigned strip;
 
   if (!job)
     return NULL;
   job->args = *args;
   job->tiles_x = (args->width + AK_SPLAT_TILE - 1) / AK_SPLAT_TILE;
   job->tiles_y = (args->height + AK_SPLAT_TILE - 1) / AK_SPLAT_TILE;
-  job->strips_x = (job->tiles_x + AK_SPLAT_STRIP - 1) / AK_SPLAT_STRIP;
+  strip = ak_splat_strip_tiles (args);
+  job->strips_x = (job->tiles_x + strip - 1) / strip;
   job->shapes = ak_plan_memory (plan, n * sizeof *job->shapes);
   job->ordered = ak_plan_memory (plan, n * sizeof *job->ordered);
   job->bounds = ak_plan_memory (plan, 4 * n * sizeof *job->bounds);

@@ -7,7 +7,7 @@
 
 #include "cpu.h"
 
-#define AK_SPLAT_STRIP 8  /* tiles next to one another that a thread draws at a time */
+#define AK_SPLAT_STRIP 16 /* tiles next to one another that a thread draws at a time, at most */
 #define AK_SPLAT_PART 512 /* entries of a tile's list, refilled as often as it takes */
 #define AK_SPLAT_RADIX 11 /* bits of a key sorted at a time */
 #define AK_SPLAT_PIXELS (AK_SPLAT_TILE * AK_SPLAT_TILE)
@@ -58,6 +58,13 @@ typedef void AkSplatStrip (const AkSplatJob *job, unsigned strip, char *scratch)
 AkSplatStrip ak_splat_strip_plain, ak_splat_strip_avx2;
 size_t ak_splat_scratch_avx2 (const AkSplat *args);
 
+/* Tiles of a strip: as many as have room in a cache. */
+static inline unsigned
+ak_splat_strip_tiles (const AkSplat *args)
+{
+  return args->half ? AK_SPLAT_STRIP : AK_SPLAT_STRIP / 2;
+}
+
 /* The pixels of a strip's tiles. */
 typedef struct
 {
@@ -67,7 +74,8 @@ typedef struct
 static inline AkSplatPlace
 ak_splat_place (const AkSplatJob *job, unsigned strip)
 {
-  unsigned first = strip % job->strips_x * AK_SPLAT_STRIP, end = first + AK_SPLAT_STRIP;
+  unsigned tiles = ak_splat_strip_tiles (&job->args);
+  unsigned first = strip % job->strips_x * tiles, end = first + tiles;
 
   return (AkSplatPlace){ strip / job->strips_x, first, end < job->tiles_x ? end : job->tiles_x };
 }

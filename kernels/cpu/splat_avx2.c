@@ -4,7 +4,10 @@
  * A tile is 32 blocks of 8 pixels in a row. Its list is taken in batches: first each entry's weights α T go
  * to the lists of the blocks that it can reach, then each block's list is a small product, weights [pixels][entries]
  * by colours [entries][channels], held in registers. So transmittances are read once per entry and block and colours
- * are added at the speed of multiplication. */
+ * are added at the speed of multiplication.
+ *
+ * For a picture of half the size the weights of two blocks, one above the other, are added up to those of 4 of its
+ * pixels, which have the lists; the few channels of full size are added on the spot. */
 #include "splat.h"
 
 #include <immintrin.h>
@@ -13,6 +16,7 @@
 
 #define INLINE static inline __attribute__ ((always_inline))
 #define BLOCKS 32 /* block b: row b % 16, columns 8 (b / 16) … */
+#define PAIRS 16  /* pair p: blocks 2 p and 2 p + 1, 4 pixels of half the size */
 #define BATCH 128
 #define AHEAD 8
 
@@ -25,9 +29,10 @@ typedef struct
 {
   _Alignas(64) float transmittance[BLOCKS][8]; /* negative: the pixel is done */
   int32_t last[BLOCKS][8];
-  uint32_t live;  /* blocks with a pixel that is not done */
-  Box box;        /* around these, in pixels of the picture */
-  uint32_t place; /* entries before those of the list */
+  float front[BLOCKS][AK_SPLAT_FRONT][8]; /* colours of full size beside `half` */
+  uint32_t live;                          /* blocks with a pixel that is not done */
+  Box box;                                /* around these, in pixels of the picture */
+  uint32_t place;                         /* entries before those of the list */
   uint32_t n;
   uint32_t list[AK_SPLAT_PART + AHEAD];
 } Tile;
@@ -44,15 +49,19 @@ typedef struct
   const float *color;
 } Entry;
 
-/* One thread's memory; the tiles' colours [AK_SPLAT_STRIP][BLOCKS][8][padded] follow. */
+/* One thread's memory; the tiles' colours [AK_SPLAT_STRIP][BLOCKS][8][padded] follow, with `half`
+ * [AK_SPLAT_STRIP][PAIRS][4][padded], not yet divided by 4. */
 typedef struct
 {
   Tile tile[AK_SPLAT_STRIP];
-  float weight[BLOCKS * BATCH][8]; /* those of block b from b * BATCH on, and so on */
+  union {
+    float weight[BLOCKS * BATCH][8];     /* those of block b from b * BATCH on, and so on */
+    float half_weight[PAIRS * BATCH][4]; /* of pairs instead of blocks */
+  };
   Entry batch[BATCH];
   uint32_t entries;
   uint32_t entry[BLOCKS * BATCH]; /* where in `color` the entry's colour is */
-  uint32_t end[BLOCKS];           /* of a block's weights */
+  uint32_t end[BLOCKS];           /* of a block's or a pair's weights */
   _Alignas(64) float color[BATCH * AK_SPLAT_CHANNELS_MAX]; /* [BATCH][padded] */
 } Scratch;
 
@@ -62,12 +71,18 @@ padded_channels (const AkSplat *args)
   return (args->channels + 7) / 8 * 8;
 }
 
+/* Numbers of a tile's colours. */
+static size_t
+tile_floats (const AkSplat *args)
+{
+  return (args->half ? AK_SPLAT_PIXELS / 4 : AK_SPLAT_PIXELS) * padded_channels (args);
+}
+
 size_t
 ak_splat_scratch_avx2 (const AkSplat *args)
 {
-  size_t tile = AK_SPLAT_PIXELS * padded_channels (args) * sizeof (float);
-
-  return (sizeof (Scratch) + 63) / 64 * 64 + AK_SPLAT_STRIP * tile;
+  return (sizeof (Scratch) + 63) / 64 * 64 +
+         ak_splat_strip_tiles (args) * tile_floats (args) * sizeof (float);
 }
 
 /* 2^x for x of -126 to 0; relative error 2e-7. 2^0 is 1, so that an opacity of 1/255 is seen in the middle. */
@@ -128,55 +143,120 @@ prepare (Entry *rows, const AkSplatShape *s, unsigned x0, unsigned y0)
   return blocks;
 }
 
+/* A batch's entry, ready for the columns of both halves of the tile. */
+typedef struct
+{
+  __m256 dx[2], square, opacity;
+} Columns;
+
+INLINE Columns
+columns (const Entry *entry)
+{
+  __m256 left = _mm256_sub_ps (_mm256_set1_ps (entry->dx), _mm256_setr_ps (0, 1, 2, 3, 4, 5, 6, 7));
+
+  return (Columns){ { left, _mm256_sub_ps (left, _mm256_set1_ps (8)) },
+    _mm256_set1_ps (entry->square), _mm256_set1_ps (entry->opacity) };
+}
+
+/* The weights of an entry in block b, which is changed accordingly; `dead` gets the block if all its pixels are
+ * done. Of a block that the entry cannot reach, or that is dead, nothing changes. */
+INLINE __m256
+weigh_block (
+    Tile *tile, const Entry *entry, const Columns *c, unsigned b, uint32_t *dead, int count_places)
+{
+  const __m256 sign = _mm256_set1_ps (-0.0f);
+  __m256 dx = b & 16 ? c->dx[1] : c->dx[0], t, alpha, w, next, seen, used, p;
+  unsigned row = b & 15;
+
+  t = _mm256_load_ps (tile->transmittance[b]);
+  p = _mm256_fmadd_ps (c->square, dx, _mm256_broadcast_ss (entry->slope + row));
+  p = _mm256_fmadd_ps (p, dx, _mm256_broadcast_ss (entry->constant + row));
+  p = _mm256_min_ps (_mm256_max_ps (p, _mm256_set1_ps (-126)), _mm256_setzero_ps ());
+  alpha = _mm256_min_ps (_mm256_mul_ps (exp2_8 (p), c->opacity), _mm256_set1_ps (AK_SPLAT_SOLID));
+  w = _mm256_mul_ps (alpha, t);
+  next = _mm256_sub_ps (t, w);
+  seen = _mm256_cmp_ps (alpha, _mm256_set1_ps (AK_SPLAT_FAINT), _CMP_GE_OQ);
+  used = _mm256_and_ps (seen, _mm256_cmp_ps (next, _mm256_set1_ps (AK_SPLAT_DONE), _CMP_GE_OQ));
+  w = _mm256_and_ps (w, used);
+  /* unused though seen: done, now or already */
+  t = _mm256_or_ps (_mm256_sub_ps (t, w), _mm256_and_ps (_mm256_andnot_ps (used, seen), sign));
+  _mm256_store_ps (tile->transmittance[b], t);
+  *dead |= (uint32_t) (_mm256_movemask_ps (t) == 0xff) << b;
+  if (count_places) {
+    __m256i *last = (__m256i *) tile->last[b];
+
+    _mm256_store_si256 (last, _mm256_blendv_epi8 (_mm256_load_si256 (last),
+                                  _mm256_set1_epi32 (entry->place), _mm256_castps_si256 (used)));
+  }
+  return w;
+}
+
+/* Is a number other than 0? (Weights are never negative.) */
+INLINE int
+any (__m256 w)
+{
+  return !_mm256_testz_si256 (_mm256_castps_si256 (w), _mm256_castps_si256 (w));
+}
+
 /* The weights of an entry into the lists of its blocks; `color`: where its colour will be in s->color. */
 INLINE void
 weigh (Scratch *s, Tile *tile, const Entry *entry, uint32_t color, int count_places)
 {
-  const __m256 sign = _mm256_set1_ps (-0.0f);
-  const __m256 left =
-      _mm256_sub_ps (_mm256_set1_ps (entry->dx), _mm256_setr_ps (0, 1, 2, 3, 4, 5, 6, 7));
-  const __m256 right = _mm256_sub_ps (left, _mm256_set1_ps (8));
-  const __m256 square = _mm256_set1_ps (entry->square), opacity = _mm256_set1_ps (entry->opacity);
-
+  const Columns c = columns (entry);
   uint32_t blocks = entry->blocks & tile->live, dead = 0;
 
   while (blocks) {
-    unsigned b = (unsigned) __builtin_ctz (blocks), row = b & 15;
-    __m256 dx = b & 16 ? right : left, t, alpha, w, next, seen, used, p;
-    unsigned any;
+    unsigned b = (unsigned) __builtin_ctz (blocks);
+    __m256 w = weigh_block (tile, entry, &c, b, &dead, count_places);
 
     blocks &= blocks - 1;
-    t = _mm256_load_ps (tile->transmittance[b]);
-    p = _mm256_fmadd_ps (square, dx, _mm256_broadcast_ss (entry->slope + row));
-    p = _mm256_fmadd_ps (p, dx, _mm256_broadcast_ss (entry->constant + row));
-    p = _mm256_min_ps (_mm256_max_ps (p, _mm256_set1_ps (-126)), _mm256_setzero_ps ());
-    alpha = _mm256_min_ps (_mm256_mul_ps (exp2_8 (p), opacity), _mm256_set1_ps (AK_SPLAT_SOLID));
-    w = _mm256_mul_ps (alpha, t);
-    next = _mm256_sub_ps (t, w);
-    seen = _mm256_cmp_ps (alpha, _mm256_set1_ps (AK_SPLAT_FAINT), _CMP_GE_OQ);
-    used = _mm256_and_ps (seen, _mm256_cmp_ps (next, _mm256_set1_ps (AK_SPLAT_DONE), _CMP_GE_OQ));
-    w = _mm256_and_ps (w, used);
-    /* unused though seen: done, now or already */
-    t = _mm256_or_ps (_mm256_sub_ps (t, w), _mm256_and_ps (_mm256_andnot_ps (used, seen), sign));
-    _mm256_store_ps (tile->transmittance[b], t);
-    dead |= (uint32_t) (_mm256_movemask_ps (t) == 0xff) << b;
-    any = (unsigned) _mm256_movemask_ps (used);
-    if (count_places) {
-      __m256i *last = (__m256i *) tile->last[b];
-
-      _mm256_store_si256 (last, _mm256_blendv_epi8 (_mm256_load_si256 (last),
-                                    _mm256_set1_epi32 (entry->place), _mm256_castps_si256 (used)));
-    }
     _mm256_store_ps (s->weight[s->end[b]], w);
     s->entry[s->end[b]] = color;
-    s->end[b] += any != 0;
+    s->end[b] += (uint32_t) any (w);
   }
   tile->live &= ~dead;
 }
 
-/* sum [pixels][padded] += Σ weight · colour, for `pixels` pixels and 8 · `vectors` channels. */
 INLINE void
-add_colors (int pixels, int vectors, float *sum, size_t padded, const float *weight,
+add_front (float (*sum)[8], __m256 w, const __m256 *front)
+{
+  for (int i = 0; i < AK_SPLAT_FRONT; i++)
+    _mm256_store_ps (sum[i], _mm256_fmadd_ps (w, front[i], _mm256_load_ps (sum[i])));
+}
+
+/* The same with `half`: into the lists of pairs. */
+INLINE void
+weigh_pairs (Scratch *s, Tile *tile, const Entry *entry, uint32_t color, int count_places)
+{
+  const Columns c = columns (entry);
+  uint32_t blocks = entry->blocks & tile->live, dead = 0;
+  uint32_t pairs = (blocks | blocks >> 1) & 0x55555555;
+  __m256 front[AK_SPLAT_FRONT];
+
+  for (int i = 0; i < AK_SPLAT_FRONT; i++)
+    front[i] = _mm256_broadcast_ss (entry->color + i);
+  while (pairs) {
+    unsigned b = (unsigned) __builtin_ctz (pairs), pair = b / 2;
+    __m256 w0 = weigh_block (tile, entry, &c, b, &dead, count_places);
+    __m256 w1 = weigh_block (tile, entry, &c, b + 1, &dead, count_places), sum;
+
+    pairs &= pairs - 1;
+    add_front (tile->front[b], w0, front);
+    add_front (tile->front[b + 1], w1, front);
+    sum = _mm256_add_ps (w0, w1);
+    sum = _mm256_hadd_ps (sum, sum);
+    _mm_store_ps (s->half_weight[s->end[pair]],
+        _mm_movelh_ps (_mm256_castps256_ps128 (sum), _mm256_extractf128_ps (sum, 1)));
+    s->entry[s->end[pair]] = color;
+    s->end[pair] += (uint32_t) any (sum);
+  }
+  tile->live &= ~dead;
+}
+
+/* sum [pixels][padded] += Σ weight · colour, for `pixels` pixels and 8 · `vectors` channels; `step`: from one entry's
+ * weights to the next one's. */
+INLINE void
+add_colors (int pixels, int vectors, float *sum, size_t padded, const float *weight, size_t step,
     const uint32_t *entry, uint32_t n, const float *color)
 {
   __m256 acc[8][2];
@@ -195,7 +275,7 @@ add_colors (int pixels, int vectors, float *sum, size_t padded, const float *wei
       add[v] = _mm256_load_ps (from + 8 * v);
 #pragma GCC unroll 8
     for (int i = 0; i < pixels; i++) {
-      __m256 w = _mm256_broadcast_ss (weight + 8 * (size_t) k + i);
+      __m256 w = _mm256_broadcast_ss (weight + step * (size_t) k + i);
 
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; v++)
@@ -220,9 +300,23 @@ add_block (const Scratch *s, unsigned b, float *sum, size_t padded)
   for (; c + 16 <= padded; c += 16)
     for (int i = 0; i < 8; i += 4)
       add_colors (
-          4, 2, sum + (size_t) i * padded + c, padded, &weight[0][i], entry, n, s->color + c);
+          4, 2, sum + (size_t) i * padded + c, padded, &weight[0][i], 8, entry, n, s->color + c);
   if (c < padded)
-    add_colors (8, 1, sum + c, padded, &weight[0][0], entry, n, s->color + c);
+    add_colors (8, 1, sum + c, padded, &weight[0][0], 8, entry, n, s->color + c);
+}
+
+static void
+add_pair (const Scratch *s, unsigned pair, float *sum, size_t padded)
+{
+  const float *weight = s->half_weight[pair * BATCH];
+  const uint32_t *entry = s->entry + pair * BATCH;
+  uint32_t n = s->end[pair] - pair * BATCH;
+  size_t c = 0;
+
+  for (; c + 16 <= padded; c += 16)
+    add_colors (4, 2, sum + c, padded, weight, 4, entry, n, s->color + c);
+  if (c < padded)
+    add_colors (4, 1, sum + c, padded, weight, 4, entry, n, s->color + c);
 }
 
 static void
@@ -262,10 +356,10 @@ gather (
   return from;
 }
 
-/* Draws the tile's list into sum [BLOCKS][8][padded] and empties it. */
+/* Draws the tile's list into sum [BLOCKS][8][padded], or [PAIRS][4][padded], and empties it. */
 INLINE void
-draw_list (const AkSplatJob *job, Scratch *s, Tile *tile, unsigned x0, unsigned y0, float *sum,
-    int count_places)
+draw_list_as (const AkSplatJob *job, Scratch *s, Tile *tile, unsigned x0, unsigned y0, float *sum,
+    int half, int count_places)
 {
   size_t channels = job->args.channels, padded = padded_channels (&job->args);
   uint32_t i = 0;
@@ -275,15 +369,37 @@ draw_list (const AkSplatJob *job, Scratch *s, Tile *tile, unsigned x0, unsigned 
     for (uint32_t b = 0; b < BLOCKS; b++)
       s->end[b] = b * BATCH;
     for (uint32_t e = 0; e < s->entries; e++) {
-      weigh (s, tile, s->batch + e, (uint32_t) (e * padded), count_places);
+      if (half)
+        weigh_pairs (s, tile, s->batch + e, (uint32_t) (e * padded), count_places);
+      else
+        weigh (s, tile, s->batch + e, (uint32_t) (e * padded), count_places);
       copy_color (s->color + e * padded, s->batch[e].color, channels);
     }
-    for (unsigned b = 0; b < BLOCKS; b++)
-      if (s->end[b] > b * BATCH)
-        add_block (s, b, sum + 8 * b * padded, padded);
+    for (unsigned b = 0; b < (half ? PAIRS : BLOCKS); b++)
+      if (s->end[b] > b * BATCH) {
+        if (half)
+          add_pair (s, b, sum + 4 * b * padded, padded);
+        else
+          add_block (s, b, sum + 8 * b * padded, padded);
+      }
   }
   tile->place += tile->n;
   tile->n = 0;
+}
+
+static void
+draw_list (const AkSplatJob *job, Scratch *s, Tile *tile, unsigned x0, unsigned y0, float *sum)
+{
+  int count_places = job->args.details.contributions != NULL;
+
+  if (job->args.half && count_places)
+    draw_list_as (job, s, tile, x0, y0, sum, 1, 1);
+  else if (job->args.half)
+    draw_list_as (job, s, tile, x0, y0, sum, 1, 0);
+  else if (count_places)
+    draw_list_as (job, s, tile, x0, y0, sum, 0, 1);
+  else
+    draw_list_as (job, s, tile, x0, y0, sum, 0, 0);
 }
 
 /* The pixels of a tile's live blocks. */
@@ -358,6 +474,7 @@ begin_tile (Tile *tile, unsigned columns, unsigned rows)
 {
   tile->live = tile->place = tile->n = 0;
   memset (tile->last, 0, sizeof tile->last);
+  memset (tile->front, 0, sizeof tile->front);
   for (unsigned b = 0; b < BLOCKS; b++) {
     int inside = 0;
 
@@ -371,6 +488,13 @@ begin_tile (Tile *tile, unsigned columns, unsigned rows)
   }
 }
 
+/* What the background adds to channel c where t of it shines through. */
+static inline float
+behind (const AkSplat *a, float t, size_t c)
+{
+  return a->background ? t * a->background[c] : 0;
+}
+
 /* Writes a tile's block b, of which n pixels lie in the picture, to its place there. */
 static void
 end_block (const AkSplat *a, const Tile *tile, unsigned b, size_t at, size_t n, const float *sum)
@@ -378,15 +502,19 @@ end_block (const AkSplat *a, const Tile *tile, unsigned b, size_t at, size_t n, 
   size_t padded = padded_channels (a);
   float *to = a->image + at * a->channels;
 
-  if (!a->background && padded == a->channels) {
+  if (a->half) {
+    to = a->image + at * AK_SPLAT_FRONT;
+    for (size_t i = 0; i < n; i++)
+      for (size_t c = 0; c < AK_SPLAT_FRONT; c++)
+        to[i * AK_SPLAT_FRONT + c] =
+            tile->front[b][c][i] + behind (a, fabsf (tile->transmittance[b][i]), c);
+  } else if (!a->background && padded == a->channels) {
     memcpy (to, sum, n * padded * sizeof *to);
   } else {
     for (size_t i = 0; i < n; i++)
-      for (size_t c = 0; c < a->channels; c++) {
-        float behind = a->background ? fabsf (tile->transmittance[b][i]) * a->background[c] : 0;
-
-        to[i * a->channels + c] = sum[i * padded + c] + behind;
-      }
+      for (size_t c = 0; c < a->channels; c++)
+        to[i * a->channels + c] =
+            sum[i * padded + c] + behind (a, fabsf (tile->transmittance[b][i]), c);
   }
   for (size_t i = 0; i < n && a->transmittance; i++)
     a->transmittance[at + i] = fabsf (tile->transmittance[b][i]);
@@ -394,11 +522,32 @@ end_block (const AkSplat *a, const Tile *tile, unsigned b, size_t at, size_t n, 
     a->details.contributions[at + i] = tile->last[b][i];
 }
 
+/* Writes a pair, n pixels of half the size, to its place. */
+static void
+end_pair (const AkSplat *a, const Tile *tile, unsigned pair, size_t at, size_t n, const float *sum)
+{
+  const float (*t)[8] = tile->transmittance + 2 * pair;
+  size_t padded = padded_channels (a), channels = a->channels;
+  float *to = a->half + at * channels;
+
+  for (size_t i = 0; i < n; i++, to += channels, sum += padded) {
+    float left = (fabsf (t[0][2 * i]) + fabsf (t[0][2 * i + 1]) + fabsf (t[1][2 * i]) +
+                     fabsf (t[1][2 * i + 1])) /
+                 4;
+    size_t c = 0;
+
+    for (; c + 8 <= channels && !a->background; c += 8)
+      _mm256_storeu_ps (to + c, _mm256_mul_ps (_mm256_set1_ps (0.25f), _mm256_load_ps (sum + c)));
+    for (; c < channels; c++)
+      to[c] = 0.25f * sum[c] + behind (a, left, c);
+  }
+}
+
 static void
 end_tile (const AkSplatJob *job, const Tile *tile, unsigned x0, unsigned y0, const float *sum)
 {
   const AkSplat *a = &job->args;
-  size_t block = 8 * padded_channels (a);
+  size_t block = a->half ? 0 : 8 * padded_channels (a), pair = 4 * padded_channels (a);
 
   for (unsigned b = 0; b < BLOCKS; b++) {
     unsigned x = x0 + b / 16 * 8, y = y0 + b % 16;
@@ -407,6 +556,12 @@ end_tile (const AkSplatJob *job, const Tile *tile, unsigned x0, unsigned y0, con
       end_block (a, tile, b, (size_t) y * a->width + x, a->width - x < 8 ? a->width - x : 8,
           sum + b * block);
   }
+  for (unsigned p = 0; p < PAIRS && a->half; p++) {
+    unsigned x = x0 / 2 + p / 8 * 4, y = y0 / 2 + p % 8, width = a->width / 2;
+
+    if (x < width && y < a->height / 2)
+      end_pair (a, tile, p, (size_t) y * width + x, width - x < 4 ? width - x : 4, sum + p * pair);
+  }
 }
 
 void
@@ -414,12 +569,12 @@ ak_splat_strip_avx2 (const AkSplatJob *job, unsigned strip, char *scratch)
 {
   Scratch *s = (Scratch *) scratch;
   AkSplatPlace place = ak_splat_place (job, strip);
-  size_t tile_floats = AK_SPLAT_PIXELS * padded_channels (&job->args), from = 0;
+  size_t colors = tile_floats (&job->args), from = 0;
   float *sums = (float *) (scratch + (sizeof *s + 63) / 64 * 64);
   unsigned tiles = place.tile1 - place.tile0, y0 = place.row * AK_SPLAT_TILE, live;
   int count_places = job->args.details.contributions != NULL;
 
-  memset (sums, 0, tiles * tile_floats * sizeof *sums);
+  memset (sums, 0, tiles * colors * sizeof *sums);
   for (unsigned t = 0; t < tiles; t++)
     begin_tile (
         s->tile + t, job->args.width - (place.tile0 + t) * AK_SPLAT_TILE, job->args.height - y0);
@@ -432,13 +587,10 @@ ak_splat_strip_avx2 (const AkSplatJob *job, unsigned strip, char *scratch)
       Tile *tile = s->tile + t;
       unsigned x0 = (place.tile0 + t) * AK_SPLAT_TILE;
 
-      if (count_places)
-        draw_list (job, s, tile, x0, y0, sums + t * tile_floats, 1);
-      else
-        draw_list (job, s, tile, x0, y0, sums + t * tile_floats, 0);
+      draw_list (job, s, tile, x0, y0, sums + t * colors);
       live |= tile->live;
     }
   } while (live && from < job->drawn);
   for (unsigned t = 0; t < tiles; t++)
-    end_tile (job, s->tile + t, (place.tile0 + t) * AK_SPLAT_TILE, y0, sums + t * tile_floats);
+    end_tile (job, s->tile + t, (place.tile0 + t) * AK_SPLAT_TILE, y0, sums + t * colors);
 }

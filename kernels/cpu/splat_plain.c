@@ -36,33 +36,64 @@ draw_pixel (
   return pixel;
 }
 
+/* Draws the pixel to where it belongs; its colour stays in color [channels]. */
+static void
+show_pixel (
+    const AkSplatJob *job, const uint32_t *list, size_t n, unsigned x, unsigned y, double *color)
+{
+  const AkSplat *a = &job->args;
+  size_t at = (size_t) y * a->width + x, shown = a->half ? AK_SPLAT_FRONT : a->channels;
+  Pixel pixel;
+
+  for (size_t c = 0; c < a->channels; c++)
+    color[c] = 0;
+  pixel = draw_pixel (job, list, n, x, y, color);
+  for (size_t c = 0; c < a->channels && a->background; c++)
+    color[c] += a->background[c] * pixel.transmittance;
+  for (size_t c = 0; c < shown; c++)
+    a->image[at * shown + c] = (float) color[c];
+  if (a->transmittance)
+    a->transmittance[at] = (float) pixel.transmittance;
+  if (a->details.contributions)
+    a->details.contributions[at] = pixel.last;
+}
+
+/* Draws 2×2 pixels from (x, y) on, and their mean. */
+static void
+show_square (const AkSplatJob *job, const uint32_t *list, size_t n, unsigned x, unsigned y)
+{
+  const AkSplat *a = &job->args;
+  double color[AK_SPLAT_CHANNELS_MAX], sum[AK_SPLAT_CHANNELS_MAX] = { 0 };
+  float *half = a->half + ((size_t) y / 2 * (a->width / 2) + x / 2) * a->channels;
+
+  for (unsigned i = 0; i < 4; i++) {
+    show_pixel (job, list, n, x + i % 2, y + i / 2, color);
+    for (size_t c = 0; c < a->channels; c++)
+      sum[c] += color[c];
+  }
+  for (size_t c = 0; c < a->channels; c++)
+    half[c] = (float) (sum[c] / 4);
+}
+
 static void
 draw_tile (const AkSplatJob *job, unsigned tx, unsigned ty, uint32_t *list)
 {
   const AkSplat *a = &job->args;
   unsigned x1 = (tx + 1) * AK_SPLAT_TILE, y1 = (ty + 1) * AK_SPLAT_TILE;
+  unsigned step = a->half ? 2 : 1;
+  double color[AK_SPLAT_CHANNELS_MAX];
   size_t n = 0;
 
   for (size_t i = 0; i < job->drawn; i++)
     if (job->sorted[0][i] < x1 && job->sorted[1][i] < y1 &&
         job->sorted[2][i] > tx * AK_SPLAT_TILE && job->sorted[3][i] > ty * AK_SPLAT_TILE)
       list[n++] = (uint32_t) i;
-  for (unsigned y = ty * AK_SPLAT_TILE; y < y1 && y < a->height; y++)
-    for (unsigned x = tx * AK_SPLAT_TILE; x < x1 && x < a->width; x++) {
-      double color[AK_SPLAT_CHANNELS_MAX] = { 0 };
-      size_t at = (size_t) y * a->width + x;
-      Pixel pixel = draw_pixel (job, list, n, x, y, color);
-
-      for (size_t c = 0; c < a->channels; c++) {
-        double behind = a->background ? a->background[c] * pixel.transmittance : 0;
-
-        a->image[at * a->channels + c] = (float) (color[c] + behind);
-      }
-      if (a->transmittance)
-        a->transmittance[at] = (float) pixel.transmittance;
-      if (a->details.contributions)
-        a->details.contributions[at] = pixel.last;
-    }
+  for (unsigned y = ty * AK_SPLAT_TILE; y < y1 && y < a->height; y += step)
+    for (unsigned x = tx * AK_SPLAT_TILE; x < x1 && x < a->width; x += step)
+      if (a->half)
+        show_square (job, list, n, x, y);
+      else
+        show_pixel (job, list, n, x, y, color);
 }
 
 void

@@ -90,12 +90,23 @@ transform (const AkWinograd *w, size_t tile, const float *zeros, float *to, size
   size_t row = tile / w->tiles_across * 2, col = tile % w->tiles_across * 2, c;
   const float *pixels[16];
 
-  for (size_t i = 0; i < 16; i++) {
-    size_t r = row + i / 4, q = col + i % 4;
-    int inside = r >= w->padding && r - w->padding < w->height && q >= w->padding &&
-                 q - w->padding < w->width;
+  if (row >= w->padding && row - w->padding + 4 <= w->height && col >= w->padding &&
+      col - w->padding + 4 <= w->width) {
+    const float *x = w->x + ((row - w->padding) * w->width + col - w->padding) * w->x_row;
 
-    pixels[i] = inside ? w->x + ((r - w->padding) * w->width + q - w->padding) * w->x_row : zeros;
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++, x += w->width * w->x_row)
+#pragma GCC unroll 4
+      for (size_t j = 0; j < 4; j++)
+        pixels[4 * i + j] = x + j * w->x_row;
+  } else {
+    for (size_t i = 0; i < 16; i++) {
+      size_t r = row + i / 4, q = col + i % 4;
+      int inside = r >= w->padding && r - w->padding < w->height && q >= w->padding &&
+                   q - w->padding < w->width;
+
+      pixels[i] = inside ? w->x + ((r - w->padding) * w->width + q - w->padding) * w->x_row : zeros;
+    }
   }
   for (c = 0; c + 8 <= w->channels; c += 8)
     transform8 (w, pixels, c, 1, to + c, step);
@@ -105,10 +116,10 @@ transform (const AkWinograd *w, size_t tile, const float *zeros, float *to, size
 
 /* 8 columns of one tile's products to its pixels: Aᵀ m A and the epilogue. */
 AK_INLINE void
-finish8 (const AkWinograd *w, size_t row, size_t left, size_t col, int whole, const float *m,
-    size_t step)
+finish8 (const AkWinograd *w, const AkPanels *p, size_t row, size_t left, size_t col, int whole,
+    const float *m, size_t step)
 {
-  __m256i mask = whole ? _mm256_setzero_si256 () : ak_mask8 (w->p.n - col);
+  __m256i mask = whole ? _mm256_setzero_si256 () : ak_mask8 (p->n - col);
   size_t pixel = row * w->out_width + left;
   int below = row + 1 < w->out_height, right = left + 1 < w->out_width;
   __m256 r[2][4];
@@ -128,31 +139,70 @@ finish8 (const AkWinograd *w, size_t row, size_t left, size_t col, int whole, co
     if (i && !below)
       break;
     ak_finish8 (
-        &w->p, pixel, col, whole, mask, _mm256_add_ps (_mm256_add_ps (r[i][0], r[i][1]), r[i][2]));
+        p, pixel, col, whole, mask, _mm256_add_ps (_mm256_add_ps (r[i][0], r[i][1]), r[i][2]));
     if (right)
-      ak_finish8 (&w->p, pixel + 1, col, whole, mask,
+      ak_finish8 (p, pixel + 1, col, whole, mask,
           _mm256_sub_ps (_mm256_sub_ps (r[i][1], r[i][2]), r[i][3]));
     pixel += w->out_width;
   }
 }
 
-static void
-finish (const AkWinograd *w, size_t tile, size_t col, const float *m, size_t step)
+/* The tile at (row, left), in pixels; `p`: a copy of w's, which nothing that is written here can change. */
+AK_INLINE void
+finish (const AkWinograd *w, const AkPanels *p, size_t row, size_t left, size_t col, const float *m,
+    size_t step)
 {
-  size_t row = tile / w->tiles_across * 2, left = tile % w->tiles_across * 2;
-
-  for (size_t h = 0; h < 16 && col + h < w->p.n; h += 8)
-    if (w->p.n - col - h >= 8)
-      finish8 (w, row, left, col + h, 1, m + h, step);
+  for (size_t h = 0; h < 16 && col + h < p->n; h += 8)
+    if (p->n - col - h >= 8)
+      finish8 (w, p, row, left, col + h, 1, m + h, step);
     else
-      finish8 (w, row, left, col + h, 0, m + h, step);
+      finish8 (w, p, row, left, col + h, 0, m + h, step);
+}
+
+#define NARROW 8 /* tiles at a time where half of a panel is empty */
+
+/* Only the first 8 columns of a panel, in ak_tile()'s order. */
+AK_INLINE void
+narrow_tiles (float *t, const float *x, const float *panel, size_t channels)
+{
+  __m256 acc[NARROW];
+
+#pragma GCC unroll 8
+  for (size_t i = 0; i < NARROW; i++)
+    acc[i] = _mm256_setzero_ps ();
+  for (size_t c = 0; c < channels; c++) {
+    __m256 w = _mm256_loadu_ps (panel + 16 * c);
+
+#pragma GCC unroll 8
+    for (size_t i = 0; i < NARROW; i++)
+      acc[i] = _mm256_fmadd_ps (_mm256_broadcast_ss (x + i * channels + c), w, acc[i]);
+  }
+#pragma GCC unroll 8
+  for (size_t i = 0; i < NARROW; i++)
+    _mm256_storeu_ps (t + 16 * i, acc[i]);
+}
+
+/* t [tiles][16] = x [tiles][channels] by a panel of which `columns` are needed. */
+AK_INLINE void
+multiply (
+    float *t, const float *x, const float *panel, size_t tiles, size_t channels, size_t columns)
+{
+  size_t i = 0;
+
+  for (; columns <= 8 && i + NARROW <= tiles; i += NARROW)
+    narrow_tiles (t + 16 * i, x + i * channels, panel, channels);
+  for (size_t rows, left = (tiles - i + 5) / 6; i < tiles; i += rows, left--) {
+    rows = (tiles - i + left - 1) / left;
+    ak_tile_rows (rows, 0, t + 16 * i, 16, x + i * channels, channels, panel, 16, channels);
+  }
 }
 
 void
 ak_winograd_avx2 (const AkWinograd *w, size_t tile0, size_t tile1, float *scratch)
 {
   size_t tiles = tile1 - tile0, channels = w->channels, panels = (w->p.n + 15) / 16;
-  size_t step = place (tiles, channels), product_step = place (tiles, 16);
+  size_t step = place (tiles, channels), product_step = place (tiles, 16), across = w->tiles_across;
+  const AkPanels copy = w->p;
   float *products = scratch + 16 * step, *zeros = products + 16 * product_step;
 
   memset (zeros, 0, channels * sizeof *zeros);
@@ -160,13 +210,13 @@ ak_winograd_avx2 (const AkWinograd *w, size_t tile0, size_t tile1, float *scratc
     transform (w, tile0 + i, zeros, scratch + i * channels, step);
   for (size_t p = 0; p < panels; p++) {
     for (size_t e = 0; e < 16; e++)
-      for (size_t i = 0, rows, left = (tiles + 5) / 6; i < tiles; i += rows, left--) {
-        rows = (tiles - i + left - 1) / left;
-        ak_tile_rows (rows, 0, products + e * product_step + i * 16, 16,
-            scratch + e * step + i * channels, channels,
-            (const float *) w->p.panels + (e * panels + p) * channels * 16, 16, channels);
-      }
-    for (size_t i = 0; i < tiles; i++)
-      finish (w, tile0 + i, 16 * p, products + i * 16, product_step);
+      multiply (products + e * product_step, scratch + e * step,
+          (const float *) w->p.panels + (e * panels + p) * channels * 16, tiles, channels,
+          w->p.n - 16 * p);
+    for (size_t i = 0, row = tile0 / across, column = tile0 % across; i < tiles; i++) {
+      finish (w, &copy, 2 * row, 2 * column, 16 * p, products + i * 16, product_step);
+      column = column + 1 < across ? column + 1 : 0;
+      row += column == 0;
+    }
   }
 }

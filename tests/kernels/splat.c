@@ -52,6 +52,7 @@ typedef struct
 typedef struct
 {
   float *image, *transmittance;
+  float *half; /* or NULL */
   int32_t *radius, *tiles, *contributions;
 } Result;
 
@@ -201,13 +202,15 @@ fetch (Check *t, const char *what, AkQueue *queue, const void *from, size_t n)
 }
 
 static Result
-draw (Check *t, AkDevice *dev, const Case *c, int details)
+draw (Check *t, AkDevice *dev, const Case *c, int details, int half)
 {
   const Scene *s = c->scene;
   size_t n = s->splats, pixels = (size_t) s->width * s->height;
+  size_t shown = half ? AK_SPLAT_FRONT : s->channels;
   AkPlan *plan = ak_plan_new (dev);
   AkQueue *q = ak_queue_new (dev);
-  AkSplat a = { .image = output (plan, q, pixels * s->channels),
+  AkSplat a = { .image = output (plan, q, pixels * shown),
+    .half = half ? output (plan, q, pixels / 4 * s->channels) : NULL,
     .transmittance = output (plan, q, pixels),
     .means = upload (plan, q, c->means, 3 * n),
     .scales = upload (plan, q, c->scales, 3 * n),
@@ -243,7 +246,9 @@ draw (Check *t, AkDevice *dev, const Case *c, int details)
     printf ("%s: FAILED on %s: %s\n", s->name, ak_device_name (dev), ak_status_text (status));
     t->failures++;
   }
-  r.image = fetch (t, s->name, q, a.image, pixels * s->channels);
+  r.image = fetch (t, s->name, q, a.image, pixels * shown);
+  if (half)
+    r.half = fetch (t, s->name, q, a.half, pixels / 4 * s->channels);
   r.transmittance = fetch (t, s->name, q, a.transmittance, pixels);
   if (details) {
     r.radius = fetch (t, s->name, q, d->radius, n);
@@ -259,6 +264,7 @@ static void
 clear_result (Result *r)
 {
   free (r->image);
+  free (r->half);
   free (r->transmittance);
   free (r->radius);
   free (r->tiles);
@@ -322,12 +328,52 @@ compare_same (Check *t, const Case *c, AkDevice *dev, const Result *want, const 
 {
   const Scene *s = c->scene;
   size_t pixels = (size_t) s->width * s->height;
-  Result r = draw (t, dev, c, 0);
+  Result r = draw (t, dev, c, 0, want->half != NULL);
+  size_t shown = want->half ? AK_SPLAT_FRONT : s->channels;
 
   check_true (t, s, what,
-      !memcmp (r.image, want->image, pixels * s->channels * sizeof (float)) &&
+      !memcmp (r.image, want->image, pixels * shown * sizeof (float)) &&
+          (!want->half ||
+              !memcmp (r.half, want->half, pixels / 4 * s->channels * sizeof (float))) &&
           !memcmp (r.transmittance, want->transmittance, pixels * sizeof (float)));
   clear_result (&r);
+}
+
+/* With `half`: the picture's first channels and the means of 2×2, against the whole picture's. */
+static void
+check_half (Check *t, const Case *c, AkDevice *dev, AkDevice *other, const Result *whole)
+{
+  const Scene *s = c->scene;
+  size_t C = s->channels, pixels = (size_t) s->width * s->height, off;
+  float *front, *half;
+  double worst = 0;
+  Result r;
+
+  if (s->width % 2 || s->height % 2 || C < AK_SPLAT_FRONT)
+    return;
+  front = calloc (pixels * AK_SPLAT_FRONT, sizeof *front);
+  half = calloc (pixels / 4 * C, sizeof *half);
+  for (size_t i = 0; i < pixels * AK_SPLAT_FRONT; i++)
+    front[i] = whole->image[i / AK_SPLAT_FRONT * C + i % AK_SPLAT_FRONT];
+  for (size_t i = 0; i < pixels / 4 * C; i++) {
+    size_t x = i / C % (s->width / 2), y = i / C / (s->width / 2);
+    const float *at = whole->image + (2 * y * s->width + 2 * x) * C + i % C;
+
+    half[i] = (float) (((double) at[0] + at[C] + at[s->width * C] + at[(s->width + 1) * C]) / 4);
+  }
+  r = draw (t, dev, c, 1, 1);
+  off = count_off (front, r.image, pixels, AK_SPLAT_FRONT, &worst);
+  off += count_off (half, r.half, pixels / 4, C, &worst);
+  off += count_off (whole->transmittance, r.transmittance, pixels, 1, &worst);
+  check_true (t, s, "half the size: a pixel is off", off == 0);
+  check_true (t, s, "half the size: other last splats",
+      !memcmp (whole->contributions, r.contributions, pixels * sizeof *r.contributions));
+  compare_same (t, c, dev, &r, "counting places changes the picture of half the size");
+  if (other)
+    compare_same (t, c, other, &r, "three threads draw another picture of half the size");
+  clear_result (&r);
+  free (front);
+  free (half);
 }
 
 /* The door refuses what the contract does. */
@@ -349,7 +395,7 @@ check_arguments (Check *t)
     .height = 1,
     .tan_fov_x = 1,
     .tan_fov_y = 1 };
-  AkSplat bad[12];
+  AkSplat bad[15];
   const size_t n = sizeof bad / sizeof *bad;
 
   for (size_t i = 0; i < n; i++)
@@ -366,6 +412,12 @@ check_arguments (Check *t)
   bad[9].tan_fov_x = NAN;
   bad[10].tan_fov_y = -1;
   bad[11].tan_fov_y = INFINITY;
+  for (size_t i = 12; i < n; i++) {
+    bad[i].half = x;
+    bad[i].channels = i == 12 ? AK_SPLAT_FRONT - 1 : AK_SPLAT_FRONT;
+    bad[i].width = i == 13 ? 3 : 2;
+    bad[i].height = i == 14 ? 3 : 2;
+  }
   for (size_t i = 0; i <= n; i++) {
     AkPlan *plan = ak_plan_new (t->dev);
 
@@ -391,13 +443,15 @@ check_splat (Check *t)
     Result plain, dev;
 
     make_case (t, &c);
-    plain = draw (t, t->plain, &c, 1);
-    dev = draw (t, t->dev, &c, 1);
+    plain = draw (t, t->plain, &c, 1, 0);
+    dev = draw (t, t->dev, &c, 1, 0);
     compare (t, c.scene, &plain, &dev);
     compare_same (t, &c, t->plain, &plain, "counting places changes the plain picture");
     compare_same (t, &c, t->dev, &dev, "counting places changes the picture");
     if (other)
       compare_same (t, &c, other, &dev, "three threads draw another picture");
+    check_half (t, &c, t->plain, NULL, &plain);
+    check_half (t, &c, t->dev, other, &dev);
     clear_result (&plain);
     clear_result (&dev);
     clear_case (&c);
