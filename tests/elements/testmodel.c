@@ -49,11 +49,11 @@ const TestModel test_model_heavy = {
   .ahead = 1600,
   .patches = { 1, 5, 25, 100, 400 },
   .conv = 64,
-  .hidden = 128,
-  .layers = 4,
-  .ffn = 512,
+  .hidden = 256,
+  .layers = 6,
+  .ffn = 1024,
   .width = 256,
-  .depth = 8,
+  .depth = 16,
 };
 
 /* The list of tensors that is being written. */
