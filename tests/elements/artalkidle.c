@@ -41,7 +41,7 @@ GST_START_TEST (test_negotiation)
   gst_segment_init (&segment, GST_FORMAT_TIME);
   gst_harness_push_event (h, gst_event_new_stream_start ("some"));
   gst_harness_push_event (h, gst_event_new_segment (&segment));
-  fail_unless_equals_int (gst_harness_push (h, test_motion (0, 0)), GST_FLOW_NOT_NEGOTIATED);
+  fail_unless_equals_int (gst_harness_push (h, test_motion_frame (0, 0)), GST_FLOW_NOT_NEGOTIATED);
   test_end (h);
 }
 GST_END_TEST
@@ -150,7 +150,7 @@ GST_START_TEST (test_hole_renumbers)
 
   test_push_motion (h, 0, 10, 0.1f);
   for (guint i = 0; i < 10; i++) {
-    GstBuffer *b = test_motion (i, 0.1f);
+    GstBuffer *b = test_motion_frame (i, 0.1f);
 
     GST_BUFFER_PTS (b) += 20 * TEST_FRAME + 7; /* and not quite on the grid */
     fail_unless_equals_int (gst_harness_push (h, b), GST_FLOW_OK);
@@ -293,7 +293,7 @@ GST_START_TEST (test_flushing_downstream)
   test_push_motion (h, 0, 10, 0);
   gst_pad_set_active (h->sinkpad, FALSE);
   fail_if (gap (h, 10, 100));
-  fail_unless_equals_int (gst_harness_push (h, test_motion (200, 0)), GST_FLOW_FLUSHING);
+  fail_unless_equals_int (gst_harness_push (h, test_motion_frame (200, 0)), GST_FLOW_FLUSHING);
   gst_pad_set_active (h->sinkpad, TRUE);
   test_end (h);
 }

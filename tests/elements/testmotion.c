@@ -4,7 +4,7 @@
 #include <math.h>
 
 GstBuffer *
-test_motion (guint i, float jaw)
+test_motion_frame (guint i, float jaw)
 {
   float numbers[TEST_MOTION] = { 0 };
   GstBuffer *b;
@@ -25,7 +25,7 @@ void
 test_push_motion (GstHarness *h, guint from, guint to, float jaw)
 {
   for (guint i = from; i < to; i++)
-    fail_unless_equals_int (gst_harness_push (h, test_motion (i, jaw)), GST_FLOW_OK);
+    fail_unless_equals_int (gst_harness_push (h, test_motion_frame (i, jaw)), GST_FLOW_OK);
 }
 
 float
@@ -56,7 +56,7 @@ test_check_motion (GPtrArray *all, guint from, guint n)
 void
 test_same_motion (GstBuffer *frame, guint i, float jaw)
 {
-  g_autoptr (GstBuffer) in = test_motion (i, jaw);
+  g_autoptr (GstBuffer) in = test_motion_frame (i, jaw);
   GstMapInfo map;
 
   gst_buffer_map (in, &map, GST_MAP_READ);

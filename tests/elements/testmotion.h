@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 #define TEST_SMILE 23 /* stays in silence: 0.25 in every frame */
 
 /* Frame `i` of speech with a jaw that opens up to about `jaw`, or with 0 of silence. */
-GstBuffer *test_motion (guint i, float jaw);
+GstBuffer *test_motion_frame (guint i, float jaw);
 
 /* Pushes frames `from` to `to`. */
 void test_push_motion (GstHarness *h, guint from, guint to, float jaw);
@@ -25,7 +25,7 @@ float test_number (GstBuffer *frame, guint k);
 /* Fails unless `all` are `n` frames one after the other, from frame `from` on. */
 void test_check_motion (GPtrArray *all, guint from, guint n);
 
-/* Fails unless `frame` holds test_motion (i, jaw). */
+/* Fails unless `frame` holds test_motion_frame (i, jaw). */
 void test_same_motion (GstBuffer *frame, guint i, float jaw);
 
 /* An artalk-interrupt event; `time` may be NONE. */
