@@ -220,6 +220,7 @@ splat_args (AmAvatarView *view, size_t n)
     .height = view->side,
     .tan_fov_x = (float) (1 / AM_FOCAL),
     .tan_fov_y = (float) (1 / AM_FOCAL),
+    .rest = view->model->info.needs_person ? 0 : 1.0f / 255,
     .details.radius =
         view->inside ? ak_plan_memory (view->draw, MAX (n, 1) * sizeof (int32_t)) : NULL };
 }
