@@ -309,6 +309,7 @@ ak_cpu_open (const char *variant, unsigned threads, AkStatus *status)
   ak_cpu_mesh_init (&cpu->base.ops);
   ak_cpu_picture_init (&cpu->base.ops);
   ak_cpu_published_init (&cpu->base.ops);
+  ak_cpu_spans_init (&cpu->base.ops);
   ak_cpu_splat_init (&cpu->base.ops);
   cpu->worker = ak_worker_new (cpu, status);
   if (!cpu->worker) {

@@ -122,6 +122,7 @@ void ak_cpu_points_init (AkOps *ops);
 void ak_cpu_mesh_init (AkOps *ops);
 void ak_cpu_picture_init (AkOps *ops);
 void ak_cpu_published_init (AkOps *ops);
+void ak_cpu_spans_init (AkOps *ops);
 void ak_cpu_splat_init (AkOps *ops);
 
 /* May `dev` (a CPU device) use AVX2 and FMA? */
