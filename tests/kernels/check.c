@@ -69,6 +69,7 @@ Pair
 check_pair_bf16 (Check *t, size_t n, float scale)
 {
   Pair p = check_pair (t, n, scale);
+  AkQueue *q = ak_queue_new (t->dev);
 
   for (size_t i = 0; i < n; i++) {
     uint32_t u;
@@ -76,8 +77,10 @@ check_pair_bf16 (Check *t, size_t n, float scale)
     memcpy (&u, p.plain + i, sizeof u);
     u = (u + 0x7fff + (u >> 16 & 1)) & 0xffff0000;
     memcpy (p.plain + i, &u, sizeof u);
-    p.dev[i] = p.plain[i];
   }
+  ak_upload (q, p.dev, p.plain, n * sizeof *p.dev);
+  ak_queue_sync (q);
+  ak_queue_free (q);
   return p;
 }
 
