@@ -31,7 +31,6 @@ mesh_free (AkMesh *base)
   free (m->albedo);
   free (m->materials);
   free (m->face_part);
-  ak_device_unref (base->dev);
   free (m);
 }
 
@@ -177,7 +176,7 @@ mesh_new (AkDevice *dev, const AkMeshDesc *desc, AkStatus *status)
     *status = AK_ERR_MEMORY;
     return NULL;
   }
-  m->base = (AkMesh){ ak_device_ref (dev), desc->vertices, desc->faces, desc->colors != NULL };
+  m->base = (AkMesh){ dev, desc->vertices, desc->faces, desc->colors != NULL };
   m->padded = (desc->vertices + 7) / 8 * 8;
   if (!pack_faces (m, desc) || (desc->colors && !pack_looks (m, desc))) {
     mesh_free (&m->base);
