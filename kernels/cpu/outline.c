@@ -125,25 +125,25 @@ outline (Edges *e, AkWalkFn *walk, const AkOutline *o)
 {
   const AkBand *band = e->band;
   AkPoint a = band->points[o->vertex[0]], b = band->points[o->vertex[1]],
-          c = band->points[o->opposite];
+          c = band->points[o->opposite], d;
   AkWalk w = { .band = band,
-    .a = band->looks + o->vertex[0],
-    .b = band->looks + o->vertex[1],
     .part = band->mesh->face_part[o->face],
     .background = e->background };
-  int from, to, low, high;
+  int from, to, low, high, back;
   AkHits hits;
 
   w.steep = abs (b.y - a.y) > abs (b.x - a.x);
-  if (w.steep) /* exchange the axes: from here on x is the longer one */
-    a = (AkPoint){ a.y, a.x }, b = (AkPoint){ b.y, b.x }, c = (AkPoint){ c.y, c.x };
-  if (a.x > b.x) {
-    AkPoint p = a;
-    const AkLook *l = w.a;
-
-    a = b, b = p;
-    w.a = w.b, w.b = l;
-  }
+  /* exchange the axes of steep ones, so that x is the longer one, and the ends, so that a comes first; without
+   * branches, as either is as likely */
+  a = (AkPoint){ w.steep ? a.y : a.x, w.steep ? a.x : a.y };
+  b = (AkPoint){ w.steep ? b.y : b.x, w.steep ? b.x : b.y };
+  c = (AkPoint){ w.steep ? c.y : c.x, w.steep ? c.x : c.y };
+  back = a.x > b.x;
+  w.a = band->looks + o->vertex[back];
+  w.b = band->looks + o->vertex[!back];
+  d = (AkPoint){ back ? b.x : a.x, back ? b.y : a.y };
+  b = (AkPoint){ back ? a.x : b.x, back ? a.y : b.y };
+  a = d;
   low = w.steep ? band->out0 : band->column0 + 4 * band->first;
   high = w.steep ? band->out1 : band->column0 + 4 * band->last + 4;
   from = (a.x + 255) >> 8, to = (b.x + 255) >> 8; /* middles in [a, b) */
@@ -187,7 +187,7 @@ cross (Edges *e, int x, int y, int dx, int dy)
 {
   const AkBand *band = e->band;
   int at = place (band, x, y), next = place (band, x + dx, y + dy);
-  float slope_b, along, across, t;
+  float slope_b, before, along, across, t;
   Pixel a, b;
 
   if (at < 0 || e->blends->shares[at] || (next >= 0 && e->blends->shares[next]))
@@ -195,16 +195,19 @@ cross (Edges *e, int x, int y, int dx, int dy)
   a = pixel_at (band, x, y);
   b = pixel_at (band, x + dx, y + dy);
   slope_b = slope (band, b, x + dx, y + dy, dx, dy);
+  before = b.q - slope_b - a.q; /* how much nearer b's surface is at a, and at b: along less */
+  if (before >= 0)
+    return;
   along = slope (band, a, x, y, dx, dy) - slope_b;
-  if (along >= 0) /* a does not fall behind b here */
+  if (along >= before) /* a does not fall behind b here */
     return;
   across = slope (band, a, x, y, dy, dx) - slope (band, b, x + dx, y + dy, dy, dx);
   if (fabsf (across) > -along) /* the other axis is the one to look along */
     return;
-  t = (b.q - slope_b - a.q) / along;
-  if (t > 0 && t < 0.5f)
+  t = before / along;
+  if (t < 0.5f)
     put (e, (size_t) at, (int) (255 * (0.5f - t)), 0, shown (b.color, e->background));
-  else if (t >= 0.5f && t < 1 && next >= 0)
+  else if (next >= 0)
     put (e, (size_t) next, (int) (255 * (t - 0.5f)), 0, shown (a.color, e->background));
 }
 

@@ -116,30 +116,35 @@ ak_walk_avx2 (const AkWalk *w, int from, int to, AkHits *hits)
     here = depths (w->band, &pixels);
     /* nothing nearer may hide the outline, nor, on the side of the face, anything but the face be there */
     hit = _mm256_castps_si256 (_mm256_cmp_ps (here, _mm256_mul_ps (q, far), _CMP_LT_OQ));
-    color = _mm256_srli_epi32 (colors (w->band, &pixels), 24);
     good = _mm256_castps_si256 (_mm256_and_ps (
         _mm256_cmp_ps (here, _mm256_mul_ps (q, _mm256_set1_ps (1 + AK_SAME_SURFACE)), _CMP_LE_OQ),
         _mm256_cmp_ps (here, _mm256_mul_ps (q, _mm256_set1_ps (1 - AK_SAME_SURFACE)), _CMP_GT_OQ)));
-    good = _mm256_and_si256 (good, _mm256_cmpeq_epi32 (color, _mm256_set1_epi32 ((int) w->part)));
     hit = _mm256_and_si256 (_mm256_blendv_epi8 (good, hit, outside), wanted);
     set &= lanes (hit);
     if (!set)
       continue;
 
-    if (w->steep)
-      x = _mm256_sub_epi32 (x, _mm256_set1_epi32 (w->inward));
-    else
-      y = _mm256_sub_epi32 (y, _mm256_set1_epi32 (w->inward));
-    pixels = pixels_at (w->band, x, y);
-    here = depths (w->band, &pixels);
-    color = colors (w->band, &pixels);
-    color = _mm256_blendv_epi8 (_mm256_or_si256 (color, _mm256_set1_epi32 ((int) 0xff000000)),
-        _mm256_set1_epi32 ((int) w->background),
-        _mm256_cmpeq_epi32 (_mm256_srli_epi32 (color, 24), _mm256_setzero_si256 ()));
-    color = _mm256_blendv_epi8 (color, mixed (w->a, w->b, along), outside);
-    beyond = _mm256_blendv_epi8 (places (&pixels), _mm256_set1_epi32 (AK_OUTSIDE), outside);
-    set &= lanes (_mm256_or_si256 (
-        outside, _mm256_castps_si256 (_mm256_cmp_ps (here, _mm256_mul_ps (q, far), _CMP_LT_OQ))));
+    color = mixed (w->a, w->b, along);
+    beyond = _mm256_set1_epi32 (AK_OUTSIDE);
+    if (set & ~lanes (outside)) {
+      __m256i part = _mm256_srli_epi32 (colors (w->band, &pixels), 24), other;
+
+      if (w->steep)
+        x = _mm256_sub_epi32 (x, _mm256_set1_epi32 (w->inward));
+      else
+        y = _mm256_sub_epi32 (y, _mm256_set1_epi32 (w->inward));
+      pixels = pixels_at (w->band, x, y);
+      here = depths (w->band, &pixels);
+      good = _mm256_and_si256 (_mm256_cmpeq_epi32 (part, _mm256_set1_epi32 ((int) w->part)),
+          _mm256_castps_si256 (_mm256_cmp_ps (here, _mm256_mul_ps (q, far), _CMP_LT_OQ)));
+      set &= lanes (_mm256_or_si256 (outside, good));
+      other = colors (w->band, &pixels);
+      other = _mm256_blendv_epi8 (_mm256_or_si256 (other, _mm256_set1_epi32 ((int) 0xff000000)),
+          _mm256_set1_epi32 ((int) w->background),
+          _mm256_cmpeq_epi32 (_mm256_srli_epi32 (other, 24), _mm256_setzero_si256 ()));
+      color = _mm256_blendv_epi8 (other, color, outside);
+      beyond = _mm256_blendv_epi8 (places (&pixels), beyond, outside);
+    }
 
     pack = pack_lanes (set);
     store (hits->at + n, _mm256_permutevar8x32_epi32 (at, pack));
