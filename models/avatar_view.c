@@ -393,7 +393,7 @@ am_avatar_view_set_avatar (AmAvatarView *view, AmAvatar *avatar, GError **error)
     return FALSE;
   p.avatar = am_avatar_ref (avatar);
   p.flame = am_head_pack (view->head, view->model->device, avatar->shape, avatar->n_shape,
-      bound ? view->model->bound.scale : SCALE, &status);
+      bound ? view->model->bound.scale : SCALE, FALSE, &status);
   p.plan = ak_plan_new (view->model->device);
   if (!p.plan)
     status = AK_ERR_MEMORY;
