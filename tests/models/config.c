@@ -250,7 +250,7 @@ static void
 test_smooth (void)
 {
   for (unsigned n = 0; n < 30; n++) {
-    g_autoptr (AmSmooth) s = am_smooth_new (106);
+    g_autoptr (AmSmooth) s = am_smooth_new (106, AM_SMOOTH_DELAY);
     float frame[106] = { 0 }, out[106 * 2 * AM_SMOOTH_DELAY];
     unsigned got = 0;
 
