@@ -9,9 +9,10 @@ GST_DEBUG_CATEGORY_STATIC (artalkbase_debug);
 #define GST_CAT_DEFAULT artalkbase_debug
 
 #define DEADLINE_STEP (10 * GST_MSECOND)
-#define SPARE                                                                                      \
-  8 /* one part in so many of what a window takes is promised on top, but at least a step */
-#define BEHIND (GST_SECOND / 2)
+/* Promised on top of what a window was measured to take. */
+#define SPARE 8 /* one part in so many, but at least … */
+#define LEAST_SPARE (5 * GST_MSECOND)
+#define BEHIND (GST_SECOND / 2)           /* and a window: the work does not keep up */
 #define RAISE_PAUSE (10 * G_USEC_PER_SEC) /* at least this between two changes of the latency */
 
 enum { CANCEL_FLUSH = 1, CANCEL_STOP = 2 };
@@ -236,7 +237,7 @@ get_deadline (GstArtalkBase *base, gboolean live)
   took = GST_ARTALK_BASE_GET_CLASS (base)->measure (base, model, &priv->cancel);
   GST_OBJECT_LOCK (base);
   if (priv->deadline == GST_CLOCK_TIME_NONE && took)
-    priv->deadline = round_up (took + MAX (took / SPARE, DEADLINE_STEP));
+    priv->deadline = round_up (took + MAX (took / SPARE, LEAST_SPARE));
   deadline = priv->deadline == GST_CLOCK_TIME_NONE ? 0 : priv->deadline;
   GST_OBJECT_UNLOCK (base);
   GST_INFO_OBJECT (base, "a window takes %" GST_TIME_FORMAT ", promising %" GST_TIME_FORMAT,
@@ -553,8 +554,9 @@ gst_artalk_base_class_init (GstArtalkBaseClass *klass)
           1024, 0, flags));
   g_object_class_install_property (object_class, PROP_DEADLINE,
       g_param_spec_uint64 ("processing-deadline", "Processing deadline",
-          "Time in nanoseconds that a live stream allows for computing a window (-1: twice what a "
-          "window is measured to take here)",
+          "Time in nanoseconds that a live stream allows for computing a window (-1: a little more "
+          "than "
+          "what a window is measured to take here)",
           0, G_MAXUINT64, GST_CLOCK_TIME_NONE, flags));
   g_object_class_install_property (object_class, PROP_LATENCY,
       g_param_spec_uint64 ("latency", "Latency",
