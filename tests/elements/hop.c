@@ -567,27 +567,30 @@ GST_START_TEST (test_latency_is_true)
 
   published.name = "published";
   memcpy (published.patches, (unsigned[6]){ 1, 5, 25, 50, 100 }, sizeof published.patches);
-  for (guint m = 0; m < G_N_ELEMENTS (models); m++)
-    for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-      const char *path = test_model_path (models[m]);
-      const guint64 lookahead = cases[i].hop ? cases[i].lookahead_ms * GST_MSECOND : G_MAXUINT64;
-      const guint window = models[m]->patches[4] ? 100 : 25;
-      g_autofree char *launch = g_strdup_printf (
-          "artalkaudioenc processing-deadline=0 hop=%" G_GUINT64_FORMAT
-          " lookahead=%" G_GUINT64_FORMAT " model=%s ! artalkmotion processing-deadline=0 "
-          "model=%s ! artalksmooth delay=%u",
-          cases[i].hop * TEST_FRAME, lookahead, path, path, cases[i].delay);
-      GstHarness *h = test_harness_parse (launch);
-      const GstClockTime promised = gst_harness_query_latency (h);
-      /* smoothed as published, the first frame waits for nine; they come a window at a time or not */
-      const GstClockTime worst =
-          latest (h, 3 * window * 640, cases[i].delay == 4 && cases[i].hop ? 5 : 0);
+  for (guint k = 0; k < G_N_ELEMENTS (models) * G_N_ELEMENTS (cases); k++) {
+    const guint m = k / G_N_ELEMENTS (cases), i = k % G_N_ELEMENTS (cases), hop = cases[i].hop;
+    const char *path = test_model_path (models[m]);
+    const guint window = m == 2 ? 100 : 25;
+    g_autofree char *launch = g_strdup_printf (
+        "artalkaudioenc processing-deadline=0 hop=%" G_GUINT64_FORMAT
+        " lookahead=%" G_GUINT64_FORMAT
+        " model=%s ! artalkmotion processing-deadline=0 model=%s ! artalksmooth delay=%u",
+        hop * TEST_FRAME, hop ? cases[i].lookahead_ms * GST_MSECOND : G_MAXUINT64, path, path,
+        cases[i].delay);
+    GstClockTime promised, worst;
+    GstHarness *h;
 
-      fail_unless (worst <= promised && promised < worst + 10 * GST_MSECOND,
-          "model %u, case %u: %" GST_TIME_FORMAT " promised, %" GST_TIME_FORMAT " taken", m, i,
-          GST_TIME_ARGS (promised), GST_TIME_ARGS (worst));
-      test_end (h);
-    }
+    if (m == 2 && hop > 0 && hop < 5)
+      continue; /* the same again, for a minute */
+    h = test_harness_parse (launch);
+    promised = gst_harness_query_latency (h);
+    /* smoothed as published, the first frame waits for nine; they come a window at a time or not */
+    worst = latest (h, (2 * window + 12) * 640, cases[i].delay == 4 && hop > 0 ? 5 : 0);
+    fail_unless (worst <= promised && promised < worst + 10 * GST_MSECOND,
+        "model %u, case %u: %" GST_TIME_FORMAT " promised, %" GST_TIME_FORMAT " taken", m, i,
+        GST_TIME_ARGS (promised), GST_TIME_ARGS (worst));
+    test_end (h);
+  }
 }
 GST_END_TEST
 
