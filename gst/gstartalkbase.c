@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstartalkbase.h"
 
+#include <gst/base/gstbasesrc.h>
+
 #include "gstartalkmessage.h"
 #include "gstartalkstream.h"
 #include "models/error.h"
@@ -180,37 +182,6 @@ gst_artalk_base_reload (GstArtalkBase *base)
   return TRUE;
 }
 
-static GstStateChangeReturn
-change_state (GstElement *element, GstStateChange transition)
-{
-  GstArtalkBase *base = GST_ARTALK_BASE (element);
-  GstArtalkBasePrivate *priv = PRIV (base);
-  GstStateChangeReturn ret;
-
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
-    atomic_store (&priv->cancel, 0);
-    GST_OBJECT_LOCK (base);
-    priv->deadline = priv->wanted;
-    priv->live = FALSE;
-    priv->raised = -1;
-    priv->promised = GST_CLOCK_TIME_NONE;
-    priv->lead = GST_CLOCK_STIME_NONE;
-    GST_OBJECT_UNLOCK (base);
-    if (!gst_artalk_base_reload (base))
-      return GST_STATE_CHANGE_FAILURE;
-  } else if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
-    atomic_fetch_or (&priv->cancel, CANCEL_STOP);
-  }
-  ret = GST_ELEMENT_CLASS (gst_artalk_base_parent_class)->change_state (element, transition);
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
-      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret == GST_STATE_CHANGE_FAILURE)) {
-    unload (base);
-    GST_ARTALK_BASE_GET_CLASS (base)->reset (base);
-    gst_artalk_interrupt_clear (&priv->interrupt);
-  }
-  return ret;
-}
-
 /* Latency */
 
 static GstClockTime
@@ -352,6 +323,76 @@ query_latency (GstArtalkBase *base, GstQuery *query)
   priv->promised = live ? min : GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (base);
   return TRUE;
+}
+
+/* States */
+
+/* Whether a source of the whole pipeline is known to be live by now. A LATENCY query would fail yet: most sources
+ * answer it once they have caps. */
+static gboolean
+has_live_source (GstElement *element)
+{
+  g_autoptr (GstObject) top = gst_object_ref (GST_OBJECT (element));
+  GstIterator *all;
+  GstIteratorResult result;
+  gboolean live = FALSE;
+  GValue item = G_VALUE_INIT;
+  GstObject *parent;
+
+  while ((parent = gst_object_get_parent (top))) {
+    gst_object_unref (top);
+    top = parent;
+  }
+  if (!GST_IS_BIN (top))
+    return FALSE;
+  all = gst_bin_iterate_recurse (GST_BIN (top));
+  while (!live && ((result = gst_iterator_next (all, &item)) == GST_ITERATOR_OK ||
+                      result == GST_ITERATOR_RESYNC)) {
+    if (result == GST_ITERATOR_RESYNC) {
+      gst_iterator_resync (all);
+      continue;
+    }
+    live = GST_IS_BASE_SRC (g_value_get_object (&item)) &&
+           gst_base_src_is_live (g_value_get_object (&item));
+    g_value_reset (&item);
+  }
+  if (G_IS_VALUE (&item))
+    g_value_unset (&item);
+  gst_iterator_free (all);
+  return live;
+}
+
+static GstStateChangeReturn
+change_state (GstElement *element, GstStateChange transition)
+{
+  GstArtalkBase *base = GST_ARTALK_BASE (element);
+  GstArtalkBasePrivate *priv = PRIV (base);
+  GstStateChangeReturn ret;
+
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
+    atomic_store (&priv->cancel, 0);
+    GST_OBJECT_LOCK (base);
+    priv->deadline = priv->wanted;
+    priv->live = FALSE;
+    priv->raised = -1;
+    priv->promised = GST_CLOCK_TIME_NONE;
+    priv->lead = GST_CLOCK_STIME_NONE;
+    GST_OBJECT_UNLOCK (base);
+    if (!gst_artalk_base_reload (base))
+      return GST_STATE_CHANGE_FAILURE;
+    if (has_live_source (element))
+      get_deadline (base, TRUE); /* later, time will run already */
+  } else if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
+    atomic_fetch_or (&priv->cancel, CANCEL_STOP);
+  }
+  ret = GST_ELEMENT_CLASS (gst_artalk_base_parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret == GST_STATE_CHANGE_FAILURE)) {
+    unload (base);
+    GST_ARTALK_BASE_GET_CLASS (base)->reset (base);
+    gst_artalk_interrupt_clear (&priv->interrupt);
+  }
+  return ret;
 }
 
 /* Pads */
