@@ -26,12 +26,12 @@ mesh_free (AkMesh *base)
   free (m->indices);
   free (m->first_face);
   free (m->vertex_faces);
+  free (m->eight_faces);
   free (m->edge_vertices);
   free (m->edge_faces);
   free (m->albedo);
   free (m->materials);
   free (m->face_part);
-  ak_device_unref (base->dev);
   free (m);
 }
 
@@ -44,7 +44,8 @@ pack_faces (AkCpuMesh *m, const AkMeshDesc *d)
   m->indices = calloc (3 * ((F + 7) / 8 * 8), sizeof *m->indices);
   m->first_face = calloc (V + 2, sizeof *m->first_face);
   m->vertex_faces = malloc (3 * F * sizeof *m->vertex_faces);
-  if (!m->indices || !m->first_face || !m->vertex_faces)
+  m->eight_faces = malloc (8 * V * sizeof *m->eight_faces);
+  if (!m->indices || !m->first_face || !m->vertex_faces || !m->eight_faces)
     return 0;
   memcpy (m->indices, d->indices, 3 * F * sizeof *m->indices);
   /* counted two places ahead, so that filling moves each start to its place */
@@ -55,6 +56,12 @@ pack_faces (AkCpuMesh *m, const AkMeshDesc *d)
     next[v] += next[v - 1];
   for (size_t i = 0; i < 3 * F; i++)
     m->vertex_faces[next[d->indices[i]]++] = (uint32_t) (i / 3);
+  for (size_t v = 0; v < V; v++)
+    for (uint32_t k = 0; k < 8; k++) {
+      uint32_t at = m->first_face[v] + k;
+
+      m->eight_faces[8 * v + k] = at < m->first_face[v + 1] ? m->vertex_faces[at] : (uint32_t) F;
+    }
   return 1;
 }
 
@@ -177,7 +184,7 @@ mesh_new (AkDevice *dev, const AkMeshDesc *desc, AkStatus *status)
     *status = AK_ERR_MEMORY;
     return NULL;
   }
-  m->base = (AkMesh){ ak_device_ref (dev), desc->vertices, desc->faces, desc->colors != NULL };
+  m->base = (AkMesh){ dev, desc->vertices, desc->faces, desc->colors != NULL };
   m->padded = (desc->vertices + 7) / 8 * 8;
   if (!pack_faces (m, desc) || (desc->colors && !pack_looks (m, desc))) {
     mesh_free (&m->base);
@@ -188,7 +195,7 @@ mesh_new (AkDevice *dev, const AkMeshDesc *desc, AkStatus *status)
 }
 
 static void
-normals_c (const AkCpuMesh *m, float *normals, float *face_normals, const float *vertices)
+normals_c (const AkCpuMesh *m, float *normals, float *face_normals, const float *vertices, int unit)
 {
   for (size_t f = 0; f < m->base.faces; f++) {
     const uint32_t *i = m->indices + 3 * f;
@@ -230,7 +237,7 @@ typedef struct
 {
   const AkCpuMesh *mesh;
   AkNormalsFn *fn;
-  float *normals, *face_normals;
+  float *normals, *scratch;
   const float *vertices;
 } Normals;
 
@@ -240,7 +247,7 @@ normals_run (AkCpu *cpu, const void *args)
   const Normals *n = args;
 
   (void) cpu;
-  n->fn (n->mesh, n->normals, n->face_normals, n->vertices);
+  n->fn (n->mesh, n->normals, n->scratch, n->vertices, 1);
 }
 
 static void
@@ -248,8 +255,8 @@ mesh_normals (AkPlan *plan, const AkMesh *mesh, float *normals, const float *ver
 {
   Normals args = { (const AkCpuMesh *) mesh, ak_normals_for (plan->dev), normals, NULL, vertices };
 
-  args.face_normals = ak_plan_memory (plan, 4 * mesh->faces * sizeof (float));
-  if (args.face_normals)
+  args.scratch = ak_plan_memory (plan, 4 * (mesh->faces + 1 + mesh->vertices) * sizeof (float));
+  if (args.scratch)
     ak_cpu_append (plan, AK_NODE_INLINE, normals_run, NULL, &args, sizeof args);
 }
 

@@ -12,6 +12,7 @@ typedef struct
   uint32_t *indices;      /* [F up to a multiple of 8][3], all 0 beyond the faces */
   uint32_t *first_face;   /* [V + 1]: where a vertex's faces begin in `vertex_faces` */
   uint32_t *vertex_faces; /* [3 F], ascending per vertex */
+  uint32_t *eight_faces;  /* [V][8]: the first eight of a vertex's faces, F where it has fewer */
   /* Only for the coloured look: where two faces meet, each the vertices and the faces; where there is only one, the other
    * is F. An edge of more than two faces is there several times. */
   uint32_t *edge_vertices,
@@ -22,9 +23,9 @@ typedef struct
   uint8_t *face_part; /* [F]: 1 + the number of the part the face belongs to, modulo 255 */
 } AkCpuMesh;
 
-/* normals [V][3]; face_normals: scratch [F][4]. */
+/* normals [V][3], of length 1 if `unit` is set, else of any. scratch: [F + 1 + V][4]. */
 typedef void AkNormalsFn (
-    const AkCpuMesh *mesh, float *normals, float *face_normals, const float *vertices);
+    const AkCpuMesh *mesh, float *normals, float *scratch, const float *vertices, int unit);
 AkNormalsFn ak_normals_avx2;
 AkNormalsFn *ak_normals_for (const AkDevice *dev);
 

@@ -15,6 +15,9 @@ typedef struct
   int16_t y[3], u[3], v[3];
 } AkYuv;
 
+/* Those of the picture's colour matrix. */
+const AkYuv *ak_picture_yuv (const AkPicture *picture);
+
 /* The first pixels of a row, a multiple of 8 of them; these return how many they did. The chroma of
  * two rows of pixels goes to `u` and `v`, `step` bytes (1, or 2 with v = u + 1) apart. */
 size_t ak_pixels_pack_avx2 (

@@ -48,9 +48,16 @@ void check_run (Check *t, const char *what, CheckRecord *record, void *data);
 void check_close (Check *t, const char *what, Pair y, double tol);
 /* The same of both devices' y against numbers of the test's own: for operations that have one version. */
 void check_want (Check *t, const char *what, Pair y, const float *want, double tol);
-/* y of the plain device in host memory (free). */
+/* y of the plain device, or of the one that is checked, in host memory (free). */
 float *check_read (Check *t, Pair y);
+float *check_read_dev (Check *t, Pair y);
 void check_free (Check *t);
+
+/* Spans of an image [height][width] for both devices, some empty, some beyond the image; kept until check_free(). */
+Pair check_some_spans (Check *t, size_t height, size_t width);
+/* As check_close() for y [batch][height][width][row], but of what is outside of the spans, which may also be as `before`. */
+void check_close_spans (Check *t, const char *what, Pair y, const float *before, Pair spans,
+    size_t height, size_t width, size_t row, double tol);
 
 /* Times `record` on the device: prints "name: value unit (ratio to limit)" with --bench; macs 0 gives bytes. */
 void check_bench (
@@ -76,5 +83,6 @@ void check_bits (Check *t);
 void check_level (Check *t);
 void check_rotary (Check *t);
 void check_codebook (Check *t);
+void check_spans (Check *t);
 void check_splat (Check *t);
 void check_plan (Check *t);
