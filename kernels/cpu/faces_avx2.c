@@ -37,13 +37,13 @@ max3 (__m256i a, __m256i b, __m256i c)
 static inline void
 load_points (__m256i *x, __m256i *y, const AkPoint *points, const uint32_t *const *i, int k)
 {
-#define PAIR(a, b)                                                                                 \
-  _mm_castpd_ps (_mm_loadh_pd (                                                                    \
-      _mm_load_sd ((const double *) (points + i[a][k])), (const double *) (points + i[b][k])))
+#define POINT(a) _mm_castsi128_ps (_mm_loadl_epi64 ((const __m128i *) (points + i[a][k])))
+#define PAIR(a, b) _mm_loadh_pi (POINT (a), (const __m64 *) (points + i[b][k]))
   __m256 p = _mm256_set_m128 (PAIR (4, 5), PAIR (0, 1)),
          q = _mm256_set_m128 (PAIR (6, 7), PAIR (2, 3));
 
 #undef PAIR
+#undef POINT
   *x = _mm256_castps_si256 (_mm256_shuffle_ps (p, q, 0x88));
   *y = _mm256_castps_si256 (_mm256_shuffle_ps (p, q, 0xdd));
 }
