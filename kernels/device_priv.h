@@ -3,7 +3,7 @@
  *
  * The functions of the public headers check their arguments once and call this table; the functions
  * in it trust what they get. Recording functions append to the plan and report errors by
- * ak_plan_fail(). */
+ * ak_plan_fail(). References to the device are taken and given back by the doors. */
 #pragma once
 
 #include "attention.h"
@@ -114,7 +114,7 @@ struct AkDevice
   AkOps ops;
   atomic_uint refs;
   char name[32];
-  unsigned threads;
+  unsigned threads;           /* 0: not by threads */
   AkDevice *next;             /* list of open devices, under device.c's lock */
   void (*close) (AkDevice *); /* frees the whole device */
 };

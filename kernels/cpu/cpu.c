@@ -58,14 +58,13 @@ cpu_queue_new (AkDevice *dev)
   AkQueue *queue = calloc (1, sizeof *queue);
 
   if (queue)
-    queue->dev = ak_device_ref (dev);
+    queue->dev = dev;
   return queue;
 }
 
 static void
 cpu_queue_free (AkQueue *queue)
 {
-  ak_device_unref (queue->dev);
   free (queue);
 }
 
@@ -95,7 +94,7 @@ cpu_plan_new (AkDevice *dev)
 
   if (!plan)
     return NULL;
-  plan->base.dev = ak_device_ref (dev);
+  plan->base.dev = dev;
   return &plan->base;
 }
 

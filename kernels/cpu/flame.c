@@ -27,7 +27,6 @@ flame_free (AkFlame *base)
   free (f->joint_dirs);
   free (f->weights);
   free (f->used);
-  ak_device_unref (base->dev);
   free (f);
 }
 
@@ -123,7 +122,7 @@ flame_new (AkDevice *dev, const AkFlameDesc *desc, AkStatus *status)
     *status = AK_ERR_MEMORY;
     return NULL;
   }
-  f->base = (AkFlame){ ak_device_ref (dev), desc->vertices, desc->joints, desc->expressions };
+  f->base = (AkFlame){ dev, desc->vertices, desc->joints, desc->expressions };
   f->padded = (desc->vertices + AK_FLAME_BLOCK - 1) / AK_FLAME_BLOCK * AK_FLAME_BLOCK;
   f->scale = desc->scale;
   if (!pack (f, desc)) {

@@ -11,7 +11,6 @@ mesh_free (AkMesh *base)
   AkCpuMesh *m = (AkCpuMesh *) base;
 
   ak_mesh_unpack (m);
-  ak_device_unref (base->dev);
   free (m);
 }
 
@@ -25,12 +24,10 @@ mesh_new (AkDevice *dev, const AkMeshDesc *desc, AkStatus *status)
     return NULL;
   }
   if (!ak_mesh_pack (m, dev, desc)) {
-    ak_mesh_unpack (m);
-    free (m);
+    mesh_free (&m->base);
     *status = AK_ERR_MEMORY;
     return NULL;
   }
-  ak_device_ref (dev);
   return &m->base;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* kernels-check [--device=NAME] [--threads=N] [--seed=N] [--bench] */
+/* kernels-check [--device=NAME] [--threads=N] [--seed=N] [--only=GROUP,GROUP…] [--bench] */
 #include "check.h"
 
 #include <math.h>
@@ -284,10 +284,51 @@ check_bench (Check *t, const char *what, CheckRecord *record, void *data, double
     printf ("%s: %.4f ms, %.2f GB/s\n", what, 1e3 * s, 1e-9 * bytes / s);
 }
 
+static const struct
+{
+  const char *name;
+  void (*check) (Check *t);
+} groups[] = {
+  { "plan", check_plan },
+  { "linear", check_linear },
+  { "conv", check_conv },
+  { "draw", check_draw },
+  { "conv2d", check_conv2d },
+  { "norm", check_norm },
+  { "attention", check_attention },
+  { "elementwise", check_elementwise },
+  { "random", check_random },
+  { "resize", check_resize },
+  { "resize2d", check_resize2d },
+  { "bits", check_bits },
+  { "level", check_level },
+  { "points", check_points },
+  { "bind", check_bind },
+  { "compose", check_compose },
+  { "rotary", check_rotary },
+  { "codebook", check_codebook },
+  { "splat", check_splat },
+};
+
+/* Is `name` one of `list`, which commas separate? */
+static int
+has_name (const char *list, const char *name)
+{
+  size_t n = strlen (name);
+
+  for (const char *at = list; at; at = strchr (at, ',')) {
+    at += *at == ',';
+    if (strncmp (at, name, n) == 0 && (at[n] == ',' || !at[n]))
+      return 1;
+  }
+  return 0;
+}
+
 int
 main (int argc, char **argv)
 {
   Check t = { .device = "cpu", .seed = 1 };
+  const char *only = NULL;
   unsigned threads = 0;
   AkStatus status;
 
@@ -298,6 +339,8 @@ main (int argc, char **argv)
       threads = (unsigned) atoi (argv[i] + 10);
     else if (strncmp (argv[i], "--seed=", 7) == 0)
       t.seed = (uint64_t) strtoull (argv[i] + 7, NULL, 0);
+    else if (strncmp (argv[i], "--only=", 7) == 0)
+      only = argv[i] + 7;
     else if (strcmp (argv[i], "--bench") == 0)
       t.bench = 1;
     else {
@@ -308,29 +351,13 @@ main (int argc, char **argv)
   t.plain = ak_device_open ("cpu:plain", 1, &status);
   t.dev = ak_device_open (t.device, threads, &status);
   if (!t.plain || !t.dev) {
-    printf ("SKIP: no device %s: %s\n", t.device, ak_status_text (status));
+    printf ("SKIP: no device %s: %s\n", t.device, ak_device_problem ());
     ak_device_unref (t.plain);
     return 77;
   }
-  check_plan (&t);
-  check_linear (&t);
-  check_conv (&t);
-  check_draw (&t);
-  check_conv2d (&t);
-  check_norm (&t);
-  check_attention (&t);
-  check_elementwise (&t);
-  check_random (&t);
-  check_resize (&t);
-  check_resize2d (&t);
-  check_bits (&t);
-  check_level (&t);
-  check_points (&t);
-  check_bind (&t);
-  check_compose (&t);
-  check_rotary (&t);
-  check_codebook (&t);
-  check_splat (&t);
+  for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+    if (!only || has_name (only, groups[i].name))
+      groups[i].check (&t);
   printf ("%s, %u threads: %u checks, %u failures\n", t.device, ak_device_threads (t.dev), t.checks,
       t.failures);
   ak_device_unref (t.plain);

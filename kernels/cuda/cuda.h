@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The CUDA device: memory, queues, and plans that become CUDA graphs. For kernels/cuda only.
+ *
+ * The code is built twice: for GPUs (the module libartalkcuda) and, for tests, for the processor (the module
+ * libartalkcudahost, device "cuda:host") with host/ in place of the CUDA runtime and its libraries. Each module is
+ * opened by kernels/module.c and gives one function, artalk_cuda_open(). */
+#pragma once
+
+#include "../device_priv.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct CUstream_st *AkStream; /* cudaStream_t */
+typedef struct CUgraphExec_st *AkGraph;
+typedef struct AkLibrary AkLibrary; /* what the libraries keep for a device: library.h */
+
+typedef struct
+{
+  AkDevice base;
+  int index;
+  AkStream stream; /* for what is not in a queue's order: zeroing memory, filling matrices */
+  AkLibrary *library;
+} AkCuda;
+
+/* What a node gets when it runs: it launches kernels on `stream` and does nothing else, as it may be recorded into a
+ * graph. */
+typedef struct
+{
+  AkCuda *cuda;
+  AkStream stream;
+  char *scratch;    /* of ak_cuda_scratch(); shared by the nodes, which run one after the other */
+  AkStatus *status; /* for errors of libraries; those of launches are found without */
+} AkAt;
+
+typedef void AkCudaRun (const AkAt *at, const void *args);
+
+/* Appends a node with a copy of `args`; `clear` (may be NULL) frees what the copy owns. Returns the copy, or NULL
+ * after an error (then `clear` has been called on `args`). */
+void *ak_cuda_append (
+    AkPlan *plan, AkCudaRun *run, void (*clear) (void *args), const void *args, size_t args_bytes);
+
+/* Host work around a plan, in the order of the calls: `before` at each ak_plan_run() (e.g. reading a struct that may
+ * change between runs into pinned memory), `after` at the ak_queue_sync() that ends it (e.g. writing a picture). Either
+ * may be NULL. `args` is copied and freed with the plan. */
+typedef void AkCudaHost (const void *args);
+void ak_cuda_around (
+    AkPlan *plan, AkCudaHost *before, AkCudaHost *after, const void *args, size_t args_bytes);
+
+/* Asks for `bytes` of scratch, 256-byte aligned, contents undefined. */
+void ak_cuda_scratch (AkPlan *plan, size_t bytes);
+
+/* Page-locked host memory that lives as long as the plan; NULL after an error. */
+void *ak_cuda_pinned (AkPlan *plan, size_t bytes);
+
+/* Device memory that lives as long as the plan and holds a copy of `values` (host memory); NULL after an error. */
+void *ak_cuda_constant (AkPlan *plan, const void *values, size_t bytes);
+
+/* Copies to or from device memory at once, not in a queue's order; for preparing. */
+AkStatus ak_cuda_put (AkCuda *cuda, void *dst, const void *src, size_t bytes);
+AkStatus ak_cuda_get (AkCuda *cuda, void *dst, const void *src, size_t bytes);
+
+/* A matrix: [groups][n][kp] numbers, the inputs of a row in the order [kernel][channel] with zeros from k to kp. */
+typedef struct
+{
+  AkMatrix base;
+  size_t n, k, kp;
+  int bf16; /* data are bfloat16, kp a multiple of 8; else floats, kp = k */
+  void *data;
+} AkCudaMatrix;
+
+/* Each fills its entries of the table. */
+void ak_cuda_matrix_init (AkOps *ops);
+void ak_cuda_linear_init (AkOps *ops);
+void ak_cuda_conv_init (AkOps *ops);
+void ak_cuda_norm_init (AkOps *ops);
+void ak_cuda_attention_init (AkOps *ops);
+void ak_cuda_elementwise_init (AkOps *ops);
+void ak_cuda_rows_init (AkOps *ops);
+void ak_cuda_plan_init (AkOps *ops);
+
+#ifdef __cplusplus
+}
+#endif

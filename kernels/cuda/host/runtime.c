@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The processor in place of a card: a stream does everything at once, and there are no graphs. */
+#include "../runtime.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+AkStatus
+ak_rt_open (int index, char *problem, size_t size)
+{
+  if (index == 0)
+    return AK_OK;
+  snprintf (problem, size, "there is no card %d, only 1", index);
+  return AK_ERR_DEVICE;
+}
+
+void
+ak_rt_use (int index)
+{
+  (void) index;
+}
+
+void *
+ak_rt_alloc (size_t bytes)
+{
+  if (bytes > SIZE_MAX - 255)
+    return NULL;
+  return aligned_alloc (256, (bytes + 255) / 256 * 256);
+}
+
+void
+ak_rt_free (void *ptr)
+{
+  free (ptr);
+}
+
+void *
+ak_rt_pin (size_t bytes)
+{
+  return malloc (bytes);
+}
+
+void
+ak_rt_unpin (void *ptr)
+{
+  free (ptr);
+}
+
+AkStream
+ak_rt_stream_new (void)
+{
+  return malloc (1);
+}
+
+void
+ak_rt_stream_free (AkStream stream)
+{
+  free (stream);
+}
+
+AkStatus
+ak_rt_stream_sync (AkStream stream)
+{
+  (void) stream;
+  return AK_OK;
+}
+
+AkStatus
+ak_rt_zero (AkStream stream, void *ptr, size_t bytes)
+{
+  (void) stream;
+  memset (ptr, 0, bytes);
+  return AK_OK;
+}
+
+AkStatus
+ak_rt_upload (AkStream stream, void *dst, const void *src, size_t bytes)
+{
+  (void) stream;
+  memcpy (dst, src, bytes);
+  return AK_OK;
+}
+
+AkStatus
+ak_rt_download (AkStream stream, void *dst, const void *src, size_t bytes)
+{
+  return ak_rt_upload (stream, dst, src, bytes);
+}
+
+AkStatus
+ak_rt_launched (void)
+{
+  return AK_OK; /* a launch cannot fail here: it ends the program where it would be wrong */
+}
+
+int
+ak_rt_capture (AkStream stream)
+{
+  (void) stream;
+  return 0;
+}
+
+AkGraph
+ak_rt_capture_end (AkStream stream, AkStatus *status)
+{
+  (void) stream;
+  *status = AK_ERR_DEVICE;
+  return NULL;
+}
+
+AkStatus
+ak_rt_graph_launch (AkGraph graph, AkStream stream)
+{
+  (void) graph;
+  (void) stream;
+  return AK_ERR_DEVICE;
+}
+
+void
+ak_rt_graph_free (AkGraph graph)
+{
+  (void) graph;
+}
