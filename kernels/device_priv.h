@@ -133,6 +133,9 @@ struct AkPlan
   size_t n_memory;
 };
 
+#ifdef __cplusplus
+extern "C"
+#endif
 /* Keeps the first error of a recording. */
 void ak_plan_fail (AkPlan *plan, AkStatus status);
 

@@ -61,6 +61,10 @@ void *ak_cuda_constant (AkPlan *plan, const void *values, size_t bytes);
 AkStatus ak_cuda_put (AkCuda *cuda, void *dst, const void *src, size_t bytes);
 AkStatus ak_cuda_get (AkCuda *cuda, void *dst, const void *src, size_t bytes);
 
+/* New device memory with a copy of `values`; NULL after an error, also an earlier one: *status goes from AK_OK to the
+ * first. */
+void *ak_cuda_copy (AkDevice *dev, const void *values, size_t bytes, AkStatus *status);
+
 /* A matrix: [groups][n][kp] numbers, the inputs of a row in the order [kernel][channel] with zeros from k to kp. */
 typedef struct
 {
@@ -77,6 +81,15 @@ void ak_cuda_conv_init (AkOps *ops);
 void ak_cuda_norm_init (AkOps *ops);
 void ak_cuda_attention_init (AkOps *ops);
 void ak_cuda_elementwise_init (AkOps *ops);
+void ak_cuda_bind_init (AkOps *ops);
+void ak_cuda_compose_init (AkOps *ops);
+void ak_cuda_flame_init (AkOps *ops);
+void ak_cuda_mesh_init (AkOps *ops);
+void ak_cuda_picture_init (AkOps *ops);
+void ak_cuda_points_init (AkOps *ops);
+void ak_cuda_published_init (AkOps *ops);
+void ak_cuda_resize2d_init (AkOps *ops);
+void ak_cuda_splat_init (AkOps *ops);
 void ak_cuda_rows_init (AkOps *ops);
 void ak_cuda_plan_init (AkOps *ops);
 

@@ -80,6 +80,18 @@ ak_cuda_get (AkCuda *cuda, void *dst, const void *src, size_t bytes)
   return copy_now (cuda, (char *) src, dst, bytes, 0);
 }
 
+void *
+ak_cuda_copy (AkDevice *dev, const void *values, size_t bytes, AkStatus *status)
+{
+  void *memory = *status == AK_OK ? cuda_alloc (dev, bytes) : NULL;
+
+  if (memory)
+    *status = ak_cuda_put ((AkCuda *) dev, memory, values, bytes);
+  else if (*status == AK_OK)
+    *status = AK_ERR_MEMORY;
+  return memory;
+}
+
 static AkQueue *
 cuda_queue_new (AkDevice *dev)
 {

@@ -20,43 +20,11 @@ REFUSE (rotary, AkRotary)
 REFUSE (nearest, AkNearest)
 REFUSE (random_normal, AkRandom)
 REFUSE (resize, AkResize)
-REFUSE (resize2d, AkResize2d)
 REFUSE (bits_from_pairs, AkBitsArgs)
 REFUSE (bits_from_signs, AkBitsArgs)
 REFUSE (bits_values, AkBitsArgs)
 REFUSE (level_window, AkLevelRunning)
 REFUSE (level_running, AkLevelRunning)
-REFUSE (average_points, AkAveragePoints)
-REFUSE (bind, AkBind)
-REFUSE (compose, AkCompose)
-REFUSE (bytes, AkBytes)
-REFUSE (splat, AkSplat)
-
-static AkFlame *
-refuse_flame_new (AkDevice *dev, const AkFlameDesc *desc, AkStatus *status)
-{
-  (void) dev;
-  (void) desc;
-  *status = AK_ERR_DEVICE;
-  return NULL;
-}
-
-static AkMesh *
-refuse_mesh_new (AkDevice *dev, const AkMeshDesc *desc, AkStatus *status)
-{
-  (void) dev;
-  (void) desc;
-  *status = AK_ERR_DEVICE;
-  return NULL;
-}
-
-static void
-refuse_picture_write (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba)
-{
-  (void) picture;
-  (void) rgba;
-  ak_plan_fail (plan, AK_ERR_DEVICE);
-}
 
 static AkMatrix *
 refuse_matrix_new (AkDevice *dev, const AkMatrix *sizes, AkStatus *status)
@@ -82,21 +50,21 @@ ak_cuda_table (AkOps *ops)
   ops->nearest = refuse_nearest;
   ops->random_normal = refuse_random_normal;
   ops->resize = refuse_resize;
-  ops->resize2d = refuse_resize2d;
   ops->bits_from_pairs = refuse_bits_from_pairs;
   ops->bits_from_signs = refuse_bits_from_signs;
   ops->bits_values = refuse_bits_values;
   ops->level_window = refuse_level_window;
   ops->level_running = refuse_level_running;
-  ops->flame_new = refuse_flame_new;
-  ops->average_points = refuse_average_points;
-  ops->bind = refuse_bind;
-  ops->compose = refuse_compose;
-  ops->bytes = refuse_bytes;
-  ops->picture_write = refuse_picture_write;
-  ops->mesh_new = refuse_mesh_new;
-  ops->splat = refuse_splat;
 
   ak_cuda_plan_init (ops);
   ak_cuda_elementwise_init (ops);
+  ak_cuda_bind_init (ops);
+  ak_cuda_compose_init (ops);
+  ak_cuda_flame_init (ops);
+  ak_cuda_mesh_init (ops);
+  ak_cuda_picture_init (ops);
+  ak_cuda_points_init (ops);
+  ak_cuda_published_init (ops);
+  ak_cuda_resize2d_init (ops);
+  ak_cuda_splat_init (ops);
 }
