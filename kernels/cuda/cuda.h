@@ -83,6 +83,7 @@ void ak_cuda_attention_init (AkOps *ops);
 void ak_cuda_elementwise_init (AkOps *ops);
 void ak_cuda_bind_init (AkOps *ops);
 void ak_cuda_compose_init (AkOps *ops);
+void ak_cuda_draw_init (AkOps *ops);
 void ak_cuda_flame_init (AkOps *ops);
 void ak_cuda_mesh_init (AkOps *ops);
 void ak_cuda_picture_init (AkOps *ops);

@@ -60,6 +60,7 @@ ak_cuda_table (AkOps *ops)
   ak_cuda_elementwise_init (ops);
   ak_cuda_bind_init (ops);
   ak_cuda_compose_init (ops);
+  ak_cuda_draw_init (ops);
   ak_cuda_flame_init (ops);
   ak_cuda_mesh_init (ops);
   ak_cuda_picture_init (ops);

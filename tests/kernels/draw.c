@@ -78,11 +78,31 @@ make (Scene *s)
   face (s, s->n_vertices - 3, s->n_vertices - 1, s->n_vertices - 2);
 }
 
-/* The scene as RGBA [side][side][4], transparent where nothing is; NULL on error. */
-static uint8_t *
-draw (AkDevice *dev, const Scene *s, unsigned side, int antialias)
+/* Planes one after the other, with gaps behind the rows. */
+#define GAP 5
+
+static size_t
+lay_out (AkPicture *p, uint8_t *bytes)
 {
-  uint8_t *pixels = calloc (4 * (size_t) side * side, 1);
+  size_t at = 0;
+
+  for (unsigned k = 0; k < ak_picture_planes (p->pixels); k++) {
+    size_t rows = k ? (p->height + 1) / 2 : p->height;
+
+    p->stride[k] = 4 * (ptrdiff_t) p->width + GAP;
+    p->plane[k] = bytes + at;
+    at += rows * (size_t) p->stride[k];
+  }
+  return at;
+}
+
+/* The scene drawn into `picture`, whose planes are laid out in the result (free): NULL on error. `style` NULL: the
+ * published look. */
+static uint8_t *
+draw_picture (AkDevice *dev, const Scene *s, AkPicture *picture, const AkDrawStyle *style)
+{
+  size_t bytes = lay_out (picture, NULL);
+  uint8_t *pixels = malloc (bytes);
   AkMesh *mesh = ak_mesh_new (dev,
       &(AkMeshDesc){ .vertices = s->n_vertices,
           .faces = s->n_faces,
@@ -91,18 +111,16 @@ draw (AkDevice *dev, const Scene *s, unsigned side, int antialias)
       NULL);
   AkPlan *plan = ak_plan_new (dev);
   AkQueue *queue = ak_queue_new (dev);
-  AkPicture picture = { .pixels = AK_PIXELS_RGBA,
-    .alpha = 1,
-    .width = side,
-    .height = side,
-    .plane = { pixels },
-    .stride = { 4 * (ptrdiff_t) side } };
-  AkDrawStyle style = { 0, antialias };
   float *vertices = ak_plan_memory (plan, 3 * s->n_vertices * sizeof *vertices);
   AkStatus status;
 
-  ak_mesh_draw (plan, mesh, vertices, 1, &picture, &style);
+  memset (pixels, 77, bytes);
+  if (style)
+    ak_mesh_draw (plan, mesh, vertices, 1, picture, style);
+  else
+    ak_mesh_draw_published (plan, mesh, vertices, 1, picture);
   status = ak_plan_finish (plan);
+  lay_out (picture, pixels); /* planes are looked at when a plan runs */
   if (status == AK_OK) {
     ak_upload (queue, vertices, s->vertices, 3 * s->n_vertices * sizeof *vertices);
     ak_plan_run (plan, queue, NULL);
@@ -115,6 +133,52 @@ draw (AkDevice *dev, const Scene *s, unsigned side, int antialias)
     return pixels;
   free (pixels);
   return NULL;
+}
+
+/* The scene as RGBA [side][side][4], transparent where nothing is; NULL on error. */
+static uint8_t *
+draw (AkDevice *dev, const Scene *s, unsigned side, int antialias)
+{
+  AkPicture picture = { .pixels = AK_PIXELS_RGBA, .alpha = 1, .width = side, .height = side };
+  uint8_t *pixels = draw_picture (dev, s, &picture, &(AkDrawStyle){ 0, antialias });
+
+  for (size_t y = 0; y < side && pixels; y++)
+    memmove (pixels + 4 * side * y, pixels + y * (size_t) picture.stride[0], 4 * (size_t) side);
+  return pixels;
+}
+
+/* Every format, with what may change from run to run, in odd sizes: as in plain C, and nothing else is written. */
+static void
+check_formats (Check *t, const Scene *s)
+{
+  for (int i = 0; i < 2 * AK_N_PIXELS; i++) {
+    AkPicture picture = { .pixels = (AkPixels) (i / 2),
+      .alpha = i % 2,
+      .bt709 = i % 2,
+      .width = i % 2 ? 97 : 130,
+      .height = i % 2 ? 131 : 66 };
+    AkDrawStyle style = { 0x80336699, 1 };
+
+    for (int published = 0; published < 2; published++) {
+      uint8_t *plain = draw_picture (t->plain, s, &picture, published ? NULL : &style);
+      uint8_t *dev = draw_picture (t->dev, s, &picture, published ? NULL : &style);
+      size_t n = lay_out (&picture, NULL), unlike = 0;
+
+      for (size_t k = 0; k < n && plain && dev; k++)
+        unlike += abs (plain[k] - dev[k]) > (published ? 1 : 2);
+      t->checks++;
+      if (!plain || !dev || unlike > n / 500) {
+        t->failures++;
+        printf ("draw: FAILED: format %d, %s look: %zu bytes of %zu are not as in plain C\n", i / 2,
+            published ? "published" : "coloured", unlike, n);
+      } else if (getenv ("CHECK_VERBOSE")) {
+        printf ("draw: format %d, %s look: %zu bytes of %zu are not as in plain C\n", i / 2,
+            published ? "published" : "coloured", unlike, n);
+      }
+      free (plain);
+      free (dev);
+    }
+  }
 }
 
 /* Means of FINE x FINE pixels, premultiplied: [SIDE][SIDE][4], 0 … 255. */
@@ -183,6 +247,7 @@ check_draw (Check *t)
     printf ("draw: cannot be drawn\n");
     t->failures++;
   }
+  check_formats (t, &s);
   free (mean);
   free (fine);
   free (jagged);
