@@ -30,6 +30,10 @@
 #include "rotary.h"
 #include "splat.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The common head of a device's matrices. */
 struct AkMatrix
 {
@@ -169,3 +173,7 @@ ak_same_view (AkRows a, AkRows b)
 /* Makes the CPU device; `variant` is "" or what follows "cpu:" in a device's name: "plain" for the plain
  * C definitions, "onednn" for oneDNN wherever it has the operation. */
 AkDevice *ak_cpu_open (const char *variant, unsigned threads, AkStatus *status);
+
+#ifdef __cplusplus
+}
+#endif

@@ -74,15 +74,32 @@ typedef struct
   void *data;
 } AkCudaMatrix;
 
+/* bfloat16 is the upper half of a float; `x` rounded to nearest, ties to even, NaN kept. */
+#ifdef __CUDACC__
+__host__ __device__
+#endif
+    static inline uint16_t
+    ak_to_bf16 (float x)
+{
+  union {
+    float f;
+    uint32_t u;
+  } v = { x };
+
+  if ((v.u & 0x7fffffff) > 0x7f800000)
+    return (uint16_t) (v.u >> 16 | 0x40);
+  return (uint16_t) ((v.u + 0x7fff + (v.u >> 16 & 1)) >> 16);
+}
+
 /* Each fills its entries of the table. */
 void ak_cuda_matrix_init (AkOps *ops);
-void ak_cuda_linear_init (AkOps *ops);
-void ak_cuda_conv_init (AkOps *ops);
+void ak_cuda_product_init (AkOps *ops); /* linear, conv */
 void ak_cuda_norm_init (AkOps *ops);
 void ak_cuda_attention_init (AkOps *ops);
 void ak_cuda_elementwise_init (AkOps *ops);
 void ak_cuda_bind_init (AkOps *ops);
 void ak_cuda_compose_init (AkOps *ops);
+void ak_cuda_conv2d_init (AkOps *ops);
 void ak_cuda_draw_init (AkOps *ops);
 void ak_cuda_flame_init (AkOps *ops);
 void ak_cuda_mesh_init (AkOps *ops);

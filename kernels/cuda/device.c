@@ -35,49 +35,24 @@ cuda_free (AkDevice *dev, void *ptr)
   ak_rt_free (ptr);
 }
 
-/* Copies by way of pinned memory, so that several threads can prepare at the same time. */
-static AkStatus
-copy_now (AkCuda *cuda, char *device, char *host, size_t bytes, int up)
-{
-  AkStatus status = AK_OK;
-  AkStream stream;
-  size_t most = bytes < PIECE ? bytes : PIECE;
-  char *pinned;
-
-  ak_rt_use (cuda->index);
-  stream = ak_rt_stream_new ();
-  pinned = ak_rt_pin (most ? most : 1);
-  if (!stream || !pinned)
-    status = AK_ERR_MEMORY;
-  for (size_t at = 0; at < bytes && status == AK_OK; at += most) {
-    size_t n = bytes - at < most ? bytes - at : most;
-
-    if (up) {
-      memcpy (pinned, host + at, n);
-      status = ak_rt_upload (stream, device + at, pinned, n);
-    } else {
-      status = ak_rt_download (stream, pinned, device + at, n);
-    }
-    if (status == AK_OK)
-      status = ak_rt_stream_sync (stream);
-    if (!up && status == AK_OK)
-      memcpy (host + at, pinned, n);
-  }
-  ak_rt_unpin (pinned);
-  ak_rt_stream_free (stream);
-  return status;
-}
-
 AkStatus
 ak_cuda_put (AkCuda *cuda, void *dst, const void *src, size_t bytes)
 {
-  return copy_now (cuda, dst, (char *) src, bytes, 1);
+  AkStatus status;
+
+  ak_rt_use (cuda->index);
+  status = ak_rt_upload (cuda->stream, dst, src, bytes);
+  return status == AK_OK ? ak_rt_stream_sync (cuda->stream) : status;
 }
 
 AkStatus
 ak_cuda_get (AkCuda *cuda, void *dst, const void *src, size_t bytes)
 {
-  return copy_now (cuda, (char *) src, dst, bytes, 0);
+  AkStatus status;
+
+  ak_rt_use (cuda->index);
+  status = ak_rt_download (cuda->stream, dst, src, bytes);
+  return status == AK_OK ? ak_rt_stream_sync (cuda->stream) : status;
 }
 
 void *

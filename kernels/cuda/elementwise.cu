@@ -4,16 +4,6 @@
 
 #define THREADS 256
 
-/* Number `i` of batch * rows * cols: its column, and its row's number. */
-static __device__ size_t
-split (size_t i, size_t cols, size_t *col)
-{
-  size_t row = i < 0x80000000u && cols < 0x80000000u ? (unsigned) i / (unsigned) cols : i / cols;
-
-  *col = i - row * cols;
-  return row;
-}
-
 static __device__ size_t
 own_number (void)
 {
@@ -27,7 +17,7 @@ activate (AkActivate a)
 
   if (i >= a.batch * a.rows * a.cols)
     return;
-  r = split (i, a.cols, &c);
+  r = ak_split (i, a.cols, &c);
   ak_row (a.y, a.rows, r)[c] = ak_act (ak_row (a.x, a.rows, r)[c], a.activation);
 }
 
@@ -39,7 +29,7 @@ blend (AkBlend a)
 
   if (i >= a.batch * a.rows * a.cols)
     return;
-  r = split (i, a.cols, &c);
+  r = ak_split (i, a.cols, &c);
   v = ak_row (a.a, a.rows, r)[c];
   if (a.alpha != 1) /* a copy keeps every bit */
     v *= a.alpha;
@@ -56,7 +46,7 @@ affine (AkAffine a)
 
   if (i >= a.batch * a.rows * a.cols)
     return;
-  r = split (i, a.cols, &c);
+  r = ak_split (i, a.cols, &c);
   v = ak_row (a.x, a.rows, r)[c];
   if (a.sub)
     v -= a.sub[c];
@@ -75,7 +65,7 @@ only_finite (AkBlend a)
 
   if (i >= a.batch * a.rows * a.cols)
     return;
-  r = split (i, a.cols, &c);
+  r = ak_split (i, a.cols, &c);
   v = ak_row (a.a, a.rows, r)[c];
   ak_row (a.y, a.rows, r)[c] = isfinite (v) ? v : 0;
 }
@@ -89,7 +79,7 @@ mean (AkMean a)
 
   if (i >= a.batch * a.cols)
     return;
-  b = split (i, a.cols, &c);
+  b = ak_split (i, a.cols, &c);
   for (size_t r = 0; r < a.rows; r++)
     s += a.x.data[b * a.x.batch + r * a.x.row + c];
   a.y.data[b * a.y.batch + c] = (float) (s / (double) a.rows);

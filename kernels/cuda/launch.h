@@ -42,13 +42,23 @@ ak_blocks (size_t n, unsigned block)
   return (unsigned) ((n + block - 1) / block);
 }
 
+/* i / n, and what remains: number `i` of many rows of `n` columns is in that row and column. */
+static inline __device__ size_t
+ak_split (size_t i, size_t n, size_t *rest)
+{
+  size_t q = i < 0x80000000u && n < 0x80000000u ? (unsigned) i / (unsigned) n : i / n;
+
+  *rest = i - q * n;
+  return q;
+}
+
 /* Row `i` of batch * rows rows. */
-static inline __host__ __device__ float *
+static inline __device__ float *
 ak_row (AkRows v, size_t rows, size_t i)
 {
-  size_t b = i < 0x80000000u && rows < 0x80000000u ? (unsigned) i / (unsigned) rows : i / rows;
+  size_t r, b = ak_split (i, rows, &r);
 
-  return v.data + b * v.batch + (i - b * rows) * v.row;
+  return v.data + b * v.batch + r * v.row;
 }
 
 /* Sum and maximum over the 32 lanes of a warp, for every lane. */
@@ -87,18 +97,4 @@ ak_block_sum (T v)
     part[warp] = v;
   __syncthreads ();
   return ak_warp_sum (lane < warps ? part[lane] : (T) 0);
-}
-
-/* bfloat16 is the upper half of a float; `x` rounded to nearest, ties to even, NaN kept. */
-static inline __host__ __device__ uint16_t
-ak_to_bf16 (float x)
-{
-  union {
-    float f;
-    uint32_t u;
-  } v = { x };
-
-  if ((v.u & 0x7fffffff) > 0x7f800000)
-    return (uint16_t) (v.u >> 16 | 0x40);
-  return (uint16_t) ((v.u + 0x7fff + (v.u >> 16 & 1)) >> 16);
 }

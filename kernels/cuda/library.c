@@ -128,8 +128,8 @@ choose (AkLibrary *library, Node *n)
   const AkGemm *g = &n->g;
   size_t element = g->bf16 ? 2 : 4, most = WORKSPACE;
   uint32_t w = alignment (g->w, g->w_row, g->w_batch, element);
-  uint32_t x = alignment (g->x, g->x_row, g->x_batch, element);
-  uint32_t y = alignment (g->y, g->y_row, g->y_batch, 4);
+  uint32_t x = alignment (g->x ? g->x : (void *) g->x_scratch, g->x_row, g->x_batch, element);
+  uint32_t y = alignment (g->y ? g->y : (void *) g->y_scratch, g->y_row, g->y_batch, 4);
   uint32_t c = g->c ? alignment (g->c, g->c_row, g->c_batch, 4) : y;
   const struct
   {

@@ -24,7 +24,7 @@ AkStream ak_rt_stream_new (void);
 void ak_rt_stream_free (AkStream stream);
 AkStatus ak_rt_stream_sync (AkStream stream);
 
-/* Asynchronous; host memory must be pinned and stay until the stream is there. */
+/* Host memory that is pinned must stay until the stream is there; other memory may be copied at once. */
 AkStatus ak_rt_zero (AkStream stream, void *ptr, size_t bytes);
 AkStatus ak_rt_upload (AkStream stream, void *dst, const void *src, size_t bytes);
 AkStatus ak_rt_download (AkStream stream, void *dst, const void *src, size_t bytes);
