@@ -55,7 +55,7 @@ template <int COLS>
 static __global__ void
 attention (AkAttention a)
 {
-  __shared__ float tile[AK_WARP][COLS * AK_WARP + 1];
+  __shared__ float tile[AK_WARP][COLS * AK_WARP + 1], weight[QUERIES][AK_WARP];
   const unsigned width = COLS * AK_WARP;
   size_t pieces = (a.dim + width - 1) / width, padded = pieces * width;
   float *q = AK_SHARED (float); /* [QUERIES][padded] */
@@ -102,6 +102,7 @@ attention (AkAttention a)
       most = fmaxf (top[i], ak_warp_max (s[i]));
       fade = most > top[i] ? expf (top[i] - most) : 1;
       s[i] = s[i] > -INFINITY ? expf (s[i] - most) : 0;
+      weight[warp * EACH + i][lane] = s[i];
       top[i] = most;
       sum[i] = sum[i] * fade + s[i]; /* the lane's own keys */
       for (int c = 0; c < COLS; c++)
@@ -110,13 +111,10 @@ attention (AkAttention a)
     __syncthreads ();
     load<COLS> (tile, a, b, head, first, end, (size_t) blockIdx.z * width, 1);
     __syncthreads ();
-    for (int j = 0; j < AK_WARP; j++)
-      for (int i = 0; i < EACH; i++) {
-        float weight = __shfl_sync (AK_ALL, s[i], j);
-
+    for (unsigned j = 0; j < AK_WARP; j++)
+      for (unsigned i = 0; i < EACH; i++)
         for (int c = 0; c < COLS; c++)
-          acc[i][c] += weight * tile[j][(unsigned) c * AK_WARP + lane];
-      }
+          acc[i][c] += weight[warp * EACH + i][j] * tile[j][(unsigned) c * AK_WARP + lane];
   }
   for (unsigned i = 0; i < EACH; i++) {
     size_t row = row0 + warp * EACH + i;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A fibre runs threads of a block one after the other until one waits at a barrier; then the next fibre goes on. So a
  * kernel without barriers runs as a plain loop. Fibres are kept for later launches. */
-#undef _FORTIFY_SOURCE /* its longjmp() takes another stack for a mistake */
 #include "fibres.h"
 
 #include <pthread.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +17,84 @@
 
 typedef enum { NOT_STARTED, READY, AT_BARRIER, AT_WARP, DONE } State;
 
+/* Where something that does not run goes on. */
+#if defined(__x86_64__)
+typedef struct
+{
+  void *stack;
+} Place;
+
+/* Puts what a function must keep on the stack, and takes another stack on which the same was done: swapcontext() calls
+ * the kernel for the signal mask, which costs more than all else here. */
+void ak_host_change (Place *own, const Place *other);
+__asm__(".text\n"
+        ".hidden ak_host_change\n"
+        ".globl ak_host_change\n"
+        ".type ak_host_change, @function\n"
+        "ak_host_change:\n"
+        "  pushq %rbp\n"
+        "  pushq %rbx\n"
+        "  pushq %r12\n"
+        "  pushq %r13\n"
+        "  pushq %r14\n"
+        "  pushq %r15\n"
+        "  movq %rsp, (%rdi)\n"
+        "  movq (%rsi), %rsp\n"
+        "  popq %r15\n"
+        "  popq %r14\n"
+        "  popq %r13\n"
+        "  popq %r12\n"
+        "  popq %rbx\n"
+        "  popq %rbp\n"
+        "  ret\n"
+        ".size ak_host_change, . - ak_host_change\n");
+
+static void
+change (Place *own, Place *other)
+{
+  ak_host_change (own, other);
+}
+
+static void
+prepare (Place *place, void (*fn) (void))
+{
+  uintptr_t *top = aligned_alloc (64, STACK);
+
+  if (!top)
+    abort ();
+  top += STACK / sizeof *top;
+  top[-2] = (uintptr_t) fn; /* where the first change returns to; it never returns itself */
+  place->stack = top - 8;
+}
+#else
+typedef struct
+{
+  ucontext_t context;
+} Place;
+
+static void
+change (Place *own, Place *other)
+{
+  swapcontext (&own->context, &other->context);
+}
+
+static void
+prepare (Place *place, void (*fn) (void))
+{
+  void *stack = malloc (STACK);
+
+  if (!stack || getcontext (&place->context) != 0)
+    abort ();
+  place->context.uc_stack.ss_sp = stack;
+  place->context.uc_stack.ss_size = STACK;
+  makecontext (&place->context, fn, 0);
+}
+#endif
+
 typedef struct Fibre Fibre;
 struct Fibre
 {
-  jmp_buf at;
-  ucontext_t start;
-  int started;
+  Place at;
   unsigned thread;
   Fibre *next_idle;
 };
@@ -53,7 +123,7 @@ static struct
   Fibre *fibre[MAX_THREADS];
   Warp warp[WARPS];
 } block;
-static jmp_buf scheduler;
+static Place scheduler;
 static Fibre *running, *idle;
 
 static void
@@ -97,8 +167,7 @@ fibre_main (void)
     }
     own->next_idle = idle;
     idle = own;
-    if (!_setjmp (own->at))
-      _longjmp (scheduler, 1);
+    change (&own->at, &scheduler);
   }
 }
 
@@ -106,26 +175,7 @@ static void
 resume (Fibre *fibre)
 {
   running = fibre;
-  if (_setjmp (scheduler))
-    return;
-  if (fibre->started) {
-    _longjmp (fibre->at, 1);
-  } else {
-    fibre->started = 1;
-    setcontext (&fibre->start);
-  }
-}
-
-__attribute__ ((noinline)) static void
-prepare (ucontext_t *start)
-{
-  void *volatile stack = malloc (STACK);
-
-  if (!stack || getcontext (start) != 0)
-    abort ();
-  start->uc_stack.ss_sp = stack;
-  start->uc_stack.ss_size = STACK;
-  makecontext (start, fibre_main, 0);
+  change (&scheduler, &fibre->at);
 }
 
 static Fibre *
@@ -135,12 +185,12 @@ take_idle (void)
 
   if (fibre) {
     idle = fibre->next_idle;
-  } else {
-    fibre = calloc (1, sizeof *fibre);
-    if (!fibre)
-      abort ();
-    prepare (&fibre->start);
+    return fibre;
   }
+  fibre = calloc (1, sizeof *fibre);
+  if (!fibre)
+    abort ();
+  prepare (&fibre->at, fibre_main);
   return fibre;
 }
 
@@ -151,8 +201,7 @@ wait_as (State state)
   Fibre *own = running;
 
   block.state[own->thread] = state;
-  if (!_setjmp (own->at))
-    _longjmp (scheduler, 1);
+  change (&own->at, &scheduler);
   set_thread (own->thread);
 }
 
