@@ -226,6 +226,27 @@ check_read (Check *t, Pair y)
   return got;
 }
 
+float *
+check_read_dev (Check *t, Pair y)
+{
+  float *got = malloc (y.n * sizeof *got);
+
+  fetch (t->dev, got, y.dev, y.n);
+  return got;
+}
+
+void
+check_put (Check *t, Pair p, size_t at, const void *values, size_t n)
+{
+  for (int plain = 0; plain < 2; plain++) {
+    AkQueue *q = ak_queue_new (plain ? t->plain : t->dev);
+
+    ak_upload (q, AT (p) + at, values, n * sizeof (float));
+    ak_queue_sync (q);
+    ak_queue_free (q);
+  }
+}
+
 void
 check_free (Check *t)
 {

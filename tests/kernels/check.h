@@ -48,8 +48,11 @@ void check_run (Check *t, const char *what, CheckRecord *record, void *data);
 void check_close (Check *t, const char *what, Pair y, double tol);
 /* The same of both devices' y against numbers of the test's own: for operations that have one version. */
 void check_want (Check *t, const char *what, Pair y, const float *want, double tol);
-/* y of the plain device in host memory (free). */
+/* y of the plain device, or of the other one, in host memory (free). */
 float *check_read (Check *t, Pair y);
+float *check_read_dev (Check *t, Pair y);
+/* Puts n values, of any type of 4 bytes, from number `at` on into both. */
+void check_put (Check *t, Pair p, size_t at, const void *values, size_t n);
 void check_free (Check *t);
 
 /* Times `record` on the device: prints "name: value unit (ratio to limit)" with --bench; macs 0 gives bytes. */
