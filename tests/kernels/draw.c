@@ -213,6 +213,42 @@ distance (const uint8_t *pixels, const float *mean)
   return sqrt (sum / (4 * SIDE * SIDE));
 }
 
+/* A plan that runs again before anybody waited: each run reads the picture as it is then. */
+static void
+check_again (Check *t, const Scene *s)
+{
+  AkPicture picture = { .pixels = AK_PIXELS_RGBA, .width = 40, .height = 30 };
+  static uint8_t pixels[2][(4 * 40 + GAP) * 30];
+  AkMesh *mesh = ak_mesh_new (t->dev,
+      &(AkMeshDesc){ .vertices = s->n_vertices,
+          .faces = s->n_faces,
+          .indices = s->indices,
+          .colors = s->colors },
+      NULL);
+  AkPlan *plan = ak_plan_new (t->dev);
+  AkQueue *queue = ak_queue_new (t->dev);
+  float *vertices = ak_plan_memory (plan, 3 * s->n_vertices * sizeof *vertices);
+  AkDrawStyle style = { 0, 1 };
+
+  ak_mesh_draw (plan, mesh, vertices, 1, &picture, &style);
+  ak_upload (queue, vertices, s->vertices, 3 * s->n_vertices * sizeof *vertices);
+  for (int i = 0; i < 2; i++) {
+    lay_out (&picture, pixels[i]);
+    style.background = i ? 0xff00ff00 : 0xffff0000;
+    if (ak_plan_finish (plan) != AK_OK || ak_plan_run (plan, queue, NULL) != AK_OK)
+      t->failures++;
+  }
+  t->checks++;
+  if (ak_queue_sync (queue) != AK_OK || pixels[0][0] != 255 || pixels[0][1] != 0 ||
+      pixels[1][0] != 0 || pixels[1][1] != 255) {
+    printf ("draw: FAILED: two runs, one picture\n");
+    t->failures++;
+  }
+  ak_plan_free (plan);
+  ak_queue_free (queue);
+  ak_mesh_free (mesh);
+}
+
 void
 check_draw (Check *t)
 {
@@ -248,6 +284,7 @@ check_draw (Check *t)
     t->failures++;
   }
   check_formats (t, &s);
+  check_again (t, &s);
   free (mean);
   free (fine);
   free (jagged);
