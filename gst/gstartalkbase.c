@@ -134,13 +134,14 @@ open_and_start (GstArtalkBase *base, GError **error)
 
   GST_OBJECT_LOCK (base);
   path = g_strdup (priv->path);
-  device = g_strdup (priv->device);
+  device = g_strdup (priv->device ? priv->device : "auto");
   wanted = priv->precision;
   threads = priv->threads;
   GST_OBJECT_UNLOCK (base);
   if (!gst_artalk_precision_resolve (wanted, &precision, error))
     return NULL;
-  model = klass->open (base, path, device ? device : "auto", precision, threads, error);
+  gst_artalk_device_log (GST_ELEMENT (base), device);
+  model = klass->open (base, path, device, precision, threads, error);
   if (!model || !klass->start (base, model, error))
     return NULL;
   return g_steal_pointer (&model);

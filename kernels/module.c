@@ -31,33 +31,36 @@ ak_module_has (const char *name)
   return strcmp (name, "cuda:host") == 0 || card_of (name) >= 0;
 }
 
+/* `needs` is a library that is looked for first, as modules and what they are linked with are large. */
 static AkCudaOpen *
-find_open (const char *file, char *problem, size_t size)
+find_open (const char *file, const char *needs, char *problem, size_t size)
 {
   const char *folder = getenv ("ARTALK_MODULE_DIR");
-  char path[4096];
-  void *module;
   AkCudaOpen *open_card = NULL;
+  void *module = NULL;
+  char path[4096];
 
   snprintf (path, sizeof path, "%s/%s", folder && *folder ? folder : AK_MODULE_DIR, file);
-  module = dlopen (path, RTLD_NOW | RTLD_LOCAL);
-  if (module)
-    *(void **) &open_card = dlsym (module, "artalk_cuda_open");
-  if (open_card)
-    return open_card;
-  if (access (path, F_OK) != 0)
+  if (access (path, F_OK) != 0) {
     snprintf (problem, size, "this is a build without CUDA: there is no %s", path);
-  else
-    snprintf (problem, size, "the CUDA module cannot be opened: %s", dlerror ());
-  return NULL;
+  } else if (needs && !dlopen (needs, RTLD_NOW | RTLD_LOCAL)) {
+    snprintf (problem, size, "there is no NVIDIA driver (%s)", needs);
+  } else {
+    module = dlopen (path, RTLD_NOW | RTLD_LOCAL);
+    if (module)
+      *(void **) &open_card = dlsym (module, "artalk_cuda_open");
+    if (!open_card)
+      snprintf (problem, size, "the CUDA module cannot be opened: %s", dlerror ());
+  }
+  return open_card;
 }
 
 AkDevice *
 ak_module_open (const char *name, AkStatus *status, char *problem, size_t size)
 {
   int card = card_of (name);
-  AkCudaOpen *open_card =
-      find_open (card < 0 ? "libartalkcudahost.so" : "libartalkcuda.so", problem, size);
+  AkCudaOpen *open_card = card < 0 ? find_open ("libartalkcudahost.so", NULL, problem, size)
+                                   : find_open ("libartalkcuda.so", "libcuda.so.1", problem, size);
 
   if (!open_card) {
     *status = AK_ERR_DEVICE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Posing a head: one plan of one operation. */
 #include "head_priv.h"
+#include "device.h"
 
 #include <math.h>
 #include <string.h>
@@ -117,8 +118,10 @@ am_poser_new (AmHead *head, const char *device, const float *shape, size_t n_sha
   }
   if (!am_head_check_shape (head, shape, n_shape, error))
     return NULL;
-  poser->dev = ak_device_open (device && strcmp (device, "auto") != 0 ? device : "cpu", 0, &status);
-  if (!poser->dev || !build (poser, shape, n_shape, scale, &status)) {
+  poser->dev = am_device_open (device, 0, error);
+  if (!poser->dev)
+    return NULL;
+  if (!build (poser, shape, n_shape, scale, &status)) {
     g_autofree char *what = g_strdup_printf ("posing on device \"%s\"", device ? device : "auto");
 
     am_error_from_status (status, what, error);

@@ -20,7 +20,7 @@ no_card (cudaError_t error, char *problem, size_t size)
 
   (void) cudaDriverGetVersion (&driver);
   if (driver == 0)
-    snprintf (problem, size, "no NVIDIA driver (libcuda.so.1) is installed");
+    snprintf (problem, size, "there is no NVIDIA driver that works (libcuda.so.1)");
   else if (error == cudaErrorInsufficientDriver)
     snprintf (problem, size, "the NVIDIA driver is too old: it knows CUDA %d.%d, %d.%d is needed",
         driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);

@@ -573,6 +573,9 @@ GST_START_TEST (test_bad_models)
 
   g_object_set (e, "model", model (), "device", "abacus", NULL);
   test_fails_to_start (e, "abacus");
+  g_setenv ("ARTALK_MODULE_DIR", "/nonexistent", TRUE);
+  g_object_set (e, "device", "cuda", NULL);
+  test_fails_to_start (e, "build without CUDA");
   g_object_set (e, "device", "cpu", "precision", 3 /* int8 */, NULL);
   test_fails_to_start (e, "int8");
 
