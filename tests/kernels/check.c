@@ -65,19 +65,25 @@ check_rows (float *data, size_t row, size_t batch)
   return (AkRows){ data, row, batch };
 }
 
+/* To the nearest bfloat16. */
+static float
+rounded (float v)
+{
+  uint32_t u;
+
+  memcpy (&u, &v, sizeof u);
+  u = (u + 0x7fff + (u >> 16 & 1)) & 0xffff0000;
+  memcpy (&v, &u, sizeof v);
+  return v;
+}
+
 Pair
 check_pair_bf16 (Check *t, size_t n, float scale)
 {
   Pair p = check_pair (t, n, scale);
 
-  for (size_t i = 0; i < n; i++) {
-    uint32_t u;
-
-    memcpy (&u, p.plain + i, sizeof u);
-    u = (u + 0x7fff + (u >> 16 & 1)) & 0xffff0000;
-    memcpy (p.plain + i, &u, sizeof u);
-    p.dev[i] = p.plain[i];
-  }
+  for (size_t i = 0; i < n; i++)
+    p.dev[i] = p.plain[i] = rounded (p.plain[i]);
   return p;
 }
 
@@ -92,8 +98,11 @@ matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups, size_t si
   MatrixPair m;
   AkStatus status;
 
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
     values[i] = scale * next_random (t);
+    if (side && precision == AK_BF16)
+      values[i] = rounded (values[i]);
+  }
   if (side) {
     m.plain = ak_matrix_new_conv2d (t->plain, values, out, in, side, precision, &status);
     m.dev = ak_matrix_new_conv2d (t->dev, values, out, in, side, precision, &status);
@@ -120,9 +129,9 @@ check_matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups, AkP
 }
 
 MatrixPair
-check_matrix2d (Check *t, size_t out, size_t in, size_t side)
+check_matrix2d (Check *t, size_t out, size_t in, size_t side, AkPrecision precision)
 {
-  return matrix (t, out, in, side * side, 1, side, AK_F32);
+  return matrix (t, out, in, side * side, 1, side, precision);
 }
 
 static void
