@@ -11,7 +11,7 @@ GST_DEBUG_CATEGORY_STATIC (artalkbase_debug);
 #define DEADLINE_STEP (10 * GST_MSECOND)
 #define RAISE_PAUSE (10 * G_USEC_PER_SEC) /* at least this between two changes of the latency */
 
-enum { CANCEL_FLUSH = 1, CANCEL_STOP = 2 };
+enum { CANCEL_FLUSH = 1, CANCEL_STOP = 2, CANCEL_INTERRUPT = 4 };
 
 enum {
   PROP_0,
@@ -27,6 +27,7 @@ struct _GstArtalkBasePrivate
 {
   GstPad *sinkpad, *srcpad;
   atomic_int cancel;
+  GstArtalkInterrupt interrupt;
   AmModel *model; /* written under the object lock, read there or in the streaming thread */
 
   /* object lock */
@@ -194,6 +195,7 @@ change_state (GstElement *element, GstStateChange transition)
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret == GST_STATE_CHANGE_FAILURE)) {
     unload (base);
     GST_ARTALK_BASE_GET_CLASS (base)->reset (base);
+    gst_artalk_interrupt_clear (&priv->interrupt);
   }
   return ret;
 }
@@ -305,6 +307,8 @@ src_query (GstPad *pad, GstObject *parent, GstQuery *query)
 static gboolean
 src_event (GstPad *pad, GstObject *parent, GstEvent *event)
 {
+  if (gst_artalk_interrupt_event (&PRIV (GST_ARTALK_BASE (parent))->interrupt, event))
+    return TRUE;
   if (gst_artalk_is_backward_seek (parent, event)) {
     gst_event_unref (event);
     return FALSE;
@@ -317,12 +321,21 @@ sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
 {
   GstArtalkBase *base = GST_ARTALK_BASE (parent);
   GstArtalkBaseClass *klass = GST_ARTALK_BASE_GET_CLASS (base);
+  GstArtalkBasePrivate *priv = PRIV (base);
 
+  if (gst_artalk_interrupt_event (&priv->interrupt, event))
+    return TRUE;
   if (GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_START) {
-    atomic_fetch_or (&PRIV (base)->cancel, CANCEL_FLUSH);
+    atomic_fetch_or (&priv->cancel, CANCEL_FLUSH);
   } else if (GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP) {
+    gst_artalk_interrupt_clear (&priv->interrupt);
     klass->reset (base);
-    atomic_fetch_and (&PRIV (base)->cancel, ~CANCEL_FLUSH);
+    atomic_fetch_and (&priv->cancel, ~CANCEL_FLUSH);
+  } else if (GST_EVENT_IS_SERIALIZED (event)) {
+    if (!gst_artalk_interrupt_take (&priv->interrupt) && GST_EVENT_TYPE (event) == GST_EVENT_GAP) {
+      gst_event_unref (event);
+      return TRUE;
+    }
   }
   return klass->sink_event (base, event);
 }
@@ -337,8 +350,31 @@ static GstFlowReturn
 chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
 {
   GstArtalkBase *base = GST_ARTALK_BASE (parent);
+  GstArtalkBasePrivate *priv = PRIV (base);
+  GstFlowReturn flow;
 
-  return GST_ARTALK_BASE_GET_CLASS (base)->chain (base, buffer);
+  if (!gst_artalk_interrupt_take (&priv->interrupt)) {
+    gst_buffer_unref (buffer);
+    return GST_FLOW_OK;
+  }
+  flow = GST_ARTALK_BASE_GET_CLASS (base)->chain (base, buffer);
+  /* work that was interrupted ended as if by a flush, but data go on */
+  if (gst_artalk_interrupt_settle (&priv->interrupt) && flow == GST_FLOW_FLUSHING &&
+      atomic_load (&priv->cancel) == 0)
+    flow = GST_FLOW_OK;
+  return flow;
+}
+
+static void
+forget (GstElement *element, GstClockTime time)
+{
+  GST_ARTALK_BASE_GET_CLASS (element)->interrupt (GST_ARTALK_BASE (element), time);
+}
+
+static void
+interrupt_default (GstArtalkBase *base, GstClockTime time)
+{
+  GST_ARTALK_BASE_GET_CLASS (base)->reset (base);
 }
 
 /* Properties */
@@ -451,6 +487,12 @@ gst_artalk_base_constructed (GObject *object)
   gst_pad_set_query_function (priv->srcpad, src_query);
   gst_pad_set_event_function (priv->srcpad, src_event);
   gst_pad_use_fixed_caps (priv->srcpad);
+  priv->interrupt = (GstArtalkInterrupt){ .element = GST_ELEMENT (base),
+    .sinkpad = priv->sinkpad,
+    .srcpad = priv->srcpad,
+    .forget = forget,
+    .cancel = &priv->cancel,
+    .bit = CANCEL_INTERRUPT };
 }
 
 static void
@@ -476,6 +518,7 @@ gst_artalk_base_class_init (GstArtalkBaseClass *klass)
   GST_ELEMENT_CLASS (klass)->change_state = change_state;
   klass->open = open_default;
   klass->sink_event = sink_event_default;
+  klass->interrupt = interrupt_default;
 
   g_object_class_install_property (object_class, PROP_MODEL,
       g_param_spec_string ("model", "Model",

@@ -28,6 +28,7 @@
 #include "resize.h"
 #include "resize2d.h"
 #include "rotary.h"
+#include "spans.h"
 #include "splat.h"
 
 #ifdef __cplusplus
@@ -109,6 +110,8 @@ typedef struct AkOps
       const AkPicture *picture);
   void (*mesh_draw) (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
       const AkPicture *picture, const AkDrawStyle *style);
+  void (*spans_find) (AkPlan *plan, const AkSpansFind *args);
+  void (*spans_grow) (AkPlan *plan, const AkSpansGrow *args);
   void (*splat) (AkPlan *plan, const AkSplat *args);
 } AkOps;
 

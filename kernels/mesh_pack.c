@@ -18,7 +18,8 @@ ak_mesh_unpack (AkMeshPack *m)
   free (m->indices);
   free (m->first_face);
   free (m->vertex_faces);
-  free (m->edges);
+  free (m->edge_vertices);
+  free (m->edge_faces);
   free (m->albedo);
   free (m->materials);
   free (m->face_part);
@@ -30,7 +31,7 @@ pack_faces (AkMeshPack *m, const AkMeshDesc *d)
   size_t V = d->vertices, F = d->faces;
   uint32_t *next;
 
-  m->indices = malloc (3 * F * sizeof *m->indices);
+  m->indices = calloc (3 * ((F + 7) / 8 * 8), sizeof *m->indices);
   m->first_face = calloc (V + 2, sizeof *m->first_face);
   m->vertex_faces = malloc (3 * F * sizeof *m->vertex_faces);
   if (!m->indices || !m->first_face || !m->vertex_faces)
@@ -70,8 +71,9 @@ pack_edges (AkMeshPack *m)
   size_t n = 3 * m->base.faces;
   Side *sides = malloc (n * sizeof *sides);
 
-  m->edges = malloc (n * sizeof *m->edges);
-  if (!sides || !m->edges) {
+  m->edge_vertices = calloc (2 * (n + 7), sizeof *m->edge_vertices);
+  m->edge_faces = calloc (2 * (n + 7), sizeof *m->edge_faces);
+  if (!sides || !m->edge_vertices || !m->edge_faces) {
     free (sides);
     return 0;
   }
@@ -84,8 +86,11 @@ pack_edges (AkMeshPack *m)
   for (size_t i = 0; i < n; i++) {
     int pair = i + 1 < n && sides[i].low == sides[i + 1].low && sides[i].high == sides[i + 1].high;
 
-    m->edges[m->n_edges++] = (AkMeshEdge){ { sides[i].low, sides[i].high },
-      { sides[i].face, pair ? sides[i + 1].face : AK_NO_FACE } };
+    m->edge_vertices[2 * m->n_edges] = sides[i].low;
+    m->edge_vertices[2 * m->n_edges + 1] = sides[i].high;
+    m->edge_faces[2 * m->n_edges] = sides[i].face;
+    m->edge_faces[2 * m->n_edges + 1] = pair ? sides[i + 1].face : (uint32_t) m->base.faces;
+    m->n_edges++;
     i += (size_t) pair;
   }
   free (sides);

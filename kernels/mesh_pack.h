@@ -9,22 +9,17 @@
 extern "C" {
 #endif
 
-/* Where two faces meet; `face[1]` is AK_NO_FACE where there is only one. An edge of more than two
- * faces has several entries. */
-#define AK_NO_FACE UINT32_MAX
-typedef struct
-{
-  uint32_t vertex[2], face[2];
-} AkMeshEdge;
-
 typedef struct
 {
   AkMesh base;
   size_t padded;          /* vertices, a multiple of 8 */
-  uint32_t *indices;      /* [F][3] */
+  uint32_t *indices;      /* [F up to a multiple of 8][3], all 0 beyond the faces */
   uint32_t *first_face;   /* [V + 1]: where a vertex's faces begin in `vertex_faces` */
   uint32_t *vertex_faces; /* [3 F], ascending per vertex */
-  AkMeshEdge *edges;      /* only for the coloured look, as what follows */
+  /* Only for the coloured look: where two faces meet, each the vertices and the faces; where there is only one, the other
+   * is F. An edge of more than two faces is there several times. */
+  uint32_t *edge_vertices,
+      *edge_faces; /* [n_edges up to a multiple of 8][2], faces 0 beyond the edges */
   size_t n_edges;
   float *albedo;      /* [3][padded], linear light */
   uint8_t *materials; /* [padded] */

@@ -13,6 +13,7 @@
 #include "kernels/points.h"
 #include "kernels/raster.h"
 #include "kernels/resize2d.h"
+#include "kernels/spans.h"
 #include "kernels/splat.h"
 #include "watermark.h"
 
@@ -123,6 +124,22 @@ resized (AkPlan *plan, AkRows x, size_t from, size_t to, size_t channels)
   return y;
 }
 
+/* Where the network's colours will be seen: in and beside pixels that splats cover. */
+static const AkSpan *
+record_wanted (AmAvatarView *view, size_t network)
+{
+  AkSpan *covered = ak_plan_memory (view->draw, network / 2 * sizeof *covered);
+  AkSpan *wanted = ak_plan_memory (view->draw, network / 2 * sizeof *wanted);
+
+  ak_spans_find (view->draw, &(AkSpansFind){ .spans = covered,
+                                 .transmittance = view->transmittance,
+                                 .side = network,
+                                 .n = view->side / network });
+  ak_spans_grow (
+      view->draw, &(AkSpansGrow){ .y = wanted, .x = covered, .side = network, .grow = 1 });
+  return wanted;
+}
+
 /* Image and transmittance to rgba. */
 static void
 record_draw (AmAvatarView *view, AmNoise noise, const AmWatermark *mark)
@@ -133,6 +150,7 @@ record_draw (AmAvatarView *view, AmNoise noise, const AmWatermark *mark)
   size_t network = model->info.needs_person ? side : model->bound.network_side;
   gboolean halved = network < side && side % 2 == 0;
   AkRows image = rows_new (plan, pixels, halved ? AK_SPLAT_FRONT : C), x = image, y;
+  const AkSpan *wanted = NULL;
   uint64_t *seed = ak_plan_memory (plan, sizeof *seed);
   uint64_t start = (uint64_t) g_random_int () << 32 | g_random_int ();
 
@@ -151,7 +169,10 @@ record_draw (AmAvatarView *view, AmNoise noise, const AmWatermark *mark)
     x = resized (plan, x, s, s / 2, C);
   y = rows_new (plan, network * network, 3);
   view->network = y.data;
-  am_styleunet_record (model->upsampler, plan, y.data, x.data, noise, seed, NULL);
+  /* a bound model's picture is nothing but background where no splats are */
+  if (!model->info.needs_person && !view->inside)
+    wanted = record_wanted (view, network);
+  am_styleunet_record (model->upsampler, plan, y.data, x.data, noise, seed, wanted, NULL);
   for (; s < side; s *= 2)
     y = resized (plan, y, s, 2 * s, 3);
   ak_compose (plan, &(AkCompose){ .y = ak_dense (view->rgba, pixels, 4),
@@ -220,6 +241,7 @@ splat_args (AmAvatarView *view, size_t n)
     .height = view->side,
     .tan_fov_x = (float) (1 / AM_FOCAL),
     .tan_fov_y = (float) (1 / AM_FOCAL),
+    .rest = view->model->info.needs_person ? 0 : 1.0f / 255,
     .details.radius =
         view->inside ? ak_plan_memory (view->draw, MAX (n, 1) * sizeof (int32_t)) : NULL };
 }

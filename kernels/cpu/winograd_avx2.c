@@ -198,25 +198,23 @@ multiply (
 }
 
 void
-ak_winograd_avx2 (const AkWinograd *w, size_t tile0, size_t tile1, float *scratch)
+ak_winograd_avx2 (const AkWinograd *w, const uint32_t *tile, size_t tiles, float *scratch)
 {
-  size_t tiles = tile1 - tile0, channels = w->channels, panels = (w->p.n + 15) / 16;
+  size_t channels = w->channels, panels = (w->p.n + 15) / 16;
   size_t step = place (tiles, channels), product_step = place (tiles, 16), across = w->tiles_across;
   const AkPanels copy = w->p;
   float *products = scratch + 16 * step, *zeros = products + 16 * product_step;
 
   memset (zeros, 0, channels * sizeof *zeros);
   for (size_t i = 0; i < tiles; i++)
-    transform (w, tile0 + i, zeros, scratch + i * channels, step);
+    transform (w, tile[i], zeros, scratch + i * channels, step);
   for (size_t p = 0; p < panels; p++) {
     for (size_t e = 0; e < 16; e++)
       multiply (products + e * product_step, scratch + e * step,
           (const float *) w->p.panels + (e * panels + p) * channels * 16, tiles, channels,
           w->p.n - 16 * p);
-    for (size_t i = 0, row = tile0 / across, column = tile0 % across; i < tiles; i++) {
-      finish (w, &copy, 2 * row, 2 * column, 16 * p, products + i * 16, product_step);
-      column = column + 1 < across ? column + 1 : 0;
-      row += column == 0;
-    }
+    for (size_t i = 0; i < tiles; i++)
+      finish (w, &copy, 2 * (tile[i] / across), 2 * (tile[i] % across), 16 * p, products + i * 16,
+          product_step);
   }
 }

@@ -29,6 +29,8 @@ __launch_bounds__ (THREADS, VEC == 4 ? 2 : 1) conv_kernel (AkConvJob f)
   AkInput in = { 0, 0, 0 };
   int buffer = 0;
 
+  if (f.a.spans && !__syncthreads_or (tid < BM && ak_conv_wanted (&f, m0 + tid)))
+    return; /* all of the block */
   for (int l = 0; l < A_LOADS; l++)
     ak_conv_window (window + l, &f, m0 + row + l * ROWS);
   in.c = (begin + lane) % f.in;
@@ -105,7 +107,7 @@ sum_kernel (AkConvJob f)
   const unsigned i = blockIdx.x * THREADS + threadIdx.x;
   float s = 0;
 
-  if (i >= f.m * f.n)
+  if (i >= f.m * f.n || !ak_conv_wanted (&f, i / f.n))
     return;
   for (unsigned z = 0; z < f.splits; z++)
     s += f.partial[(size_t) z * f.m * f.n + i];

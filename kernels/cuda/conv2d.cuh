@@ -28,7 +28,16 @@ ak_conv_window (AkWindow *w, const AkConvJob *f, unsigned m)
   w->col = (int) (p % f->out_width * f->a.stride) - (int) f->a.padding;
 }
 
-/* Of the window: its number at `in`, or 0. */
+/* Is row m among the pixels that are wanted? */
+static __device__ int
+ak_conv_wanted (const AkConvJob *f, unsigned m)
+{
+  const unsigned p = m % f->pixels;
+
+  return m < f->m && ak_in_spans (f->a.spans, p / f->out_width, p % f->out_width);
+}
+
+/* Of the window: its number at `in`, or NULL for 0. */
 static __device__ const float *
 ak_conv_input (const AkWindow *w, const AkConvJob *f, const AkInput *in)
 {

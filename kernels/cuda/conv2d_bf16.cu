@@ -72,6 +72,8 @@ __launch_bounds__ (AK_CONV_THREADS) bf16_kernel (AkConvJob f)
   AkInput in;
   int buffer = 0;
 
+  if (f.a.spans && !__syncthreads_or (tid < BM && ak_conv_wanted (&f, m0 + tid)))
+    return; /* all of the block */
   for (int i = 0; i < MS; i++)
     for (int j = 0; j < NS; j++)
       ak_tensor_zero (&sum[i][j]);

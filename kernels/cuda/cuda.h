@@ -107,6 +107,7 @@ void ak_cuda_picture_init (AkOps *ops);
 void ak_cuda_points_init (AkOps *ops);
 void ak_cuda_published_init (AkOps *ops);
 void ak_cuda_resize2d_init (AkOps *ops);
+void ak_cuda_spans_init (AkOps *ops);
 void ak_cuda_splat_init (AkOps *ops);
 void ak_cuda_rows_init (AkOps *ops);
 void ak_cuda_plan_init (AkOps *ops);

@@ -353,7 +353,7 @@ make_memory (AkPlan *plan, AkDraw *d)
   MEMORY (normals, 3 * V);
   MEMORY (points, V);
   MEMORY (looks, V);
-  MEMORY (front, F);
+  MEMORY (front, F + 1);
   MEMORY (planes, F);
   MEMORY (keys, margins);
   MEMORY (pixels, margins);

@@ -62,7 +62,8 @@ typedef struct
   float *normals;
   AkPoint *points;
   AkLook *looks;
-  uint8_t *front;   /* [F]: is the face seen from the front */
+  uint8_t
+      *front; /* [F + 1]: is the face seen from the front; the last, which there is not, is not */
   AkPlanes *planes; /* [F], of those */
   AkLargeFaces large;
   unsigned long long

@@ -156,6 +156,12 @@ choose (AkLibrary *library, Node *n)
   return good && n_found == 1 && n->found.state == CUBLAS_STATUS_SUCCESS;
 }
 
+static size_t
+at_least (size_t stride, size_t n)
+{
+  return stride < n ? n : stride;
+}
+
 int
 ak_library_gemm (AkPlan *plan, const AkGemm *gemm)
 {
@@ -163,6 +169,11 @@ ak_library_gemm (AkPlan *plan, const AkGemm *gemm)
   Node node = { .g = *gemm };
 
   ak_rt_use (cuda->index);
+  if (gemm->m == 1) { /* the library looks at strides that nothing is read by */
+    node.g.x_row = at_least (gemm->x_row, gemm->bf16 ? (gemm->k + 7) / 8 * 8 : gemm->k);
+    node.g.y_row = at_least (gemm->y_row, gemm->n);
+    node.g.c_row = at_least (gemm->c_row, gemm->n);
+  }
   if (!describe (&node) || !choose (cuda->library, &node)) {
     clear (&node);
     return 0;

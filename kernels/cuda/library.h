@@ -12,7 +12,8 @@ AkLibrary *ak_library_open (char *problem, size_t problem_size);
 void ak_library_close (AkLibrary *library);
 
 /* For b < batch: y_b [m][n] = x_b [m][k] · w_b [n][k]ᵀ + bias [n] + c_b [m][n]. Sums are float32, without TF32.
- * x and w are floats, or both bfloat16, then rows start at multiples of 16 bytes. Strides are in elements; c may be y.
+ * x and w are floats, or both bfloat16, then rows start at multiples of 16 bytes. Rows of a matrix do not overlap;
+ * strides are in elements; c may be y.
  * Without x or y these lie in the plan's scratch, at x_scratch and y_scratch bytes; of the scratch the caller uses
  * the first `scratch` bytes (multiples of 256), the library what follows. */
 typedef struct

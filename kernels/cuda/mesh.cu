@@ -75,8 +75,8 @@ static void
 mesh_free (AkMesh *base)
 {
   AkCudaMesh *m = (AkCudaMesh *) base;
-  void *memory[] = { m->indices, m->first_face, m->vertex_faces, m->edges, m->albedo, m->materials,
-    m->face_part };
+  void *memory[] = { m->indices, m->first_face, m->vertex_faces, m->edge_vertices, m->edge_faces,
+    m->albedo, m->materials, m->face_part };
 
   for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
     base->dev->ops.free (base->dev, memory[i]);
@@ -100,7 +100,8 @@ copy_mesh (AkCudaMesh *to, const AkMeshPack *from, AkStatus *status)
   COPY (indices, 3 * F * sizeof *from->indices);
   COPY (first_face, (V + 1) * sizeof *from->first_face);
   COPY (vertex_faces, 3 * F * sizeof *from->vertex_faces);
-  COPY (edges, from->n_edges * sizeof *from->edges);
+  COPY (edge_vertices, 2 * from->n_edges * sizeof *from->edge_vertices);
+  COPY (edge_faces, 2 * from->n_edges * sizeof *from->edge_faces);
   COPY (albedo, 3 * padded * sizeof *from->albedo);
   COPY (materials, padded);
   COPY (face_part, F);

@@ -152,21 +152,19 @@ static __global__ void
 outlines_kernel (AkDraw d, Stage stage)
 {
   const size_t e = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
-  const uint32_t *i;
-  AkMeshEdge edge;
+  const uint32_t *i, *vertex = d.mesh.edge_vertices + 2 * e, *faces = d.mesh.edge_faces + 2 * e;
   uint32_t face;
   int seen;
 
   if (e >= d.mesh.n_edges || !d.look->antialias)
     return;
-  edge = d.mesh.edges[e];
-  seen = d.front[edge.face[0]];
-  if (seen == (edge.face[1] == AK_NO_FACE ? 0 : d.front[edge.face[1]]))
+  seen = d.front[faces[0]];
+  if (seen == d.front[faces[1]])
     return;
-  face = edge.face[!seen];
+  face = faces[!seen];
   i = d.mesh.indices + 3 * (size_t) face;
-  follow (&d, stage, (uint32_t) e, edge.vertex,
-      i[0] ^ i[1] ^ i[2] ^ edge.vertex[0] ^ edge.vertex[1], d.mesh.face_part[face]);
+  follow (&d, stage, (uint32_t) e, vertex, i[0] ^ i[1] ^ i[2] ^ vertex[0] ^ vertex[1],
+      d.mesh.face_part[face]);
 }
 
 static __global__ void

@@ -209,10 +209,12 @@ launch_nodes (AkCudaPlan *plan, AkStream stream, const atomic_int *cancel)
   AkStatus status = AK_OK, launched;
   AkAt at = { (AkCuda *) plan->base.dev, stream, plan->scratch, &status };
 
+  ak_rt_launching ();
   for (size_t i = 0; i < plan->n_nodes && status == AK_OK; i++) {
     if (cancel && atomic_load_explicit (cancel, memory_order_relaxed))
-      return AK_CANCELLED;
-    plan->nodes[i].run (&at, plan->nodes[i].args);
+      status = AK_CANCELLED;
+    else
+      plan->nodes[i].run (&at, plan->nodes[i].args);
   }
   launched = ak_rt_launched ();
   return status == AK_OK ? launched : status;

@@ -7,13 +7,14 @@
 
 #define THREADS 256
 
-/* y = residual + gate * act (t + bias) */
+/* y = residual + gate * act (t + bias), t being the sum of `parts`, t_part numbers apart */
 typedef struct
 {
   AkRows y, t, gate, residual;
   const float *bias;
   AkActivation activation;
   size_t batch, rows, cols;
+  size_t parts, t_part;
 } Finish;
 
 typedef struct
@@ -33,6 +34,8 @@ finish (Finish f)
   if (r >= f.batch * f.rows)
     return;
   v = ak_row (f.t, f.rows, r)[c];
+  for (size_t p = 1; p < f.parts; p++)
+    v += ak_row (f.t, f.rows, r)[p * f.t_part + c];
   if (f.bias)
     v += f.bias[c];
   v = ak_act (v, f.activation);
@@ -67,46 +70,81 @@ is_addend (AkRows v, const Finish *f)
   return !v.data || ((v.row >= f->cols || f->rows == 1) && (v.batch || f->batch == 1));
 }
 
-/* The products of one operation, `g` without y, bias and c: with `groups`, each group's columns of each batch item. */
-static void
-multiply (AkPlan *plan, const AkGemm *gemm, size_t groups, size_t group_x, int *failed)
+/* How the rows of a product lie in its input: row t from t · step on. Products want rows that do not overlap, so they are
+ * made for every `turns`-th row at a time. With `groups` > 1 (then there is one turn) each group has its own input,
+ * group_x numbers apart, and columns. */
+typedef struct
 {
+  size_t step, turns, groups, group_x;
+} Walk;
+
+/* All rows of `turn`, of `gemm` as it is for row 0. Returns 0 where the library cannot. */
+static int
+multiply_turn (AkPlan *plan, const AkGemm *gemm, const Walk *w, size_t rows, size_t turn)
+{
+  size_t element = gemm->bf16 ? 2 : 4;
   AkGemm g = *gemm;
 
-  if (groups == 1) {
-    *failed = !ak_library_gemm (plan, &g);
-    return;
+  g.m = (rows - turn + w->turns - 1) / w->turns;
+  g.x_row = w->step * w->turns;
+  if (g.x)
+    g.x = (const char *) g.x + turn * w->step * element;
+  else
+    g.x_scratch += turn * w->step * element;
+  if (g.y)
+    g.y += turn * g.y_row;
+  else
+    g.y_scratch += turn * g.y_row * 4;
+  g.y_row *= w->turns;
+  if (g.c) {
+    g.c += turn * g.c_row;
+    g.c_row *= w->turns;
   }
-  g.batch = groups;
-  g.x_batch = group_x;
+  if (w->groups == 1)
+    return ak_library_gemm (plan, &g);
+  g.batch = w->groups;
+  g.x_batch = w->group_x;
   g.y_batch = g.n;
-  for (size_t b = 0; b < gemm->batch && !*failed; b++) {
-    *failed = !ak_library_gemm (plan, &g);
-    g.x_scratch += gemm->x_batch * (g.bf16 ? 2 : 4);
+  for (size_t b = 0; b < gemm->batch; b++) {
+    if (!ak_library_gemm (plan, &g))
+      return 0;
+    g.x_scratch += gemm->x_batch * element;
     if (g.y)
       g.y += gemm->y_batch;
     else
       g.y_scratch += gemm->y_batch * 4;
   }
+  return 1;
+}
+
+static int
+multiply (AkPlan *plan, const AkGemm *g, const Walk *w, size_t rows)
+{
+  for (size_t turn = 0; turn < w->turns && turn < rows; turn++)
+    if (!multiply_turn (plan, g, w, rows, turn)) {
+      if (turn) /* there is no way back */
+        ak_plan_fail (plan, AK_ERR_DEVICE);
+      return 0;
+    }
+  return 1;
 }
 
 static void
-product (AkPlan *plan, AkGemm g, const Finish *f, size_t groups, size_t group_x)
+product (AkPlan *plan, AkGemm g, const Finish *f, const Walk *w)
 {
   FinishNode node = { *f, 0, 0 };
-  int failed = 0;
 
-  g.m = f->rows;
   g.batch = f->batch;
   g.y = f->y.data;
   g.y_row = f->y.row;
   g.y_batch = f->y.batch;
-  if (groups == 1 && f->activation == AK_ACT_NONE && !f->gate.data && is_addend (f->residual, f)) {
+  if (w->groups == 1 && f->activation == AK_ACT_NONE && !f->gate.data &&
+      is_addend (f->residual, f)) {
     g.bias = f->bias;
     g.c = f->residual.data;
     g.c_row = f->rows == 1 ? f->cols : f->residual.row;
     g.c_batch = f->residual.batch;
-    if (ak_library_gemm (plan, &g))
+    if (multiply (plan, &g, w, f->rows))
       return;
     g.bias = g.c = NULL;
   }
@@ -120,8 +158,7 @@ product (AkPlan *plan, AkGemm g, const Finish *f, size_t groups, size_t group_x)
     g.y_batch = f->rows * f->cols;
     g.scratch += up256 (f->batch * f->rows * f->cols * sizeof (float));
   }
-  multiply (plan, &g, groups, group_x, &failed);
-  if (failed)
+  if (!multiply (plan, &g, w, f->rows))
     ak_plan_fail (plan, AK_ERR_DEVICE);
   else if (f->bias || f->activation != AK_ACT_NONE || f->gate.data || f->residual.data)
     ak_cuda_append (plan, run_finish, NULL, &node, sizeof node);
@@ -178,6 +215,96 @@ record_gather (AkPlan *plan, const Gather *a)
   return bytes;
 }
 
+/* A convolution whose windows are many times the input: products of tiles of 64 results and 64 channels, whose inputs
+ * are looked up as they are loaded. The sum is cut into `parts` for more blocks. */
+#define TILE 64
+#define DEPTH 16 /* inputs at a time */
+#define OWN 4    /* results of a thread in each direction: (TILE / OWN)² threads */
+
+typedef struct
+{
+  AkRows x;
+  const void *w; /* [groups][n][kp] */
+  size_t batch, rows, out_rows, groups, channels, n, k, kp, stride, dilation, left;
+  size_t parts, depth; /* inputs of a part, a multiple of DEPTH */
+  int bf16;
+} Direct;
+
+/* Grid: tiles of results; tiles of channels, groups, batch items; parts. To [parts][batch][out_rows][groups · n]. */
+static __global__ void
+direct (Direct a, float *to)
+{
+  __shared__ float xs[DEPTH][TILE + 1], ws[DEPTH][TILE + 1];
+  unsigned tiles = (unsigned) ((a.n + TILE - 1) / TILE), i = threadIdx.x;
+  unsigned tile = blockIdx.y % tiles, g = blockIdx.y / tiles % (unsigned) a.groups;
+  unsigned b = blockIdx.y / tiles / (unsigned) a.groups;
+  size_t t0 = (size_t) blockIdx.x * TILE, o0 = (size_t) tile * TILE, out = a.groups * a.n;
+  size_t first = blockIdx.z * a.depth, last = first + a.depth < a.k ? first + a.depth : a.k;
+  const float *x = a.x.data + b * a.x.batch + g * a.channels;
+  unsigned row = i / (TILE / OWN) * OWN, col = i % (TILE / OWN) * OWN;
+  float acc[OWN][OWN] = {};
+
+  for (size_t k0 = first; k0 < last; k0 += DEPTH) {
+    size_t at = k0 + i % DEPTH, c, k = ak_split (at, a.channels, &c);
+
+    __syncthreads ();
+    for (unsigned j = i / DEPTH; j < TILE; j += blockDim.x / DEPTH) {
+      size_t from = (t0 + j) * a.stride + k * a.dilation, o = o0 + j, w = (g * a.n + o) * a.kp + at;
+      int in_x = at < last && t0 + j < a.out_rows && from >= a.left && from - a.left < a.rows;
+      int in_w = at < last && o < a.n;
+
+      xs[i % DEPTH][j] = in_x ? x[(from - a.left) * a.x.row + c] : 0;
+      if (a.bf16)
+        ws[i % DEPTH][j] =
+            in_w ? __uint_as_float ((unsigned) ((const uint16_t *) a.w)[w] << 16) : 0;
+      else
+        ws[i % DEPTH][j] = in_w ? ((const float *) a.w)[w] : 0;
+    }
+    __syncthreads ();
+    for (int d = 0; d < DEPTH; d++)
+      for (unsigned r = 0; r < OWN; r++)
+        for (unsigned q = 0; q < OWN; q++)
+          acc[r][q] += xs[d][row + r] * ws[d][col + q];
+  }
+  to += (blockIdx.z * a.batch + b) * a.out_rows * out;
+  for (unsigned r = 0; r < OWN; r++)
+    for (unsigned q = 0; q < OWN; q++)
+      if (t0 + row + r < a.out_rows && o0 + col + q < a.n)
+        to[(t0 + row + r) * out + g * a.n + o0 + col + q] = acc[r][q];
+}
+
+static void
+run_direct (const AkAt *at, const void *args)
+{
+  const Direct *a = (const Direct *) args;
+  dim3 grid (ak_blocks (a->out_rows, TILE),
+      (unsigned) (a->batch * a->groups * ak_blocks (a->n, TILE)), (unsigned) a->parts);
+
+  AK_LAUNCH (direct, grid, TILE / OWN * (TILE / OWN), 0, at, *a, (float *) at->scratch);
+}
+
+static void
+record_direct (AkPlan *plan, const AkConv *a, const Finish *f)
+{
+  const AkCudaMatrix *m = (const AkCudaMatrix *) a->matrix;
+  size_t tiles = ak_blocks (f->rows, TILE) * (m->base.groups * ak_blocks (m->n, TILE) * a->batch);
+  size_t numbers = f->batch * f->rows * f->cols;
+  Direct d = { a->x, m->data, a->batch, a->rows, f->rows, m->base.groups,
+    m->base.in / m->base.groups, m->n, m->k, m->kp, a->stride, a->dilation, a->left, 1, 0,
+    m->bf16 };
+  FinishNode node = { *f, 1, 0 };
+
+  while (d.parts < 16 && tiles * d.parts < 256 && m->k / d.parts > 16 * DEPTH)
+    d.parts *= 2;
+  d.depth = ((m->k + d.parts - 1) / d.parts + DEPTH - 1) / DEPTH * DEPTH;
+  node.f.t = ak_dense (NULL, f->rows, f->cols);
+  node.f.parts = d.parts;
+  node.f.t_part = numbers;
+  ak_cuda_scratch (plan, d.parts * numbers * sizeof (float));
+  ak_cuda_append (plan, run_direct, NULL, &d, sizeof d);
+  ak_cuda_append (plan, run_finish, NULL, &node, sizeof node);
+}
+
 static int
 is_dense (AkRows v, size_t rows)
 {
@@ -188,7 +315,9 @@ static void
 record_linear (AkPlan *plan, const AkLinear *a)
 {
   const AkCudaMatrix *m = (const AkCudaMatrix *) a->matrix;
-  Finish f = { a->y, {}, a->gate, a->residual, a->bias, a->activation, a->batch, a->rows, m->n };
+  Finish f = { a->y, {}, a->gate, a->residual, a->bias, a->activation, a->batch, a->rows, m->n, 1,
+    0 };
+  Walk walk = { a->x.row, 1, 1, 0 };
   AkGemm g = {};
   AkRows x = a->x;
 
@@ -206,15 +335,17 @@ record_linear (AkPlan *plan, const AkLinear *a)
     Gather gather_x = { x, 1, f.batch, f.rows, f.rows, m->k, 1, m->kp, 1, 1, 0, 1 };
 
     g.scratch = record_gather (plan, &gather_x);
-    g.x_row = m->kp;
+    walk.step = m->kp;
     g.x_batch = f.rows * m->kp;
   } else {
     g.x = x.data;
-    g.x_row = x.row;
     g.x_batch = x.batch;
   }
-  product (plan, g, &f, 1, 0);
+  product (plan, g, &f, &walk);
 }
+
+#define MOST_TURNS 4
+#define MOST_WIDE ((size_t) 4 << 20) /* bytes of windows that are written out */
 
 static void
 record_conv (AkPlan *plan, const AkConv *a)
@@ -223,11 +354,13 @@ record_conv (AkPlan *plan, const AkConv *a)
   size_t kernel = m->base.kernel, groups = m->base.groups, channels = m->base.in / groups;
   size_t rows = ak_conv_rows (a->rows, kernel, a->stride, a->dilation, a->left, a->right);
   size_t span = (rows - 1) * a->stride + kernel; /* rows that windows of adjacent rows cover */
-  Finish f = { a->y, {}, {}, a->residual, a->bias, a->activation, a->batch, rows, m->base.out };
+  Finish f = { a->y, {}, {}, a->residual, a->bias, a->activation, a->batch, rows, m->base.out, 1,
+    0 };
   Gather wide = { a->x, groups, a->batch, a->rows, rows, channels, kernel, m->kp, a->stride,
     a->dilation, a->left, m->bf16 };
   Gather once = { a->x, groups, a->batch, a->rows, span, channels, 1, channels, 1, 1, a->left,
     m->bf16 };
+  Walk walk = { a->stride * channels, (kernel + a->stride - 1) / a->stride, groups, 0 };
   AkGemm g = {};
 
   g.n = m->n;
@@ -236,21 +369,24 @@ record_conv (AkPlan *plan, const AkConv *a)
   g.w = m->data;
   g.w_row = m->kp;
   g.w_batch = groups > 1 ? m->n * m->kp : 0;
-  if (!m->bf16 && groups == 1 && a->dilation == 1 && a->left == 0 && span <= a->rows &&
-      a->x.row == channels) { /* windows lie in x as they are */
-    g.x = a->x.data;
-    g.x_row = a->stride * channels;
-    g.x_batch = a->x.batch;
-  } else if (a->dilation == 1 && (!m->bf16 || (channels % 8 == 0 && m->kp == m->k))) {
-    g.scratch = record_gather (plan, &once);
-    g.x_row = a->stride * channels;
-    g.x_batch = span * channels;
-  } else {
+  if (groups == 1 && a->dilation == 1 && walk.turns <= MOST_TURNS &&
+      (!m->bf16 || (channels % 8 == 0 && m->kp == m->k))) {
+    if (!m->bf16 && a->left == 0 && span <= a->rows && a->x.row == channels) {
+      g.x = a->x.data; /* windows lie in x as they are */
+      g.x_batch = a->x.batch;
+    } else {
+      g.scratch = record_gather (plan, &once);
+      g.x_batch = span * channels;
+    }
+  } else if (groups * a->batch * rows * m->kp * sizeof (float) <= MOST_WIDE) {
     g.scratch = record_gather (plan, &wide);
-    g.x_row = m->kp;
     g.x_batch = rows * m->kp;
+    walk = (Walk){ m->kp, 1, groups, a->batch * g.x_batch };
+  } else {
+    record_direct (plan, a, &f);
+    return;
   }
-  product (plan, g, &f, groups, a->batch * g.x_batch);
+  product (plan, g, &f, &walk);
 }
 
 void

@@ -33,6 +33,7 @@ typedef struct
   uint8_t *rgba;  /* [height][width][4], or NULL */
 } Published;
 
+#define NO_FACE 0xffffffffu
 #define NO_DEPTH 0xffffffffffffffffull
 
 static __device__ double
@@ -113,7 +114,7 @@ clear_kernel (Published p)
   if (i >= (size_t) p.width * p.height)
     return;
   p.depth[i] = NO_DEPTH;
-  p.face[i] = AK_NO_FACE;
+  p.face[i] = NO_FACE;
 }
 
 /* Twice the area of a, b and the point; of the sign of Box.area on the inner side. */
@@ -253,14 +254,14 @@ shade_kernel (Published p)
   if (at >= (size_t) p.width * p.height)
     return;
   face = p.face[at];
-  if (face != AK_NO_FACE) {
+  if (face != NO_FACE) {
     z = depth_at (&p, face, (int) (at % p.width), (int) (at / p.width), weights);
     shade (&p, face, weights, rgb);
   }
   if (p.rgba) {
     for (int k = 0; k < 3; k++)
       p.rgba[4 * at + k] = (uint8_t) (255 * rgb[k]);
-    p.rgba[4 * at + 3] = face != AK_NO_FACE ? 255 : 0;
+    p.rgba[4 * at + 3] = face != NO_FACE ? 255 : 0;
   }
   if (p.out.face)
     p.out.face[at] = (int32_t) face;

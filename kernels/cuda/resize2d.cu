@@ -33,7 +33,7 @@ linear_kernel (Resizer f)
   const float *x, *v, *w;
   float s = 0;
 
-  if (b >= a->batch)
+  if (b >= a->batch || !ak_in_spans (a->spans, r, q))
     return;
   down = f.down.taps[r];
   across = f.across.taps[q];
@@ -85,7 +85,7 @@ across_kernel (Resizer f)
   const double *x;
   double s = 0;
 
-  if (b >= a->batch)
+  if (b >= a->batch || !ak_in_spans (a->spans, r, q))
     return;
   across = f.across.taps[q];
   x = f.rows + ((size_t) row * a->in_width + across.first) * n + c;

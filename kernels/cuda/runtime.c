@@ -140,6 +140,11 @@ ak_rt_download (AkStream stream, void *dst, const void *src, size_t bytes)
   return to_status (cudaMemcpyAsync (dst, src, bytes, cudaMemcpyDeviceToHost, stream));
 }
 
+void
+ak_rt_launching (void)
+{
+}
+
 AkStatus
 ak_rt_launched (void)
 {

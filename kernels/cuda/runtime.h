@@ -29,7 +29,9 @@ AkStatus ak_rt_zero (AkStream stream, void *ptr, size_t bytes);
 AkStatus ak_rt_upload (AkStream stream, void *dst, const void *src, size_t bytes);
 AkStatus ak_rt_download (AkStream stream, void *dst, const void *src, size_t bytes);
 
-/* The first error of the launches since the last call. */
+/* Nodes are run in between, where device memory can be reached if that is memory of the host. Gives the first error of
+ * the launches. */
+void ak_rt_launching (void);
 AkStatus ak_rt_launched (void);
 
 /* Whatever is launched on `stream` in between becomes a graph. Without graphs ak_rt_capture() gives 0 and the work is

@@ -59,7 +59,7 @@ walk (const AkCudaSplatJob *job, uint32_t at, uint32_t drawn, uint32_t place, En
   return n;
 }
 
-/* A pixel under way; done: T = 0. */
+/* A pixel under way. */
 typedef struct
 {
   float x, y, t; /* transmittance */
@@ -69,7 +69,7 @@ typedef struct
 
 /* What the splat adds its colour with. */
 static __device__ float
-weigh (Pixel *p, const Entry *e)
+weigh (Pixel *p, const Entry *e, float rest)
 {
   float dx, dy, power, alpha, w, next;
 
@@ -85,7 +85,11 @@ weigh (Pixel *p, const Entry *e)
     return 0;
   w = __fmul_rn (alpha, p->t);
   next = __fsub_rn (p->t, w);
-  if (next < AK_SPLAT_DONE) {
+  if (rest > 0 && next < rest) { /* it gets all that is left */
+    w = p->t;
+    next = 0;
+    p->done = 1;
+  } else if (!(rest > 0) && next < AK_SPLAT_DONE) {
     p->done = 1;
     return 0;
   }
@@ -113,10 +117,10 @@ fetch_colors (
 /* acc += weight · colour for a batch, with the whole picture. */
 template <int CHANNELS>
 static __device__ void
-blend (float *acc, Pixel *pixel, const Entry *entries, const float *colors, uint32_t n)
+blend (float *acc, Pixel *pixel, const Entry *entries, const float *colors, uint32_t n, float rest)
 {
   for (uint32_t i = 0; i < n && !pixel->done; i++) {
-    float w = weigh (pixel, entries + i);
+    float w = weigh (pixel, entries + i, rest);
 
     if (w > 0)
 #pragma unroll
@@ -130,7 +134,7 @@ blend (float *acc, Pixel *pixel, const Entry *entries, const float *colors, uint
 template <int CHANNELS>
 static __device__ void
 blend_squares (float *acc, float *front, Pixel *pixel, const Entry *entries, const float *colors,
-    uint32_t n, float *weights)
+    uint32_t n, float rest, float *weights)
 {
   const uint32_t square = threadIdx.x / 4 * 4, quarter = threadIdx.x % 4 * (CHANNELS / 4);
 
@@ -138,7 +142,7 @@ blend_squares (float *acc, float *front, Pixel *pixel, const Entry *entries, con
     const uint32_t count = n - from < STEP ? n - from : STEP;
 
     for (uint32_t i = 0; i < count; i++) {
-      float w = weigh (pixel, entries + from + i);
+      float w = weigh (pixel, entries + from + i, rest);
 
       weights[i * PIXELS + threadIdx.x] = w;
       for (int c = 0; c < AK_SPLAT_FRONT; c++)
@@ -199,9 +203,10 @@ draw_kernel (AkCudaSplatJob job)
       fetch_colors<CHANNELS> (colors, &job, entries + from, count, first);
       __syncthreads ();
       if constexpr (HALF)
-        blend_squares<CHANNELS> (acc, front, &pixel, entries + from, colors, count, weights);
+        blend_squares<CHANNELS> (
+            acc, front, &pixel, entries + from, colors, count, s->rest, weights);
       else
-        blend<CHANNELS> (acc, &pixel, entries + from, colors, count);
+        blend<CHANNELS> (acc, &pixel, entries + from, colors, count, s->rest);
     }
   }
   if constexpr (HALF) { /* a square lies inside as a whole */

@@ -22,5 +22,6 @@ ak_cuda_table (AkOps *ops)
   ak_cuda_published_init (ops);
   ak_cuda_resize2d_init (ops);
   ak_cuda_rows_init (ops);
+  ak_cuda_spans_init (ops);
   ak_cuda_splat_init (ops);
 }

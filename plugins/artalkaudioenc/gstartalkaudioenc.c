@@ -54,6 +54,9 @@ struct _GstArtalkAudioEnc
   guint64 sent;      /* samples whose windows were pushed */
   guint64 expected;  /* position of the next sample on the input's time line */
   guint64 aligned;   /* and where `align` believes that it is */
+
+  gboolean interrupted; /* no sample has come since */
+  GstClockTime resume;  /* and the running time at which that was, or NONE */
 };
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
@@ -102,6 +105,18 @@ reset (GstArtalkBase *base)
   restart (self);
   gst_audio_stream_align_mark_discont (self->align);
   gst_segment_init (&self->segment, GST_FORMAT_UNDEFINED);
+  self->interrupted = FALSE;
+}
+
+static void
+interrupt (GstArtalkBase *base, GstClockTime time)
+{
+  GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (base);
+
+  restart (self);
+  gst_audio_stream_align_mark_discont (self->align);
+  self->interrupted = TRUE;
+  self->resume = time;
 }
 
 /* Sets samples that are not numbers to silence, as the encoder does, and says so once. */
@@ -230,9 +245,13 @@ place (GstArtalkAudioEnc *self, GstClockTime pts, guint64 n, guint64 *skip)
   if (pts == GST_CLOCK_TIME_NONE) {
     if (self->base != GST_CLOCK_TIME_NONE)
       pts = gst_artalk_samples_to_time (self->expected);
-    else
+    else if (self->interrupted)
+      pts = gst_artalk_interrupt_place (
+          gst_artalk_base_sink_pad (GST_ARTALK_BASE (self)), &self->segment, self->resume);
+    if (pts == GST_CLOCK_TIME_NONE)
       pts = self->segment.format == GST_FORMAT_TIME ? self->segment.start : 0;
   }
+  self->interrupted = FALSE;
   if (gst_audio_stream_align_process (
           self->align, FALSE, pts, MIN (n, G_MAXUINT), NULL, NULL, NULL))
     position = gst_util_uint64_scale (pts, GST_ARTALK_RATE, GST_SECOND);
@@ -536,6 +555,7 @@ gst_artalk_audio_enc_class_init (GstArtalkAudioEncClass *klass)
   base_class->start = start;
   base_class->stop = stop;
   base_class->reset = reset;
+  base_class->interrupt = interrupt;
   base_class->delay = delay;
   base_class->measure = measure;
   base_class->chain = chain;

@@ -2,13 +2,18 @@
 /**
  * SECTION:element-artalkavatar
  * @title: artalkavatar
- * @see_also: artalkaudioenc, artalkmotion, artalksmooth, flamemesh, gagsplat
+ * @see_also: artalkaudioenc, artalkmotion, artalksmooth, artalkidle, flamemesh, gagsplat
  *
  * Speech in, talking head out: all elements in a row, with the queues between them that keep capture from
  * waiting for the networks and pictures from waiting for the next window. The children are called
- * `audioenc`, `motion`, `smooth` and `renderer`; their properties are set as in
+ * `audioenc`, `motion`, `smooth`, `idle` and `renderer`; their properties are set as in
  * `artalkavatar smooth::fix-pose=true`. The renderer is flamemesh or, with `renderer=splat` or where an avatar is
  * named, gagsplat; set that before the renderer's own properties.
+ *
+ * While nobody speaks the face lives on (#GstArtalkAvatar:idle); in a live pipeline pictures come on time also while
+ * no sound does. A custom event `artalk-interrupt`, out of band at the sink pad or upstream at a source pad, ends
+ * what is being said at once: what waits in the queues is dropped, sound and pictures together, and an element message
+ * `artalk-interrupted` tells how much was heard.
  *
  * The request pad `audio_src` gives the input audio, cut to the segment and queued as long as the video
  * takes, so that it can go to the same muxer or player.
@@ -30,6 +35,8 @@
 #include "gstartalkavatar.h"
 
 #include <gst/audio/audio.h>
+
+#include "gstartalkcut.h"
 
 GST_DEBUG_CATEGORY_STATIC (artalkavatar_debug);
 #define GST_CAT_DEFAULT artalkavatar_debug
@@ -54,6 +61,8 @@ enum {
   PROP_HEAD,
   PROP_STYLE,
   PROP_RENDERER,
+  PROP_IDLE,
+  PROP_SEED,
 };
 
 struct _GstArtalkAvatar
@@ -62,9 +71,10 @@ struct _GstArtalkAvatar
 
   /* children; NULL if the element is not installed */
   GstElement *tee, *input, *convert, *resample;
-  GstElement *audioenc, *motion, *smooth, *frames, *renderer;
+  GstElement *audioenc, *motion, *smooth, *idle, *frames, *renderer;
   GstElement *audio; /* queue of audio_src, while that is requested; a weak pointer */
   GstPad *srcpad;
+  GstArtalkCut cut;
   const char *missing; /* a factory that is not there, or NULL */
   const char *drawing; /* the renderer's factory */
 
@@ -265,7 +275,18 @@ change_state (GstElement *element, GstStateChange transition)
   ret = GST_ELEMENT_CLASS (gst_artalk_avatar_parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret != GST_STATE_CHANGE_FAILURE)
     size_queues (self);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    gst_artalk_cut_reset (&self->cut);
   return ret;
+}
+
+/* Interruptions that are sent to the bin itself; the rest as in any bin. */
+static gboolean
+send_event (GstElement *element, GstEvent *event)
+{
+  if (gst_artalk_cut_event (&GST_ARTALK_AVATAR (element)->cut, event))
+    return TRUE;
+  return GST_ELEMENT_CLASS (gst_artalk_avatar_parent_class)->send_event (element, event);
 }
 
 /* audio_src */
@@ -327,8 +348,10 @@ request_new_pad (
   if (!self->audio)
     return NULL;
   target = gst_element_get_static_pad (self->audio, "src");
+  gst_artalk_gate_watch (&self->cut.audio, self->audio);
   gst_pad_add_probe (target, GST_PAD_PROBE_TYPE_BUFFER, clip_audio, NULL, NULL);
   pad = gst_ghost_pad_new_from_template ("audio_src", target, template);
+  gst_artalk_cut_listen (&self->cut, pad);
   gst_pad_set_active (pad, TRUE);
   gst_element_add_pad (element, pad);
   gst_element_sync_state_with_parent (self->audio);
@@ -420,6 +443,14 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
       GST_OBJECT_UNLOCK (self);
       renderer_changed (self);
       break;
+    case PROP_IDLE:
+      if (self->idle)
+        g_object_set_property (G_OBJECT (self->idle), "strength", value);
+      break;
+    case PROP_SEED:
+      if (self->idle)
+        g_object_set_property (G_OBJECT (self->idle), "seed", value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -430,9 +461,15 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
   GstArtalkAvatar *self = GST_ARTALK_AVATAR (object);
 
-  if (id == PROP_STYLE) {
-    if (self->motion)
-      g_object_get_property (G_OBJECT (self->motion), "style", value);
+  if (id == PROP_STYLE || id == PROP_IDLE || id == PROP_SEED) {
+    GstElement *child = id == PROP_STYLE ? self->motion : self->idle;
+
+    if (child)
+      g_object_get_property (G_OBJECT (child),
+          id == PROP_STYLE  ? "style"
+          : id == PROP_IDLE ? "strength"
+                            : "seed",
+          value);
     return;
   }
   GST_OBJECT_LOCK (self);
@@ -467,6 +504,7 @@ gst_artalk_avatar_finalize (GObject *object)
   GstArtalkAvatar *self = GST_ARTALK_AVATAR (object);
 
   g_clear_weak_pointer (&self->audio);
+  gst_artalk_cut_clear (&self->cut);
   g_free (self->model);
   g_free (self->avatar_model);
   g_free (self->avatars);
@@ -488,6 +526,7 @@ gst_artalk_avatar_init (GstArtalkAvatar *self)
   self->audioenc = add (self, "artalkaudioenc", "audioenc");
   self->motion = add (self, "artalkmotion", "motion");
   self->smooth = add (self, "artalksmooth", "smooth");
+  self->idle = add (self, "artalkidle", "idle");
   self->frames = add_queue (self, "frames", MIN_INPUT_TIME);
   self->renderer = add (self, "flamemesh", "renderer");
   self->drawing = "flamemesh";
@@ -498,14 +537,20 @@ gst_artalk_avatar_init (GstArtalkAvatar *self)
   self->srcpad = gst_ghost_pad_new_no_target_from_template (
       "src", gst_element_class_get_pad_template (GST_ELEMENT_GET_CLASS (self), "src"));
   gst_element_add_pad (GST_ELEMENT (self), self->srcpad);
+  gst_artalk_cut_init (&self->cut, GST_ELEMENT (self));
   if (self->missing)
     return;
   input = gst_element_get_static_pad (self->input, "sink");
   gst_pad_add_probe (input, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, leave_rate_open, self, NULL);
   sink = gst_element_get_static_pad (self->tee, "sink");
   gst_ghost_pad_set_target (GST_GHOST_PAD (ghost), sink);
+  gst_artalk_cut_watch_input (&self->cut, sink);
+  gst_artalk_cut_listen (&self->cut, ghost);
+  gst_artalk_cut_listen (&self->cut, self->srcpad);
+  gst_artalk_gate_watch (&self->cut.sound, self->input);
+  gst_artalk_gate_watch (&self->cut.frames, self->frames);
   if (!gst_element_link_many (self->tee, self->input, self->convert, self->resample, self->audioenc,
-          self->motion, self->smooth, self->frames, NULL) ||
+          self->motion, self->smooth, self->idle, self->frames, NULL) ||
       !link_renderer (self))
     GST_ERROR_OBJECT (self, "the children do not fit together");
 }
@@ -522,6 +567,7 @@ gst_artalk_avatar_class_init (GstArtalkAvatarClass *klass)
   object_class->get_property = get_property;
   object_class->finalize = gst_artalk_avatar_finalize;
   element_class->change_state = change_state;
+  element_class->send_event = send_event;
   element_class->request_new_pad = request_new_pad;
   element_class->release_pad = release_pad;
 
@@ -558,6 +604,14 @@ gst_artalk_avatar_class_init (GstArtalkAvatarClass *klass)
   g_object_class_install_property (object_class, PROP_RENDERER,
       g_param_spec_enum (
           "renderer", "Renderer", "How the head is drawn", TYPE_RENDERER, RENDERER_AUTO, ready));
+  g_object_class_install_property (object_class, PROP_IDLE,
+      g_param_spec_float ("idle", "Idle life",
+          "How far the head sways and the eyes look around in silence (0: off, and nothing is "
+          "made while no sound comes)",
+          0, 1, 1, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING));
+  g_object_class_install_property (object_class, PROP_SEED,
+      g_param_spec_uint ("seed", "Seed", "Chooses among idle lives, each always the same", 0,
+          G_MAXUINT, 0, ready));
   gst_type_mark_as_plugin_api (TYPE_RENDERER, 0);
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);

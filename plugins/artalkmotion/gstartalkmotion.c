@@ -129,6 +129,7 @@ static GstFlowReturn
 push_frames (GstArtalkMotion *self, guint64 first, guint64 end, GstClockTime zero, gboolean discont)
 {
   const gsize bytes = self->info->motion_dim * sizeof (float);
+  const atomic_int *cancel = gst_artalk_base_cancel (GST_ARTALK_BASE (self));
   GstFlowReturn flow = GST_FLOW_OK;
 
   for (guint64 i = first; i < end && flow == GST_FLOW_OK; i++) {
@@ -142,6 +143,8 @@ push_frames (GstArtalkMotion *self, guint64 first, guint64 end, GstClockTime zer
     if (discont && i == first)
       GST_BUFFER_FLAG_SET (out, GST_BUFFER_FLAG_DISCONT);
     flow = gst_pad_push (gst_artalk_base_src_pad (GST_ARTALK_BASE (self)), out);
+    if (atomic_load (cancel) != 0 && flow == GST_FLOW_OK)
+      flow = GST_FLOW_FLUSHING; /* nobody wants the rest */
   }
   return flow;
 }

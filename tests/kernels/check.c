@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "kernels/spans.h"
+
 #define GUARD 64
 
 static struct
@@ -81,9 +83,13 @@ Pair
 check_pair_bf16 (Check *t, size_t n, float scale)
 {
   Pair p = check_pair (t, n, scale);
+  AkQueue *q = ak_queue_new (t->dev);
 
   for (size_t i = 0; i < n; i++)
-    p.dev[i] = p.plain[i] = rounded (p.plain[i]);
+    p.plain[i] = rounded (p.plain[i]);
+  ak_upload (q, p.dev, p.plain, n * sizeof *p.dev);
+  ak_queue_sync (q);
+  ak_queue_free (q);
   return p;
 }
 
@@ -256,6 +262,47 @@ check_put (Check *t, Pair p, size_t at, const void *values, size_t n)
   }
 }
 
+Pair
+check_some_spans (Check *t, size_t height, size_t width)
+{
+  size_t n = (height + 1) / 2, across = (width + 1) / 2;
+  Pair pair = check_pair (t, n, 1);
+
+  for (size_t i = 0; i < n; i++) {
+    AkSpan s = { (uint16_t) (i * 5 % (across + 1)), (uint16_t) (across - i % (across / 2 + 1)) };
+
+    check_put (t, pair, i, &s, 1);
+  }
+  return pair;
+}
+
+void
+check_close_spans (Check *t, const char *what, Pair y, const float *before, Pair spans,
+    size_t height, size_t width, size_t row, double tol)
+{
+  float *want = check_read (t, y), *got = check_read_dev (t, y);
+  size_t bad = 0, inside = 0;
+
+  for (size_t i = 0; i < y.n; i++) {
+    size_t pixel = i / row % (height * width), q = pixel % width;
+    AkSpan s;
+    int in;
+
+    memcpy (&s, spans.plain + pixel / width / 2, sizeof s);
+    in = q / 2 >= s.from && q / 2 < s.to;
+    inside += (size_t) in;
+    bad += !(fabs ((double) got[i] - want[i]) <= tol * (1 + fabs (want[i]))) &&
+           (in || got[i] != before[i]);
+  }
+  t->checks++;
+  if (bad || !inside) {
+    t->failures++;
+    printf ("%s: FAILED: %zu of %zu differ\n", what, bad, y.n);
+  }
+  free (want);
+  free (got);
+}
+
 void
 check_free (Check *t)
 {
@@ -337,6 +384,7 @@ static const struct
   { "compose", check_compose },
   { "rotary", check_rotary },
   { "codebook", check_codebook },
+  { "spans", check_spans },
   { "splat", check_splat },
 };
 

@@ -56,6 +56,12 @@ float *check_read_dev (Check *t, Pair y);
 void check_put (Check *t, Pair p, size_t at, const void *values, size_t n);
 void check_free (Check *t);
 
+/* Spans of an image [height][width] for both devices, some empty, some beyond the image; kept until check_free(). */
+Pair check_some_spans (Check *t, size_t height, size_t width);
+/* As check_close() for y [batch][height][width][row], but of what is outside of the spans, which may also be as `before`. */
+void check_close_spans (Check *t, const char *what, Pair y, const float *before, Pair spans,
+    size_t height, size_t width, size_t row, double tol);
+
 /* Times `record` on the device: prints "name: value unit (ratio to limit)" with --bench; macs 0 gives bytes. */
 void check_bench (
     Check *t, const char *what, CheckRecord *record, void *data, double macs, double bytes);
@@ -80,5 +86,6 @@ void check_bits (Check *t);
 void check_level (Check *t);
 void check_rotary (Check *t);
 void check_codebook (Check *t);
+void check_spans (Check *t);
 void check_splat (Check *t);
 void check_plan (Check *t);

@@ -66,6 +66,8 @@ test_refused (void)
     { "{\"SIZES\": {\"MIMI\": {\"RESIDUAL_LAYERS\": 16, \"DILATION_GROWTH\": 16}}}",
         "DILATION_GROWTH" },
     { "{\"AUDIO_NORM\": \"loud\"}", "AUDIO_NORM" },
+    { "{\"AUDIO_NORM\": \"two\nlines\"}", "two\\x0alines" },
+    { "{\"AR_CONFIG\": {\"AUDIO_ENCODER\": \"two\\nlines\"}}", "AUDIO_ENCODER" },
     { "{\"AUDIO_CONTEXT\": {\"BEFORE\": -1}}", "AUDIO_CONTEXT.BEFORE: -1" },
     { "{\"BASIS\": \"a b\"}", "BASIS" },
     { "{\"BASIS\": \"\"}", "BASIS" },

@@ -80,9 +80,21 @@ run (const AkAt *at, const void *args)
       }
 }
 
+/* What cuBLASLt refuses: rows that overlap, and rows that do not start where they should. */
+static int
+is_regular (const AkGemm *g)
+{
+  if (g->m > 1 && (g->x_row < g->k || g->y_row < g->n || (g->c && g->c_row < g->n)))
+    return 0;
+  return g->w_row >= g->k &&
+         !(g->bf16 && (g->x_row % 8 || g->w_row % 8 || g->x_scratch % 16 || (size_t) g->x % 16));
+}
+
 int
 ak_library_gemm (AkPlan *plan, const AkGemm *gemm)
 {
+  if (!is_regular (gemm))
+    return 0;
   ak_cuda_scratch (plan, gemm->scratch);
   ak_cuda_append (plan, run, NULL, gemm, sizeof *gemm);
   return 1;

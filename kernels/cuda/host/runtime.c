@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The processor in place of a card: a stream does everything at once, and there are no graphs. */
 #include "../runtime.h"
+#include "memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,15 +25,13 @@ ak_rt_use (int index)
 void *
 ak_rt_alloc (size_t bytes)
 {
-  if (bytes > SIZE_MAX - 255)
-    return NULL;
-  return aligned_alloc (256, (bytes + 255) / 256 * 256);
+  return ak_host_memory_new (bytes);
 }
 
 void
 ak_rt_free (void *ptr)
 {
-  free (ptr);
+  ak_host_memory_free (ptr);
 }
 
 void *
@@ -70,7 +69,9 @@ AkStatus
 ak_rt_zero (AkStream stream, void *ptr, size_t bytes)
 {
   (void) stream;
+  ak_host_memory_open ();
   memset (ptr, 0, bytes);
+  ak_host_memory_close ();
   return AK_OK;
 }
 
@@ -78,7 +79,9 @@ AkStatus
 ak_rt_upload (AkStream stream, void *dst, const void *src, size_t bytes)
 {
   (void) stream;
+  ak_host_memory_open ();
   memcpy (dst, src, bytes);
+  ak_host_memory_close ();
   return AK_OK;
 }
 
@@ -88,9 +91,16 @@ ak_rt_download (AkStream stream, void *dst, const void *src, size_t bytes)
   return ak_rt_upload (stream, dst, src, bytes);
 }
 
+void
+ak_rt_launching (void)
+{
+  ak_host_memory_open ();
+}
+
 AkStatus
 ak_rt_launched (void)
 {
+  ak_host_memory_close ();
   return AK_OK; /* a launch cannot fail here: it ends the program where it would be wrong */
 }
 
