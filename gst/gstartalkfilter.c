@@ -17,6 +17,7 @@ typedef struct
   char *basis;  /* what they mean */
   float *frame; /* [dim], the frame in work */
   GstSegment segment;
+  gboolean began; /* `segment` is our own */
 } GstArtalkFilterPrivate;
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
@@ -112,14 +113,12 @@ chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
 /* Events and queries */
 
 static gboolean
-handle_caps (GstArtalkFilter *self, GstEvent *event)
+take_caps (GstArtalkFilter *self, const GstCaps *caps)
 {
   GstArtalkFilterPrivate *priv = PRIV (self);
   const char *basis;
   guint expression;
-  GstCaps *caps;
 
-  gst_event_parse_caps (event, &caps);
   if (!gst_artalk_flame_parse (caps, &expression, &basis))
     return FALSE;
   if (priv->dim == expression + GST_ARTALK_POSE && g_str_equal (priv->basis, basis))
@@ -133,12 +132,39 @@ handle_caps (GstArtalkFilter *self, GstEvent *event)
   return TRUE;
 }
 
+gboolean
+gst_artalk_filter_begin (GstArtalkFilter *self)
+{
+  GstArtalkFilterPrivate *priv = PRIV (self);
+  g_autoptr (GstEvent) started = gst_pad_get_sticky_event (priv->srcpad, GST_EVENT_STREAM_START, 0);
+  g_autoptr (GstCaps) wanted = gst_static_pad_template_get_caps (&sink_template);
+  g_autoptr (GstCaps) caps = NULL;
+
+  if (priv->segment.format != GST_FORMAT_UNDEFINED)
+    return TRUE;
+  if (!started) {
+    g_autofree char *id = gst_pad_create_stream_id (priv->srcpad, GST_ELEMENT (self), "silence");
+
+    gst_pad_push_event (priv->srcpad, gst_event_new_stream_start (id));
+  }
+  if (priv->dim == 0) {
+    caps = gst_pad_peer_query_caps (priv->sinkpad, wanted);
+    if (!gst_caps_is_fixed (caps) || !take_caps (self, caps))
+      return FALSE;
+    gst_pad_push_event (priv->srcpad, gst_event_new_caps (caps));
+  }
+  gst_segment_init (&priv->segment, GST_FORMAT_TIME);
+  priv->began = TRUE;
+  return gst_pad_push_event (priv->srcpad, gst_event_new_segment (&priv->segment));
+}
+
 static gboolean
 sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
 {
   GstArtalkFilter *self = GST_ARTALK_FILTER (parent);
   GstArtalkFilterPrivate *priv = PRIV (self);
   gboolean is_new = TRUE;
+  GstCaps *caps;
 
   if (gst_artalk_interrupt_event (&priv->interrupt, event))
     return TRUE;
@@ -146,7 +172,8 @@ sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
     is_new = gst_artalk_interrupt_take (&priv->interrupt);
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_CAPS:
-      if (!handle_caps (self, event)) {
+      gst_event_parse_caps (event, &caps);
+      if (!take_caps (self, caps)) {
         gst_event_unref (event);
         return FALSE;
       }
@@ -156,8 +183,9 @@ sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
         CLASS (self)->boundary (self, event);
       break;
     case GST_EVENT_SEGMENT:
-      if (gst_artalk_is_new_timeline (pad, event))
+      if (priv->began || gst_artalk_is_new_timeline (pad, event))
         CLASS (self)->boundary (self, event);
+      priv->began = FALSE;
       gst_event_copy_segment (event, &priv->segment);
       break;
     case GST_EVENT_EOS:
@@ -171,6 +199,7 @@ sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
     case GST_EVENT_FLUSH_STOP:
       gst_artalk_interrupt_clear (&priv->interrupt);
       gst_segment_init (&priv->segment, GST_FORMAT_UNDEFINED);
+      priv->began = FALSE;
       CLASS (self)->reset (self);
       break;
     default:
@@ -221,6 +250,7 @@ stop (GstArtalkFilter *self)
   gst_artalk_interrupt_clear (&priv->interrupt);
   gst_segment_init (&priv->segment, GST_FORMAT_UNDEFINED);
   priv->dim = 0;
+  priv->began = FALSE;
   g_clear_pointer (&priv->basis, g_free);
   g_clear_pointer (&priv->frame, g_free);
 }

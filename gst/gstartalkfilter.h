@@ -47,6 +47,9 @@ guint gst_artalk_filter_dim (GstArtalkFilter *filter);
 const GstSegment *gst_artalk_filter_segment (GstArtalkFilter *filter);
 /* A writable frame of `numbers` [dim]. (transfer full) */
 GstBuffer *gst_artalk_filter_new_frame (GstArtalkFilter *filter, const float *numbers);
+/* Makes sure that frames can be sent: where none has come yet, begins a stream, if upstream knows what its motion will be;
+ * returns whether it does. Under the stream lock of the sink pad. */
+gboolean gst_artalk_filter_begin (GstArtalkFilter *filter);
 /* Sees to an interruption that has come; under the stream lock of the sink pad. */
 void gst_artalk_filter_settle (GstArtalkFilter *filter);
 

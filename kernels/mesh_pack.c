@@ -18,6 +18,7 @@ ak_mesh_unpack (AkMeshPack *m)
   free (m->indices);
   free (m->first_face);
   free (m->vertex_faces);
+  free (m->eight_faces);
   free (m->edge_vertices);
   free (m->edge_faces);
   free (m->albedo);
@@ -34,7 +35,8 @@ pack_faces (AkMeshPack *m, const AkMeshDesc *d)
   m->indices = calloc (3 * ((F + 7) / 8 * 8), sizeof *m->indices);
   m->first_face = calloc (V + 2, sizeof *m->first_face);
   m->vertex_faces = malloc (3 * F * sizeof *m->vertex_faces);
-  if (!m->indices || !m->first_face || !m->vertex_faces)
+  m->eight_faces = malloc (8 * V * sizeof *m->eight_faces);
+  if (!m->indices || !m->first_face || !m->vertex_faces || !m->eight_faces)
     return 0;
   memcpy (m->indices, d->indices, 3 * F * sizeof *m->indices);
   /* counted two places ahead, so that filling moves each start to its place */
@@ -45,6 +47,12 @@ pack_faces (AkMeshPack *m, const AkMeshDesc *d)
     next[v] += next[v - 1];
   for (size_t i = 0; i < 3 * F; i++)
     m->vertex_faces[next[d->indices[i]]++] = (uint32_t) (i / 3);
+  for (size_t v = 0; v < V; v++)
+    for (uint32_t k = 0; k < 8; k++) {
+      uint32_t at = m->first_face[v] + k;
+
+      m->eight_faces[8 * v + k] = at < m->first_face[v + 1] ? m->vertex_faces[at] : (uint32_t) F;
+    }
   return 1;
 }
 

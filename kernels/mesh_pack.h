@@ -16,6 +16,7 @@ typedef struct
   uint32_t *indices;      /* [F up to a multiple of 8][3], all 0 beyond the faces */
   uint32_t *first_face;   /* [V + 1]: where a vertex's faces begin in `vertex_faces` */
   uint32_t *vertex_faces; /* [3 F], ascending per vertex */
+  uint32_t *eight_faces;  /* [V][8]: the first eight of a vertex's faces, F where it has fewer */
   /* Only for the coloured look: where two faces meet, each the vertices and the faces; where there is only one, the other
    * is F. An edge of more than two faces is there several times. */
   uint32_t *edge_vertices,

@@ -246,6 +246,20 @@ splat_args (AmAvatarView *view, size_t n)
         view->inside ? ak_plan_memory (view->draw, MAX (n, 1) * sizeof (int32_t)) : NULL };
 }
 
+/* Runs and frees a plan (NULL: there was no memory for it). */
+static AkStatus
+run_once (AmAvatarView *view, AkPlan *plan)
+{
+  AkStatus status = plan ? ak_plan_finish (plan) : AK_ERR_MEMORY;
+
+  if (status == AK_OK)
+    status = ak_plan_run (plan, view->queue, NULL);
+  if (status == AK_OK)
+    status = ak_queue_sync (view->queue);
+  ak_plan_free (plan);
+  return status;
+}
+
 /* Splats of which the first ones follow the head. */
 static AkStatus
 record_person (AmAvatarView *view, Person *p)
@@ -256,17 +270,10 @@ record_person (AmAvatarView *view, Person *p)
   AkSplat splat = splat_args (view, a->n);
   AkStatus status;
 
-  if (!once)
-    return AK_ERR_MEMORY;
   p->points = rows_new (p->plan, a->n, 3).data;
   if (p->points)
     ak_copy (once, ak_same (p->points), ak_same (a->means), 1, 1, 3 * a->n);
-  status = ak_plan_finish (once);
-  if (status == AK_OK) {
-    ak_plan_run (once, view->queue, NULL);
-    status = ak_queue_sync (view->queue);
-  }
-  ak_plan_free (once);
+  status = run_once (view, once);
   if (status != AK_OK)
     return status;
   ak_flame_pose (p->plan, p->flame, p->points, view->dev_in, view->dev_in + E);
@@ -302,6 +309,7 @@ record_bound (AmAvatarView *view, Person *p)
   float *normals = rows_new (p->plan, info->vertices, 3).data;
   AkBind bind = bound->bind;
   AkSplat splat = splat_args (view, n);
+  AkPlan *once;
   AkStatus status;
 
   p->mesh = ak_mesh_new (view->model->device, &desc, &status);
@@ -319,6 +327,13 @@ record_bound (AmAvatarView *view, Person *p)
   splat.opacities = bound->opacities;
   p->points = vertices;
   p->splat = splat;
+  once = ak_plan_new (view->model->device);
+  ak_copy (once, ak_from (ak_dense (bind.colors, n, splat.channels), 0, 3),
+      ak_dense ((float *) bind.feature, n, bind.features), 1, n, bind.features);
+  bind.feature = NULL; /* what does not change is written once */
+  status = run_once (view, once);
+  if (status != AK_OK)
+    return status;
   ak_flame_pose (p->plan, p->flame, vertices, view->dev_in, view->dev_in + info->expressions);
   ak_mesh_normals (p->plan, p->mesh, normals, vertices);
   ak_bind (p->plan, &bind);
@@ -378,7 +393,7 @@ am_avatar_view_set_avatar (AmAvatarView *view, AmAvatar *avatar, GError **error)
     return FALSE;
   p.avatar = am_avatar_ref (avatar);
   p.flame = am_head_pack (view->head, view->model->device, avatar->shape, avatar->n_shape,
-      bound ? view->model->bound.scale : SCALE, &status);
+      bound ? view->model->bound.scale : SCALE, FALSE, &status);
   p.plan = ak_plan_new (view->model->device);
   if (!p.plan)
     status = AK_ERR_MEMORY;

@@ -37,9 +37,11 @@ am_poser_free (AmPoser *poser)
 
 AkFlame *
 am_head_pack (const AmHead *head, AkDevice *dev, const float *shape, size_t n_shape, float scale,
-    AkStatus *status)
+    gboolean groomed, AkStatus *status)
 {
-  g_autofree float *v_template = am_tensor_to_f32 (head->v_template);
+  g_autofree float *v_template =
+      head->rest ? g_memdup2 (head->rest, 3 * sizeof (float) * head->info.vertices)
+                 : am_tensor_to_f32 (head->v_template);
   g_autofree float *shapedirs = am_tensor_to_f32 (head->shapedirs);
   g_autofree float *posedirs = am_tensor_to_f32 (head->posedirs);
   g_autofree float *regressor = am_tensor_to_f32 (head->regressor);
@@ -60,6 +62,9 @@ am_head_pack (const AmHead *head, AkDevice *dev, const float *shape, size_t n_sh
     .scale = scale,
   };
 
+  for (size_t i = 0; groomed && i < head->n_groomed; i++)
+    for (size_t k = 0; k < 3; k++)
+      v_template[3 * head->groomed[i] + k] += head->groom[3 * i + k];
   return ak_flame_new (dev, &desc, status);
 }
 
@@ -86,7 +91,7 @@ build (AmPoser *poser, const float *shape, size_t n_shape, float scale, AkStatus
 {
   size_t E = poser->head->info.expressions, V = poser->head->info.vertices;
 
-  poser->flame = am_head_pack (poser->head, poser->dev, shape, n_shape, scale, status);
+  poser->flame = am_head_pack (poser->head, poser->dev, shape, n_shape, scale, TRUE, status);
   if (!poser->flame)
     return FALSE;
   poser->n_in = E + 3 * poser->head->joints;

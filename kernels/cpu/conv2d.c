@@ -167,12 +167,27 @@ spans_part (void *data, unsigned i, unsigned n)
 }
 
 static void
+scale_panels (float *to, const AkConv2dPiece *piece)
+{
+  const AkPanels *p = &piece->w.p;
+  const float *from = p->panels;
+
+  for (size_t i = 0; i < (p->n + 15) / 16 * p->k; i++)
+    for (size_t j = 0; j < 16; j++)
+      to[16 * i + j] = from[16 * i + j] * piece->scale[i % p->k];
+}
+
+static void
 conv2d_run (AkCpu *cpu, const void *data)
 {
   const Node *n = data;
   AkConv2dPiece piece = n->piece;
   AkWindows w;
 
+  if (piece.scale) {
+    piece.w.p.panels = n->plan->scratch;
+    scale_panels ((float *) n->plan->scratch, &n->piece);
+  }
   if (piece.gather.rows) {
     piece.w.p.x = (float *) n->plan->scratch;
     ak_gather_run (cpu, &piece.gather, (float *) n->plan->scratch);
@@ -190,8 +205,18 @@ static void
 append (AkPlan *plan, const AkConv2dPiece *piece)
 {
   Node n = { *piece, (AkCpuPlan *) plan };
+  const AkGather *g = &piece->gather;
+  size_t panels = (piece->w.p.n + 15) / 16 * 16 * piece->w.p.k;
 
-  ak_cpu_scratch (plan, ak_gather_size (&piece->gather) * sizeof (float));
+  /* where only the scale stands against reading the image in place, the weights get it, if these are fewer */
+  if (g->rows && g->scale && g->padding == 0 && g->x_row == g->channels && piece->w.side == 1 &&
+      panels <= ak_gather_size (g)) {
+    n.piece.scale = g->scale;
+    n.piece.w.p.x = g->x + g->first * g->width * g->channels;
+    n.piece.gather = (AkGather){ 0 };
+    ak_cpu_scratch (plan, panels * sizeof (float));
+  }
+  ak_cpu_scratch (plan, ak_gather_size (&n.piece.gather) * sizeof (float));
   ak_cpu_append (plan, AK_NODE_POOLED, conv2d_run, NULL, &n, sizeof n);
 }
 

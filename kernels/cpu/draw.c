@@ -17,7 +17,7 @@ typedef struct
   float scale;
   const AkPicture *picture;
   const AkDrawStyle *style;
-  float *normals, *face_normals;
+  float *normals, *scratch; /* scratch of the normals */
   AkPoint *points;
   AkLook *looks;
   uint8_t *front; /* [F + 8]: not 0 where the face is turned to the camera; 0 beyond the faces */
@@ -81,24 +81,34 @@ straighten (uint32_t *pixels, size_t n, uint32_t background)
   }
 }
 
-/* Draws a band into d->rgba. */
-static void
-draw_band (const Draw *d, const AkBand *band, const AkFaceList *list, size_t n_outlines,
-    uint32_t background)
+/* Draws a band, which is then in its blocks; returns the number of pixels that are still to be blended, 0 without alpha. */
+static size_t
+draw_band (const Draw *d, AkBand *band, const AkFaceList *list, size_t n_outlines, uint32_t under)
 {
-  const int alpha = d->picture->alpha;
-  uint32_t *rgba = d->rgba + band->column0, under = alpha ? premultiplied (background) : background;
-  size_t width = d->picture->width - (size_t) band->column0;
+  size_t n = 0;
 
-  width = width < 4 * (size_t) band->columns ? width : 4 * (size_t) band->columns;
-  memset (band->blocks, 0, (size_t) (band->columns * (band->rows / 2)) * sizeof *band->blocks);
   d->fns->faces (band, list);
-  d->fns->resolve (band, under, (uint8_t *) rgba, 4 * d->stride);
+  if (band->first > band->last)
+    return 0;
+  band->first -= band->first > 0;
+  band->last += band->last + 1 < band->columns;
   if (d->style->antialias)
-    ak_edges_blend (band, d->outlines, n_outlines, &d->blends, d->fns, under, rgba, d->stride,
-        (int) width, alpha);
-  for (int y = band->out0; alpha && y < band->out1; y++)
-    straighten (rgba + (size_t) (y - band->out0) * d->stride, width, background);
+    n = ak_edges_find (band, d->outlines, n_outlines, &d->blends, d->fns, under);
+  if (d->picture->alpha)
+    return n;
+  ak_edges_blend (band, &d->blends, n, under);
+  return 0;
+}
+
+/* Clears what of a band is not written: its margins. */
+static void
+clear_margins (const AkBand *band)
+{
+  size_t columns = (size_t) band->columns, top = AK_DRAW_MARGIN / 2,
+         bottom = (size_t) (band->out1 - band->row0 + 1) / 2, rows = (size_t) band->rows / 2;
+
+  memset (band->blocks, 0, top * columns * sizeof *band->blocks);
+  memset (band->blocks + bottom * columns, 0, (rows - bottom) * columns * sizeof *band->blocks);
 }
 
 static void
@@ -106,6 +116,21 @@ fill (uint32_t *dst, uint32_t color, size_t n)
 {
   for (size_t i = 0; i < n; i++)
     dst[i] = color;
+}
+
+/* Takes a band from its blocks to d->rgba. */
+static void
+write_rgba (const Draw *d, const AkBand *band, size_t n_blends, uint32_t under, uint32_t background)
+{
+  uint32_t *rgba = d->rgba + band->column0;
+
+  d->fns->resolve (band, under, (uint8_t *) rgba, 4 * d->stride);
+  if (!d->picture->alpha)
+    return;
+  ak_edges_blend_rgba (band, &d->blends, n_blends, rgba, d->stride);
+  for (int y = band->out0; y < band->out1; y++)
+    straighten (
+        rgba + (size_t) (y - band->out0) * d->stride, 4 * (size_t) band->columns, background);
 }
 
 static void
@@ -120,34 +145,48 @@ draw_run (AkCpu *cpu, const void *args)
   uint32_t background = (argb & 0xff00ff00) | (argb >> 16 & 255) | (argb & 255) << 16 |
                         (picture->alpha ? 0 : 0xff000000);
   AkFaceList list = d->list;
+  int planes = d->fns->planes && picture->pixels >= AK_PIXELS_I420 && picture->width % 8 == 0 &&
+               picture->height % 2 == 0;
   size_t n_outlines = 0;
   int x0, x1, dirty = 0;
 
   (void) cpu;
-  d->normals_fn (d->mesh, d->normals, d->face_normals, d->vertices);
+  d->normals_fn (d->mesh, d->normals, d->scratch, d->vertices, 0);
   d->fns->light (&stage);
   d->fns->cull (d->mesh, d->points, picture->width, picture->height, d->front, &list);
   if (d->style->antialias)
     n_outlines = list_outlines (d);
   x0 = list.x0 < 0 ? 0 : list.x0 >> 8;
   x1 = list.x1 >= 256 * (int) picture->width ? (int) picture->width - 1 : (list.x1 + 128) >> 8;
-  fill (d->rgba, background, AK_DRAW_BAND * d->stride);
+  if (list.x0 > list.x1)
+    x0 = x1 = 0;
+  if (!planes)
+    fill (d->rgba, background, AK_DRAW_BAND * d->stride);
   for (unsigned row0 = 0; row0 < picture->height; row0 += AK_DRAW_BAND) {
     unsigned rows = picture->height - row0 < AK_DRAW_BAND ? picture->height - row0 : AK_DRAW_BAND;
-    int first = (int) row0 - AK_DRAW_MARGIN, last = (int) (row0 + rows) + AK_DRAW_MARGIN;
+    AkBand band = { d->mesh, d->points, d->looks, (int) row0 - AK_DRAW_MARGIN,
+      (int) (rows + rows % 2) + 2 * AK_DRAW_MARGIN, (int) row0, (int) (row0 + rows), x0 & ~7,
+      2 * ((x1 >> 3) - (x0 >> 3) + 1), 0, 0, d->blocks };
+    uint32_t under = picture->alpha ? premultiplied (background) : background;
+    size_t n_blends;
 
-    if (list.x0 <= list.x1 && list.y0 < 256 * last && list.y1 >= 256 * first) {
-      AkBand band = { d->mesh, d->points, d->looks, first,
-        (int) (rows + rows % 2) + 2 * AK_DRAW_MARGIN, (int) row0, (int) (row0 + rows), x0 & ~3,
-        (x1 >> 2) - (x0 >> 2) + 1, d->blocks };
-
-      draw_band (d, &band, &list, n_outlines, background);
-      dirty = 1;
-    } else if (dirty) {
-      fill (d->rgba, background, AK_DRAW_BAND * d->stride);
-      dirty = 0;
+    band.first = band.columns;
+    band.last = -1;
+    n_blends = draw_band (d, &band, &list, n_outlines, under);
+    if (planes) {
+      d->fns->planes (&band, background, picture);
+    } else {
+      if (band.first <= band.last) {
+        write_rgba (d, &band, n_blends, under, background);
+        dirty = 1;
+      } else if (dirty) {
+        fill (d->rgba, background, AK_DRAW_BAND * d->stride);
+        dirty = 0;
+      }
+      ak_picture_rows (picture, d->avx2, row0, rows, (const uint8_t *) d->rgba, 4 * d->stride);
     }
-    ak_picture_rows (picture, d->avx2, row0, rows, (const uint8_t *) d->rgba, 4 * d->stride);
+    if (band.first <= band.last)
+      clear_margins (&band);
   }
 }
 
@@ -157,8 +196,8 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
 {
   const AkCpuMesh *m = (const AkCpuMesh *) mesh;
   size_t V = m->padded, F = mesh->faces;
-  size_t columns = (picture->width + 7) / 4, blocks = columns * (AK_DRAW_BAND / 2 + AK_DRAW_MARGIN),
-         stride = 4 * columns, pixels = stride * AK_DRAW_BAND;
+  size_t columns = (picture->width + 7) / 8 * 2,
+         blocks = columns * (AK_DRAW_BAND / 2 + AK_DRAW_MARGIN), pixels = 8 * blocks;
   Draw d = { .mesh = m,
     .fns = &ak_draw_plain,
     .normals_fn = ak_normals_for (plan->dev),
@@ -172,9 +211,9 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
   if (d.avx2)
     d.fns = &ak_draw_avx2;
 #endif
-  d.stride = stride;
+  d.stride = 4 * columns;
   d.normals = ak_plan_memory (plan, 3 * V * sizeof (float));
-  d.face_normals = ak_plan_memory (plan, 4 * F * sizeof (float));
+  d.scratch = ak_plan_memory (plan, 4 * (F + 1 + V) * sizeof (float));
   d.points = ak_plan_memory (plan, V * sizeof *d.points);
   d.looks = ak_plan_memory (plan, V * sizeof *d.looks);
   d.front = ak_plan_memory (plan, F + 8);

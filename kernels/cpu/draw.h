@@ -50,11 +50,12 @@ typedef struct
   const AkCpuMesh *mesh;
   const AkPoint *points;
   const AkLook *looks;
-  int row0, rows; /* of the blocks, margins included; even */
-  int out0, out1; /* rows of the picture that are wanted; out0 is even */
-  int column0;    /* of the first block; a multiple of 4 */
-  int columns;    /* blocks in a row of blocks */
-  AkBlock *blocks;
+  int row0, rows;  /* of the blocks, margins included; even */
+  int out0, out1;  /* rows of the picture that are wanted; out0 is even */
+  int column0;     /* of the first block; a multiple of 8 */
+  int columns;     /* blocks in a row of blocks; even */
+  int first, last; /* blocks of a row that something was drawn in */
+  AkBlock *blocks; /* all 0 before a band is drawn, and again once it was written */
 } AkBand;
 
 /* Where vertices are seen and how they are lit. */
@@ -75,8 +76,8 @@ typedef void AkCullFn (const AkCpuMesh *mesh, const AkPoint *points, unsigned wi
 /* Lists the edges between a face that is turned to the camera and one that is not, or none; returns their number.
  * edges: [n_edges + 8]. */
 typedef size_t AkEdgesFn (const AkCpuMesh *mesh, const uint8_t *front, uint32_t *edges);
-/* Draws the listed faces where they cover the middles of pixels of the band. */
-typedef void AkFacesFn (const AkBand *band, const AkFaceList *list);
+/* Draws the listed faces where they cover the middles of pixels of the band; sets its `first` and `last`. */
+typedef void AkFacesFn (AkBand *band, const AkFaceList *list);
 /* A block and which of its lanes show another part of the mesh than the pixel to their right (bits 0 … 7) or
  * below (8 … 15); background is no part. */
 typedef struct
@@ -84,7 +85,7 @@ typedef struct
   uint16_t column, pairs;
 } AkBorder;
 
-/* Lists the blocks of the block row `by`, not the band's last, that have such lanes; returns their number. */
+/* Lists the blocks `first` … `last` of the block row `by`, not the band's last, that have such lanes; returns their number. */
 typedef size_t AkBordersFn (const AkBand *band, int by, AkBorder *borders);
 /* How far, as a share of q, a surface may come forward between its outline and the middle beside it (a round one
  * of 10 cm that is seen from 2 m: 12 mm in a pixel), and how much nearer must be what hides an outline. */
@@ -101,10 +102,12 @@ typedef struct
   int steep, inward;   /* x and y are exchanged; 1 or -1: where on the axis y the seen face lies */
   uint32_t part;       /* the seen face's */
   uint32_t background; /* 0xAABBGGRR */
-  int width, stride;   /* wanted columns; pixels a row of the blends */
 } AkWalk;
 
-/* Pixels that an outline cuts, as places in the blends: what share, of 255, of which colour they get. */
+/* The place of a pixel in a band: 8 times the number of its block, and its lane. Wanted are the pixels of the rows
+ * out0 … out1-1 in the columns of the blocks `first` … `last`.
+ *
+ * Pixels that an outline cuts: what share, of 255, of which colour they get. */
 #define AK_MAX_HITS 64
 #define AK_OUTSIDE (-2)
 typedef struct
@@ -119,8 +122,10 @@ typedef struct
 
 /* Follows an outline where x is from … to-1, at most AK_MAX_HITS steps; returns the number of hits. */
 typedef size_t AkWalkFn (const AkWalk *walk, int from, int to, AkHits *hits);
-/* Writes rows out0 … out1-1 as RGBA. `background`: 0xAABBGGRR. */
+/* Writes rows out0 … out1-1 as RGBA and clears their blocks. `background`: 0xAABBGGRR. */
 typedef void AkResolveFn (const AkBand *band, uint32_t background, uint8_t *rgba, size_t stride);
+/* The same into a picture of planes, as wide as a multiple of 8 and as high as one of 2; whole rows, beyond the blocks too. */
+typedef void AkPlanesFn (const AkBand *band, uint32_t background, const AkPicture *picture);
 
 typedef struct
 {
@@ -131,6 +136,7 @@ typedef struct
   AkWalkFn *walk;
   AkBordersFn *borders;
   AkResolveFn *resolve;
+  AkPlanesFn *planes; /* NULL: through RGBA */
 } AkDrawFns;
 
 extern const AkDrawFns ak_draw_plain, ak_draw_avx2;
@@ -138,9 +144,10 @@ AkCullFn ak_cull_avx2;
 AkEdgesFn ak_edges_avx2;
 AkFacesFn ak_faces_avx2;
 AkWalkFn ak_walk_plain, ak_walk_avx2;
+AkPlanesFn ak_planes_avx2;
 
 /* Draws one face. */
-void ak_face_plain (const AkBand *band, uint32_t face);
+void ak_face_plain (AkBand *band, uint32_t face);
 
 /* Is the face turned to the camera? No vertex is bad. */
 static inline int

@@ -184,13 +184,13 @@ borders_avx2 (const AkBand *band, int by, AkBorder *borders)
 {
   const __m256i part = _mm256_set1_epi32 ((int) 0xff000000);
   const AkBlock *row = band->blocks + by * band->columns, *under = row + band->columns;
-  __m256i here = _mm256_load_si256 ((const __m256i *) row->color);
-  int last = band->columns - 1;
+  __m256i here = _mm256_load_si256 ((const __m256i *) row[band->first].color);
   size_t n = 0;
 
-  for (int bx = 0; bx <= last; bx++) {
-    __m256i next = bx == last ? _mm256_setzero_si256 ()
-                              : _mm256_load_si256 ((const __m256i *) row[bx + 1].color);
+  for (int bx = band->first; bx <= band->last; bx++) {
+    __m256i next = bx + 1 == band->columns
+                       ? _mm256_setzero_si256 ()
+                       : _mm256_load_si256 ((const __m256i *) row[bx + 1].color);
     __m256i right = _mm256_alignr_epi8 (next, here, 4);
     __m256i below = _mm256_permute2x128_si256 (
         here, _mm256_load_si256 ((const __m256i *) under[bx].color), 0x21);
@@ -215,15 +215,22 @@ resolve_avx2 (const AkBand *band, uint32_t background, uint8_t *rgba, size_t str
   const __m256i empty = _mm256_set1_epi32 ((int) background);
 
   for (int y = band->out0; y < band->out1; y += 2) {
-    const AkBlock *block = band->blocks + (y - band->row0) / 2 * band->columns;
+    AkBlock *block = band->blocks + (y - band->row0) / 2 * band->columns;
     uint8_t *row0 = rgba + (size_t) (y - band->out0) * stride, *row1 = row0 + stride;
     int both = y + 1 < band->out1;
 
     for (int bx = 0; bx < band->columns; bx++) {
       __m256i c = _mm256_load_si256 ((const __m256i *) block[bx].color);
-      __m256i none = _mm256_cmpeq_epi32 (_mm256_srli_epi32 (c, 24), zero);
 
-      c = _mm256_blendv_epi8 (_mm256_or_si256 (c, opaque), empty, none);
+      if (_mm256_testz_si256 (c, opaque)) {
+        c = empty;
+      } else {
+        __m256i none = _mm256_cmpeq_epi32 (_mm256_and_si256 (c, opaque), zero);
+
+        c = _mm256_blendv_epi8 (_mm256_or_si256 (c, opaque), empty, none);
+        _mm256_store_si256 ((__m256i *) block[bx].color, zero);
+        _mm256_store_si256 ((__m256i *) block[bx].q, zero);
+      }
       _mm_storeu_si128 ((__m128i *) (row0 + 16 * (size_t) bx), _mm256_castsi256_si128 (c));
       if (both)
         _mm_storeu_si128 ((__m128i *) (row1 + 16 * (size_t) bx), _mm256_extracti128_si256 (c, 1));
@@ -232,4 +239,4 @@ resolve_avx2 (const AkBand *band, uint32_t background, uint8_t *rgba, size_t str
 }
 
 const AkDrawFns ak_draw_avx2 = { light_avx2, ak_cull_avx2, ak_edges_avx2, ak_faces_avx2,
-  ak_walk_avx2, borders_avx2, resolve_avx2 };
+  ak_walk_avx2, borders_avx2, resolve_avx2, ak_planes_avx2 };

@@ -246,7 +246,7 @@ color_at (const Planes *p, int32_t x, int32_t y)
 }
 
 void
-ak_face_plain (const AkBand *band, uint32_t face)
+ak_face_plain (AkBand *band, uint32_t face)
 {
   const uint32_t *i = band->mesh->indices + 3 * (size_t) face;
   int32_t box[4];
@@ -260,6 +260,8 @@ ak_face_plain (const AkBand *band, uint32_t face)
   y1 = min_int (box[3] >> 8, band->row0 + band->rows - 1);
   if (x0 > x1 || y0 > y1)
     return;
+  band->first = min_int (band->first, (x0 - band->column0) / 4);
+  band->last = max_int (band->last, (x1 - band->column0) / 4);
   planes_of (&p, band, face);
   for (int y = y0; y <= y1; y++)
     for (int x = x0; x <= x1; x++) {
@@ -278,7 +280,7 @@ ak_face_plain (const AkBand *band, uint32_t face)
 }
 
 static void
-faces_plain (const AkBand *band, const AkFaceList *list)
+faces_plain (AkBand *band, const AkFaceList *list)
 {
   for (size_t i = 0; i < list->n; i++)
     if (list->bottom[i] >= band->row0 && list->top[i] < band->row0 + band->rows)
@@ -299,7 +301,7 @@ borders_plain (const AkBand *band, int by, AkBorder *borders)
 {
   size_t n = 0;
 
-  for (int bx = 0; bx < band->columns; bx++) {
+  for (int bx = band->first; bx <= band->last; bx++) {
     unsigned pairs = 0;
 
     for (int lane = 0; lane < 8; lane++) {
@@ -321,14 +323,16 @@ resolve_plain (const AkBand *band, uint32_t background, uint8_t *rgba, size_t st
 {
   for (int y = band->out0; y < band->out1; y++)
     for (int column = 0; column < 4 * band->columns; column++) {
-      int row = y - band->row0;
-      size_t block = (size_t) (row / 2 * band->columns + column / 4);
-      uint32_t color = band->blocks[block].color[row % 2 * 4 + column % 4];
+      int row = y - band->row0, lane = row % 2 * 4 + column % 4;
+      AkBlock *block = band->blocks + (size_t) (row / 2 * band->columns + column / 4);
+      uint32_t color = block->color[lane];
 
       color = color >> 24 ? color | 0xff000000 : background;
       memcpy (rgba + (size_t) (y - band->out0) * stride + 4 * (size_t) column, &color, 4);
+      block->color[lane] = 0;
+      block->q[lane] = 0;
     }
 }
 
 const AkDrawFns ak_draw_plain = { light_plain, cull_plain, edges_plain, faces_plain, ak_walk_plain,
-  borders_plain, resolve_plain };
+  borders_plain, resolve_plain, NULL };

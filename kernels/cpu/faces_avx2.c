@@ -37,13 +37,13 @@ max3 (__m256i a, __m256i b, __m256i c)
 static inline void
 load_points (__m256i *x, __m256i *y, const AkPoint *points, const uint32_t *const *i, int k)
 {
-#define PAIR(a, b)                                                                                 \
-  _mm_castpd_ps (_mm_loadh_pd (                                                                    \
-      _mm_load_sd ((const double *) (points + i[a][k])), (const double *) (points + i[b][k])))
+#define POINT(a) _mm_castsi128_ps (_mm_loadl_epi64 ((const __m128i *) (points + i[a][k])))
+#define PAIR(a, b) _mm_loadh_pi (POINT (a), (const __m64 *) (points + i[b][k]))
   __m256 p = _mm256_set_m128 (PAIR (4, 5), PAIR (0, 1)),
          q = _mm256_set_m128 (PAIR (6, 7), PAIR (2, 3));
 
 #undef PAIR
+#undef POINT
   *x = _mm256_castps_si256 (_mm256_shuffle_ps (p, q, 0x88));
   *y = _mm256_castps_si256 (_mm256_shuffle_ps (p, q, 0xdd));
 }
@@ -249,12 +249,12 @@ floats (__m256i v)
 }
 
 static void
-set_up (Group *g, const AkBand *band, const uint32_t *const *i)
+set_up (Group *g, const AkBand *band, const uint32_t *const *i, __m256i *first, __m256i *last)
 {
   const __m256i zero = _mm256_setzero_si256 (), one = _mm256_set1_epi32 (1),
                 up = _mm256_set1_epi32 (255), column0 = _mm256_set1_epi32 (band->column0),
                 row0 = _mm256_set1_epi32 (band->row0);
-  __m256i x[3], y[3], a[3], b[3], x0, y0, x1, y1, good, columns, n;
+  __m256i x[3], y[3], a[3], b[3], x0, y0, x1, y1, bad, columns, n;
   __m256 f[3][4], left, above, inverse, ix1, iy1, ix2, iy2;
 
   for (int k = 0; k < 3; k++)
@@ -268,13 +268,15 @@ set_up (Group *g, const AkBand *band, const uint32_t *const *i)
   y0 = _mm256_max_epi32 (_mm256_sub_epi32 (y0, row0), zero);
   x1 = _mm256_min_epi32 (_mm256_sub_epi32 (x1, column0), _mm256_set1_epi32 (4 * band->columns - 1));
   y1 = _mm256_min_epi32 (_mm256_sub_epi32 (y1, row0), _mm256_set1_epi32 (band->rows - 1));
-  good = _mm256_or_si256 (_mm256_cmpgt_epi32 (x0, x1), _mm256_cmpgt_epi32 (y0, y1));
+  bad = _mm256_or_si256 (_mm256_cmpgt_epi32 (x0, x1), _mm256_cmpgt_epi32 (y0, y1));
   /* blocks */
   x0 = _mm256_srai_epi32 (x0, 2);
   y0 = _mm256_srai_epi32 (y0, 1);
   columns = _mm256_add_epi32 (_mm256_sub_epi32 (_mm256_srai_epi32 (x1, 2), x0), one);
   n = _mm256_add_epi32 (_mm256_sub_epi32 (_mm256_srai_epi32 (y1, 1), y0), one);
-  n = _mm256_andnot_si256 (good, _mm256_mullo_epi32 (n, columns));
+  n = _mm256_andnot_si256 (bad, _mm256_mullo_epi32 (n, columns));
+  *first = _mm256_min_epi32 (*first, _mm256_or_si256 (x0, _mm256_srli_epi32 (bad, 1)));
+  *last = _mm256_max_epi32 (*last, _mm256_or_si256 (_mm256_srai_epi32 (x1, 2), bad));
   store (g->columns, columns);
   store (g->n, n);
   store (g->inverse,
@@ -433,7 +435,7 @@ list_blocks (
 }
 
 static void
-draw_group (const AkBand *band, const uint32_t *faces, size_t n)
+draw_group (const AkBand *band, const uint32_t *faces, size_t n, __m256i *first, __m256i *last)
 {
   const uint32_t *i[8];
   Items items;
@@ -445,7 +447,7 @@ draw_group (const AkBand *band, const uint32_t *faces, size_t n)
     i[j] = band->mesh->indices + 3 * (size_t) face;
     g.part[j] = (uint32_t) band->mesh->face_part[face] << 24;
   }
-  set_up (&g, band, i);
+  set_up (&g, band, i, first, last);
   items.n = items.n_blocks = 0;
   for (size_t j = 0; j < n; j++) {
     __m256i number = _mm256_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7);
@@ -464,11 +466,13 @@ draw_group (const AkBand *band, const uint32_t *faces, size_t n)
 }
 
 void
-ak_faces_avx2 (const AkBand *band, const AkFaceList *list)
+ak_faces_avx2 (AkBand *band, const AkFaceList *list)
 {
-  const __m256i first = _mm256_set1_epi32 (band->row0 - 1),
+  const __m256i before = _mm256_set1_epi32 (band->row0 - 1),
                 end = _mm256_set1_epi32 (band->row0 + band->rows);
+  __m256i first = _mm256_set1_epi32 (band->first), last = _mm256_set1_epi32 (band->last);
   uint32_t faces[16];
+  int least_first, most_last;
   size_t n = 0;
 
   for (size_t i = 0; i < list->n; i += 8) {
@@ -476,7 +480,7 @@ ak_faces_avx2 (const AkBand *band, const AkFaceList *list)
                   bottom = _mm256_loadu_si256 ((const __m256i *) (list->bottom + i)),
                   numbers = _mm256_loadu_si256 ((const __m256i *) (list->face + i));
     unsigned set = lanes (_mm256_and_si256 (
-                 _mm256_cmpgt_epi32 (bottom, first), _mm256_cmpgt_epi32 (end, top))),
+                 _mm256_cmpgt_epi32 (bottom, before), _mm256_cmpgt_epi32 (end, top))),
              large;
 
     set &= 255u >> (list->n - i < 8 ? 8 - (list->n - i) : 0);
@@ -488,11 +492,15 @@ ak_faces_avx2 (const AkBand *band, const AkFaceList *list)
     for (; large; large &= large - 1)
       ak_face_plain (band, list->face[i + (size_t) __builtin_ctz (large)] & ~AK_FACE_LARGE);
     if (n >= 8) {
-      draw_group (band, faces, 8);
+      draw_group (band, faces, 8, &first, &last);
       n -= 8;
       _mm256_storeu_si256 ((__m256i *) faces, _mm256_loadu_si256 ((const __m256i *) (faces + 8)));
     }
   }
   if (n)
-    draw_group (band, faces, n);
+    draw_group (band, faces, n, &first, &last);
+  least_first = least (first);
+  most_last = -least (_mm256_sub_epi32 (_mm256_setzero_si256 (), last));
+  band->first = least_first < band->first ? least_first : band->first;
+  band->last = most_last > band->last ? most_last : band->last;
 }

@@ -32,7 +32,7 @@ mesh_new (AkDevice *dev, const AkMeshDesc *desc, AkStatus *status)
 }
 
 static void
-normals_c (const AkCpuMesh *m, float *normals, float *face_normals, const float *vertices)
+normals_c (const AkCpuMesh *m, float *normals, float *face_normals, const float *vertices, int unit)
 {
   for (size_t f = 0; f < m->base.faces; f++) {
     const uint32_t *i = m->indices + 3 * f;
@@ -74,7 +74,7 @@ typedef struct
 {
   const AkCpuMesh *mesh;
   AkNormalsFn *fn;
-  float *normals, *face_normals;
+  float *normals, *scratch;
   const float *vertices;
 } Normals;
 
@@ -84,7 +84,7 @@ normals_run (AkCpu *cpu, const void *args)
   const Normals *n = args;
 
   (void) cpu;
-  n->fn (n->mesh, n->normals, n->face_normals, n->vertices);
+  n->fn (n->mesh, n->normals, n->scratch, n->vertices, 1);
 }
 
 static void
@@ -92,8 +92,8 @@ mesh_normals (AkPlan *plan, const AkMesh *mesh, float *normals, const float *ver
 {
   Normals args = { (const AkCpuMesh *) mesh, ak_normals_for (plan->dev), normals, NULL, vertices };
 
-  args.face_normals = ak_plan_memory (plan, 4 * mesh->faces * sizeof (float));
-  if (args.face_normals)
+  args.scratch = ak_plan_memory (plan, 4 * (mesh->faces + 1 + mesh->vertices) * sizeof (float));
+  if (args.scratch)
     ak_cpu_append (plan, AK_NODE_INLINE, normals_run, NULL, &args, sizeof args);
 }
 

@@ -7,8 +7,8 @@
 
 typedef AkMeshPack AkCpuMesh;
 
-/* normals [V][3]; face_normals: scratch [F][4]. */
+/* normals [V][3], of length 1 if `unit` is set, else of any. scratch: [F + 1 + V][4]. */
 typedef void AkNormalsFn (
-    const AkCpuMesh *mesh, float *normals, float *face_normals, const float *vertices);
+    const AkCpuMesh *mesh, float *normals, float *scratch, const float *vertices, int unit);
 AkNormalsFn ak_normals_avx2;
 AkNormalsFn *ak_normals_for (const AkDevice *dev);

@@ -10,9 +10,8 @@ typedef struct
 {
   const AkBand *band;
   const AkBlends *blends;
-  size_t n_touched, n_inner, stride;
+  size_t n_touched, n_inner;
   uint32_t background;
-  int width;
 } Edges;
 
 typedef struct
@@ -71,15 +70,15 @@ mixed (const AkLook *a, const AkLook *b, float t)
          byte_of (a->b + t * (b->b - a->b)) << 16 | 0xff000000;
 }
 
-/* Place of a pixel in the blends; -1 if it is not wanted. */
+/* Place of a pixel; -1 if it is not wanted. */
 static inline int
-place (const AkWalk *w, int x, int y)
+place (const AkBand *band, int x, int y)
 {
-  int column = x - w->band->column0;
+  int column = x - band->column0, row = y - band->row0;
 
-  if (column < 0 || column >= w->width || y < w->band->out0 || y >= w->band->out1)
+  if (column < 4 * band->first || column >= 4 * band->last + 4 || y < band->out0 || y >= band->out1)
     return -1;
-  return (y - w->band->out0) * w->stride + column;
+  return (row / 2 * band->columns + column / 4) * 8 + row % 2 * 4 + column % 4;
 }
 
 size_t
@@ -92,7 +91,7 @@ ak_walk_plain (const AkWalk *w, int from, int to, AkHits *hits)
     float q = w->a->q + along * (w->b->q - w->a->q);
     int j = ((int) y + 128) >> 8, px = w->steep ? j : i, py = w->steep ? i : j;
     float d = y * (1.0f / 256) - (float) j;
-    int share = (int) (255 * (0.5f - fabsf (d))), at = place (w, px, py), beyond = AK_OUTSIDE;
+    int share = (int) (255 * (0.5f - fabsf (d))), at = place (w->band, px, py), beyond = AK_OUTSIDE;
     Pixel here = pixel_at (w->band, px, py);
     uint32_t color;
 
@@ -109,7 +108,7 @@ ak_walk_plain (const AkWalk *w, int from, int to, AkHits *hits)
       if (here.color >> 24 != w->part || here.q > q * (1 + AK_SAME_SURFACE) ||
           here.q <= q * (1 - AK_SAME_SURFACE) || other.q >= q * (1 + AK_NEARER))
         continue;
-      beyond = place (w, bx, by);
+      beyond = place (w->band, bx, by);
       color = shown (other.color, w->background);
     }
     hits->at[n] = at;
@@ -126,29 +125,27 @@ outline (Edges *e, AkWalkFn *walk, const AkOutline *o)
 {
   const AkBand *band = e->band;
   AkPoint a = band->points[o->vertex[0]], b = band->points[o->vertex[1]],
-          c = band->points[o->opposite];
+          c = band->points[o->opposite], d;
   AkWalk w = { .band = band,
-    .a = band->looks + o->vertex[0],
-    .b = band->looks + o->vertex[1],
     .part = band->mesh->face_part[o->face],
-    .background = e->background,
-    .width = e->width,
-    .stride = (int) e->stride };
-  int from, to, low, high;
+    .background = e->background };
+  int from, to, low, high, back;
   AkHits hits;
 
   w.steep = abs (b.y - a.y) > abs (b.x - a.x);
-  if (w.steep) /* exchange the axes: from here on x is the longer one */
-    a = (AkPoint){ a.y, a.x }, b = (AkPoint){ b.y, b.x }, c = (AkPoint){ c.y, c.x };
-  if (a.x > b.x) {
-    AkPoint p = a;
-    const AkLook *l = w.a;
-
-    a = b, b = p;
-    w.a = w.b, w.b = l;
-  }
-  low = w.steep ? band->out0 : band->column0;
-  high = w.steep ? band->out1 : band->column0 + e->width;
+  /* exchange the axes of steep ones, so that x is the longer one, and the ends, so that a comes first; without
+   * branches, as either is as likely */
+  a = (AkPoint){ w.steep ? a.y : a.x, w.steep ? a.x : a.y };
+  b = (AkPoint){ w.steep ? b.y : b.x, w.steep ? b.x : b.y };
+  c = (AkPoint){ w.steep ? c.y : c.x, w.steep ? c.x : c.y };
+  back = a.x > b.x;
+  w.a = band->looks + o->vertex[back];
+  w.b = band->looks + o->vertex[!back];
+  d = (AkPoint){ back ? b.x : a.x, back ? b.y : a.y };
+  b = (AkPoint){ back ? a.x : b.x, back ? a.y : b.y };
+  a = d;
+  low = w.steep ? band->out0 : band->column0 + 4 * band->first;
+  high = w.steep ? band->out1 : band->column0 + 4 * band->last + 4;
   from = (a.x + 255) >> 8, to = (b.x + 255) >> 8; /* middles in [a, b) */
   from = from < low ? low : from;
   to = to > high ? high : to;
@@ -189,28 +186,29 @@ static void
 cross (Edges *e, int x, int y, int dx, int dy)
 {
   const AkBand *band = e->band;
-  size_t at = (size_t) (y - band->out0) * e->stride + (size_t) (x - band->column0);
-  size_t next = at + (size_t) dy * e->stride + (size_t) dx;
-  int next_is_wanted = y + dy < band->out1 && x + dx < band->column0 + e->width;
-  float slope_b, along, across, t;
+  int at = place (band, x, y), next = place (band, x + dx, y + dy);
+  float slope_b, before, along, across, t;
   Pixel a, b;
 
-  if (e->blends->shares[at] || (next_is_wanted && e->blends->shares[next]))
+  if (at < 0 || e->blends->shares[at] || (next >= 0 && e->blends->shares[next]))
     return;
   a = pixel_at (band, x, y);
   b = pixel_at (band, x + dx, y + dy);
   slope_b = slope (band, b, x + dx, y + dy, dx, dy);
+  before = b.q - slope_b - a.q; /* how much nearer b's surface is at a, and at b: along less */
+  if (before >= 0)
+    return;
   along = slope (band, a, x, y, dx, dy) - slope_b;
-  if (along >= 0) /* a does not fall behind b here */
+  if (along >= before) /* a does not fall behind b here */
     return;
   across = slope (band, a, x, y, dy, dx) - slope (band, b, x + dx, y + dy, dy, dx);
   if (fabsf (across) > -along) /* the other axis is the one to look along */
     return;
-  t = (b.q - slope_b - a.q) / along;
-  if (t > 0 && t < 0.5f)
-    put (e, at, (int) (255 * (0.5f - t)), 0, shown (b.color, e->background));
-  else if (t >= 0.5f && t < 1 && next_is_wanted)
-    put (e, next, (int) (255 * (t - 0.5f)), 0, shown (a.color, e->background));
+  t = before / along;
+  if (t < 0.5f)
+    put (e, (size_t) at, (int) (255 * (0.5f - t)), 0, shown (b.color, e->background));
+  else if (next >= 0)
+    put (e, (size_t) next, (int) (255 * (t - 0.5f)), 0, shown (a.color, e->background));
 }
 
 static void
@@ -224,19 +222,18 @@ crossings (Edges *e, AkBordersFn *borders)
     for (size_t i = 0; i < n; i++)
       for (unsigned pairs = e->blends->borders[i].pairs; pairs; pairs &= pairs - 1) {
         int bit = __builtin_ctz (pairs), lane = bit & 7, down = bit >> 3;
-        int column = 4 * e->blends->borders[i].column + lane % 4;
 
-        if (y + lane / 4 < band->out1 && column < e->width)
-          cross (e, band->column0 + column, y + lane / 4, !down, down);
+        cross (e, band->column0 + 4 * e->blends->borders[i].column + lane % 4, y + lane / 4, !down,
+            down);
       }
   }
 }
 
-void
-ak_edges_blend (const AkBand *band, const AkOutline *outlines, size_t n, const AkBlends *blends,
-    const AkDrawFns *fns, uint32_t background, uint32_t *rgba, size_t stride, int width, int alpha)
+size_t
+ak_edges_find (const AkBand *band, const AkOutline *outlines, size_t n, const AkBlends *blends,
+    const AkDrawFns *fns, uint32_t background)
 {
-  Edges e = { band, blends, 0, 0, stride, background, width };
+  Edges e = { band, blends, 0, 0, background };
 
   for (size_t i = 0; i < n; i++)
     if (outlines[i].y1 >= 256 * band->out0 - 128 && outlines[i].y0 < 256 * band->out1 - 128)
@@ -249,15 +246,43 @@ ak_edges_blend (const AkBand *band, const AkOutline *outlines, size_t n, const A
       put (&e, (size_t) p->at, p->share, 1, p->color);
   }
   crossings (&e, fns->borders);
-  for (size_t i = 0; i < e.n_touched; i++) {
-    size_t at = blends->touched[i];
-    uint8_t *pixel = (uint8_t *) (rgba + at);
-    int share = blends->shares[at] & ~INNER;
+  return e.n_touched;
+}
 
-    for (int k = 0; k < (alpha ? 4 : 3); k++)
-      pixel[k] = (uint8_t) ((pixel[k] * (255 - share) +
-                                (int) (blends->colors[at] >> (8 * k) & 255) * share + 127) /
-                            255);
+/* Gives r, g, b and, with 4 channels, alpha of `color` its share `s` of 255. */
+static inline uint32_t
+blended (uint32_t under, uint32_t color, uint32_t s, int channels)
+{
+  uint32_t out = channels == 4 ? 0 : 0xff000000;
+
+  for (int k = 0; k < 8 * channels; k += 8)
+    out |= ((under >> k & 255) * (255 - s) + (color >> k & 255) * s + 127) / 255 << k;
+  return out;
+}
+
+void
+ak_edges_blend (const AkBand *band, const AkBlends *blends, size_t n_touched, uint32_t background)
+{
+  for (size_t i = 0; i < n_touched; i++) {
+    size_t at = blends->touched[i];
+    uint32_t *pixel = &band->blocks[at / 8].color[at % 8];
+
+    *pixel = blended (
+        shown (*pixel, background), blends->colors[at], blends->shares[at] & (INNER - 1), 3);
+    blends->shares[at] = 0;
+  }
+}
+
+void
+ak_edges_blend_rgba (
+    const AkBand *band, const AkBlends *blends, size_t n_touched, uint32_t *rgba, size_t stride)
+{
+  for (size_t i = 0; i < n_touched; i++) {
+    size_t at = blends->touched[i], columns = (size_t) band->columns;
+    size_t row = at / 8 / columns * 2 + at % 8 / 4 - (size_t) (band->out0 - band->row0);
+    uint32_t *pixel = rgba + row * stride + at / 8 % columns * 4 + at % 4;
+
+    *pixel = blended (*pixel, blends->colors[at], blends->shares[at] & (INNER - 1), 4);
     blends->shares[at] = 0;
   }
 }

@@ -93,11 +93,17 @@ line (const AkPicture *p, int plane, size_t y)
   return p->plane[plane] + (ptrdiff_t) y * p->stride[plane];
 }
 
+const AkYuv *
+ak_picture_yuv (const AkPicture *picture)
+{
+  return ak_yuv + (picture->bt709 != 0);
+}
+
 void
 ak_picture_rows (
     const AkPicture *p, int avx2, unsigned y0, unsigned rows, const uint8_t *rgba, size_t stride)
 {
-  const AkYuv *yuv = ak_yuv + (p->bt709 != 0);
+  const AkYuv *yuv = ak_picture_yuv (p);
 
   for (size_t r = 0; r < rows; r++) {
     const uint8_t *src = rgba + r * stride;

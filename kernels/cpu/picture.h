@@ -9,6 +9,9 @@
 void ak_picture_rows (const AkPicture *picture, int avx2, unsigned y0, unsigned rows,
     const uint8_t *rgba, size_t stride);
 
+/* Those of the picture's colour matrix. */
+const AkYuv *ak_picture_yuv (const AkPicture *picture);
+
 /* The first pixels of a row, a multiple of 8 of them; these return how many they did. The chroma of
  * two rows of pixels goes to `u` and `v`, `step` bytes (1, or 2 with v = u + 1) apart. */
 size_t ak_pixels_pack_avx2 (

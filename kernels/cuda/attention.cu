@@ -50,10 +50,11 @@ seen (const AkAttention &a, size_t row, size_t keys, size_t *lo, size_t *hi)
   }
 }
 
-/* Grid: tiles of queries, batch * heads, pieces of 32 COLS columns of the result. */
+/* Grid: tiles of queries, batch * heads, pieces of 32 COLS columns of the result. `rounded`: where the
+ * result goes as bfloat16 as well, or NULL. */
 template <int COLS>
 static __global__ void
-attention (AkAttention a)
+attention (AkAttention a, uint16_t *rounded)
 {
   __shared__ float tile[AK_WARP][COLS * AK_WARP + 1], weight[QUERIES][AK_WARP];
   const unsigned width = COLS * AK_WARP;
@@ -123,36 +124,49 @@ attention (AkAttention a)
     for (int c = 0; c < COLS; c++) {
       size_t at = (size_t) blockIdx.z * width + (unsigned) c * AK_WARP + lane;
 
-      if (row < a.rows && at < a.dim)
-        a.y.data[b * a.y.batch + row * a.y.row + head * a.dim + at] = acc[i][c] / whole;
+      if (row < a.rows && at < a.dim) {
+        float v = acc[i][c] / whole;
+
+        a.y.data[b * a.y.batch + row * a.y.row + head * a.dim + at] = v;
+        if (rounded)
+          rounded[((b * a.rows + row) * a.heads + head) * a.dim + at] = ak_to_bf16 (v);
+      }
     }
   }
 }
 
 template <int COLS>
 static void
-launch (const AkAt *at, const AkAttention *a)
+launch (const AkAt *at, const AkAttention *a, uint16_t *rounded)
 {
   size_t pieces = (a->dim + COLS * AK_WARP - 1) / (COLS * AK_WARP);
   size_t shared = QUERIES * pieces * COLS * AK_WARP * sizeof (float);
   dim3 grid (ak_blocks (a->rows, QUERIES), (unsigned) (a->batch * a->heads), (unsigned) pieces);
 
-  AK_LAUNCH_LARGE (attention<COLS>, grid, WARPS * AK_WARP, shared, at, *a);
+  AK_LAUNCH_LARGE (attention<COLS>, grid, WARPS * AK_WARP, shared, at, *a, rounded);
 }
+
+typedef struct
+{
+  AkAttention a;
+  AkAlso also;
+} Node;
 
 static void
 run_attention (const AkAt *at, const void *args)
 {
-  const AkAttention *a = (const AkAttention *) args;
+  const Node *n = (const Node *) args;
+  const AkAttention *a = &n->a;
+  uint16_t *rounded = ak_rounded (at, &n->also);
 
   if (a->dim <= AK_WARP)
-    launch<1> (at, a);
+    launch<1> (at, a, rounded);
   else if (a->dim <= 2 * AK_WARP)
-    launch<2> (at, a);
+    launch<2> (at, a, rounded);
   else if (a->dim <= 4 * AK_WARP)
-    launch<4> (at, a);
+    launch<4> (at, a, rounded);
   else
-    launch<PIECE> (at, a);
+    launch<PIECE> (at, a, rounded);
 }
 
 /* With more pieces than one, y must not be q: other blocks still read it. */
@@ -161,6 +175,7 @@ record_attention (AkPlan *plan, const AkAttention *args)
 {
   AkAttention a = *args;
   size_t cols = a.heads * a.dim, most = 65535 / a.heads;
+  Node node = {}, *kept = NULL;
   AkBlend move = {};
 
   if (a.dim > 1024 || most == 0) {
@@ -192,8 +207,11 @@ record_attention (AkPlan *plan, const AkAttention *args)
         part.keys[s].k.data += b * a.keys[s].k.batch;
         part.keys[s].v.data += b * a.keys[s].v.batch;
       }
-    ak_cuda_append (plan, run_attention, NULL, &part, sizeof part);
+    node.a = part;
+    kept = (Node *) ak_cuda_append (plan, run_attention, NULL, &node, sizeof node);
   }
+  if (kept && args->batch <= most)
+    ak_offer (plan, args->y, args->batch, args->rows, cols, &kept->also, 0);
 }
 
 void

@@ -65,6 +65,28 @@ AkStatus ak_cuda_get (AkCuda *cuda, void *dst, const void *src, size_t bytes);
  * first. */
 void *ak_cuda_copy (AkDevice *dev, const void *values, size_t bytes, AkStatus *status);
 
+/* Products in bfloat16 want their input rounded. An operation whose results may be such an input, of a multiple of 8
+ * columns, writes them to the scratch as well, [batch · rows][cols] from byte `at` on, if a product asks for it: it offers
+ * that right after its node was appended, with `also` in the copy of its arguments. */
+typedef struct
+{
+  int on;
+  size_t at;
+} AkAlso;
+
+typedef struct
+{
+  AkRows y;
+  size_t batch, rows, cols;
+  AkAlso *also;   /* NULL: they lie there already */
+  size_t scratch; /* where they lie, or bytes that the operation itself uses */
+} AkOffer;
+
+/* The offer stands until the next node is appended. */
+void ak_cuda_offer (AkPlan *plan, const AkOffer *offer);
+/* The offer that stands, if it is of these numbers, else NULL. */
+const AkOffer *ak_cuda_offered (AkPlan *plan, AkRows y, size_t batch, size_t rows, size_t cols);
+
 /* A matrix: [groups][n][kp] numbers, the inputs of a row in the order [kernel][channel] with zeros from k to kp. */
 typedef struct
 {

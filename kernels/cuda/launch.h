@@ -35,6 +35,24 @@ extern __shared__ __align__ (16) unsigned char ak_shared_memory[];
 #define AK_WARP 32
 #define AK_ALL 0xffffffffu /* every lane of a warp */
 
+/* Where a node writes its results as bfloat16 as well, or NULL. */
+static inline uint16_t *
+ak_rounded (const AkAt *at, const AkAlso *also)
+{
+  return also->on ? (uint16_t *) (at->scratch + also->at) : NULL;
+}
+
+/* ak_cuda_offer() for an operation that uses the first `scratch` bytes, if its rows can be taken. */
+static inline void
+ak_offer (
+    AkPlan *plan, AkRows y, size_t batch, size_t rows, size_t cols, AkAlso *also, size_t scratch)
+{
+  AkOffer offer = { y, batch, rows, cols, also, scratch };
+
+  if (cols % 8 == 0)
+    ak_cuda_offer (plan, &offer);
+}
+
 /* Blocks of `block` threads for n threads. */
 static inline unsigned
 ak_blocks (size_t n, unsigned block)

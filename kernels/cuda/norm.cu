@@ -13,9 +13,10 @@ row_sum (float v)
   return LANES == AK_WARP ? ak_warp_sum (v) : ak_block_sum (v);
 }
 
+/* `rounded`: where results go as bfloat16 as well, or NULL. */
 template <unsigned LANES>
 static __global__ void
-layer_norm (AkLayerNorm a)
+layer_norm (AkLayerNorm a, uint16_t *rounded)
 {
   size_t i = (size_t) blockIdx.x * (blockDim.x / LANES) + threadIdx.x / LANES;
   unsigned lane = threadIdx.x % LANES;
@@ -42,7 +43,10 @@ layer_norm (AkLayerNorm a)
       n = n * a.weight[c] + a.bias[c];
     else if (scale)
       n = n * (1 + scale[c]) + shift[c];
-    y[c] = ak_act (n, a.activation);
+    n = ak_act (n, a.activation);
+    y[c] = n;
+    if (rounded)
+      rounded[i * a.cols + c] = ak_to_bf16 (n);
   }
 }
 
@@ -84,16 +88,24 @@ unit_norm (AkUnitNorm a)
     y[c] = x[c] * s;
 }
 
+typedef struct
+{
+  AkLayerNorm a;
+  AkAlso also;
+} LayerNorm;
+
 static void
 run_layer_norm (const AkAt *at, const void *args)
 {
-  const AkLayerNorm *a = (const AkLayerNorm *) args;
+  const LayerNorm *n = (const LayerNorm *) args;
+  const AkLayerNorm *a = &n->a;
+  uint16_t *rounded = ak_rounded (at, &n->also);
   size_t rows = a->batch * a->rows;
 
   if (a->cols > WIDE)
-    AK_LAUNCH (layer_norm<WIDE>, (unsigned) rows, WIDE, 0, at, *a);
+    AK_LAUNCH (layer_norm<WIDE>, (unsigned) rows, WIDE, 0, at, *a, rounded);
   else
-    AK_LAUNCH (layer_norm<AK_WARP>, ak_blocks (rows, PIECES), PIECES * AK_WARP, 0, at, *a);
+    AK_LAUNCH (layer_norm<AK_WARP>, ak_blocks (rows, PIECES), PIECES * AK_WARP, 0, at, *a, rounded);
 }
 
 static void
@@ -120,7 +132,11 @@ run_unit_norm (const AkAt *at, const void *args)
 static void
 record_layer_norm (AkPlan *plan, const AkLayerNorm *args)
 {
-  ak_cuda_append (plan, run_layer_norm, NULL, args, sizeof *args);
+  LayerNorm node = { *args, {} };
+  LayerNorm *kept = (LayerNorm *) ak_cuda_append (plan, run_layer_norm, NULL, &node, sizeof node);
+
+  if (kept)
+    ak_offer (plan, args->y, args->batch, args->rows, args->cols, &kept->also, 0);
 }
 
 static void

@@ -31,6 +31,8 @@ struct AkCudaPlan
   size_t n_pinned;
   size_t scratch_bytes;
   char *scratch;
+  AkOffer offer;
+  size_t offered_at; /* nodes there were then */
   unsigned long runs;
   AkGraph graph;
   AkCudaQueue *queue; /* whose list it is in, or NULL */
@@ -130,6 +132,26 @@ ak_cuda_append (
   }
   plan->nodes[plan->n_nodes++] = (Node){ run, clear, copy };
   return copy;
+}
+
+void
+ak_cuda_offer (AkPlan *base, const AkOffer *offer)
+{
+  AkCudaPlan *plan = (AkCudaPlan *) base;
+
+  plan->offer = *offer;
+  plan->offered_at = plan->n_nodes;
+}
+
+const AkOffer *
+ak_cuda_offered (AkPlan *base, AkRows y, size_t batch, size_t rows, size_t cols)
+{
+  const AkCudaPlan *plan = (const AkCudaPlan *) base;
+  const AkOffer *o = &plan->offer;
+  int same = o->y.data == y.data && o->y.row == y.row && o->batch == batch && o->rows == rows &&
+             o->cols == cols && (batch == 1 || o->y.batch == y.batch);
+
+  return same && plan->n_nodes && plan->offered_at == plan->n_nodes ? o : NULL;
 }
 
 void

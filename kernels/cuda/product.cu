@@ -22,10 +22,12 @@ typedef struct
   Finish f;
   int in_scratch; /* t lies in the scratch, at t_scratch */
   size_t t_scratch;
+  AkAlso also;
 } FinishNode;
 
+/* `rounded`: where y goes as bfloat16 as well, or NULL. */
 static __global__ void
-finish (Finish f)
+finish (Finish f, uint16_t *rounded)
 {
   size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x, c;
   size_t r = ak_split (i, f.cols, &c);
@@ -44,6 +46,8 @@ finish (Finish f)
   if (f.residual.data)
     v += ak_row (f.residual, f.rows, r)[c];
   ak_row (f.y, f.rows, r)[c] = v;
+  if (rounded)
+    rounded[i] = ak_to_bf16 (v);
 }
 
 static void
@@ -54,7 +58,8 @@ run_finish (const AkAt *at, const void *args)
 
   if (n->in_scratch)
     f.t.data = (float *) (at->scratch + n->t_scratch);
-  AK_LAUNCH (finish, ak_blocks (f.batch * f.rows * f.cols, THREADS), THREADS, 0, at, f);
+  AK_LAUNCH (finish, ak_blocks (f.batch * f.rows * f.cols, THREADS), THREADS, 0, at, f,
+      ak_rounded (at, &n->also));
 }
 
 static size_t
@@ -132,7 +137,7 @@ multiply (AkPlan *plan, const AkGemm *g, const Walk *w, size_t rows)
 static void
 product (AkPlan *plan, AkGemm g, const Finish *f, const Walk *w)
 {
-  FinishNode node = { *f, 0, 0 };
+  FinishNode node = { *f, 0, 0, {} }, *kept = NULL;
 
   g.batch = f->batch;
   g.y = f->y.data;
@@ -161,7 +166,9 @@ product (AkPlan *plan, AkGemm g, const Finish *f, const Walk *w)
   if (!multiply (plan, &g, w, f->rows))
     ak_plan_fail (plan, AK_ERR_DEVICE);
   else if (f->bias || f->activation != AK_ACT_NONE || f->gate.data || f->residual.data)
-    ak_cuda_append (plan, run_finish, NULL, &node, sizeof node);
+    kept = (FinishNode *) ak_cuda_append (plan, run_finish, NULL, &node, sizeof node);
+  if (kept)
+    ak_offer (plan, f->y, f->batch, f->rows, f->cols, &kept->also, g.scratch);
 }
 
 /* Row t of group g of batch item b: for k and c, x [b][t·stride + k·dilation - left][g·channels + c], then zeros up to
@@ -292,7 +299,7 @@ record_direct (AkPlan *plan, const AkConv *a, const Finish *f)
   Direct d = { a->x, m->data, a->batch, a->rows, f->rows, m->base.groups,
     m->base.in / m->base.groups, m->n, m->k, m->kp, a->stride, a->dilation, a->left, 1, 0,
     m->bf16 };
-  FinishNode node = { *f, 1, 0 };
+  FinishNode node = { *f, 1, 0, {} };
 
   while (d.parts < 16 && tiles * d.parts < 256 && m->k / d.parts > 16 * DEPTH)
     d.parts *= 2;
@@ -303,6 +310,27 @@ record_direct (AkPlan *plan, const AkConv *a, const Finish *f)
   ak_cuda_scratch (plan, d.parts * numbers * sizeof (float));
   ak_cuda_append (plan, run_direct, NULL, &d, sizeof d);
   ak_cuda_append (plan, run_finish, NULL, &node, sizeof node);
+}
+
+/* Input rows x as bfloat16 in the scratch: as the operation before offers them, or by a kernel. Says where. */
+static AkOffer
+record_rounded (AkPlan *plan, AkRows x, size_t batch, size_t rows, const AkCudaMatrix *m)
+{
+  const AkOffer *stands = ak_cuda_offered (plan, x, batch, rows, m->k);
+  AkOffer lies = { x, batch, rows, m->k, NULL, 0 };
+  Gather all = { x, 1, batch, rows, rows, m->k, 1, m->kp, 1, 1, 0, 1 };
+
+  if (!stands) {
+    record_gather (plan, &all);
+    return lies;
+  }
+  lies.scratch = up256 (stands->scratch);
+  if (stands->also) {
+    stands->also->on = 1;
+    stands->also->at = lies.scratch;
+  }
+  ak_cuda_scratch (plan, lies.scratch + batch * rows * m->k * 2);
+  return lies;
 }
 
 static int
@@ -318,6 +346,7 @@ record_linear (AkPlan *plan, const AkLinear *a)
   Finish f = { a->y, {}, a->gate, a->residual, a->bias, a->activation, a->batch, a->rows, m->n, 1,
     0 };
   Walk walk = { a->x.row, 1, 1, 0 };
+  AkOffer rounded = {};
   AkGemm g = {};
   AkRows x = a->x;
 
@@ -332,9 +361,9 @@ record_linear (AkPlan *plan, const AkLinear *a)
   g.w = m->data;
   g.w_row = m->kp;
   if (m->bf16) {
-    Gather gather_x = { x, 1, f.batch, f.rows, f.rows, m->k, 1, m->kp, 1, 1, 0, 1 };
-
-    g.scratch = record_gather (plan, &gather_x);
+    rounded = record_rounded (plan, x, f.batch, f.rows, m);
+    g.x_scratch = rounded.scratch;
+    g.scratch = rounded.scratch + up256 (f.batch * f.rows * m->kp * 2);
     walk.step = m->kp;
     g.x_batch = f.rows * m->kp;
   } else {
@@ -342,6 +371,10 @@ record_linear (AkPlan *plan, const AkLinear *a)
     g.x_batch = x.batch;
   }
   product (plan, g, &f, &walk);
+  /* rounded inputs of a product stay where they are for the next one; with a kernel after the product its offer counts */
+  if (m->bf16 && f.y.data != x.data && f.activation == AK_ACT_NONE && !f.gate.data &&
+      !f.residual.data)
+    ak_cuda_offer (plan, &rounded);
 }
 
 #define MOST_TURNS 4

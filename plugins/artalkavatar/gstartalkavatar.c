@@ -593,8 +593,9 @@ gst_artalk_avatar_class_init (GstArtalkAvatarClass *klass)
           G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING));
   g_object_class_install_property (object_class, PROP_HEAD,
       g_param_spec_string ("head", "Head",
-          "Head to pose: a FLAME file, .pt or .safetensors (NULL: the built-in head)", NULL,
-          ready));
+          "Head to pose: a FLAME file, .pt or .safetensors, or the name of a built-in face (NULL: "
+          "the built-in head)",
+          NULL, ready));
   g_object_class_install_property (object_class, PROP_STYLE,
       g_param_spec_string ("style", "Style",
           "Manner of speaking, from the next window on: the name of a built-in style or a file "

@@ -68,6 +68,7 @@ struct _GstArtalkIdle
   gboolean ahead;      /* of the input: what comes for a time before `next` is too late */
   gboolean cut;        /* interrupted, and nothing new has come since */
   gboolean ended;      /* by EOS */
+  gboolean waited;     /* for a first frame, since the pipeline began to play */
 };
 
 G_DEFINE_FINAL_TYPE (GstArtalkIdle, gst_artalk_idle, GST_TYPE_ARTALK_FILTER)
@@ -159,7 +160,7 @@ bridges (GstArtalkIdle *self, GstClockTime time)
 
 /* The timer: in a live pipeline, and after an interruption in any, no frame is waited for that does not come in time. */
 
-static gint64
+static GstClockTime
 running_time (GstArtalkIdle *self, GstClockTime position)
 {
   const GstSegment *segment = gst_artalk_filter_segment (GST_ARTALK_FILTER (self));
@@ -192,9 +193,9 @@ resume_at (GstArtalkIdle *self, GstClockTime time)
   self->ahead = TRUE;
 }
 
-/* The running time on the clock at which the next frame is to be made if it has not come; NONE: never. */
+/* The running time on the clock at which the next frame is to be made if it has not come; NONE: never. `now`: that it is. */
 static GstClockTime
-due (GstArtalkIdle *self)
+due (GstArtalkIdle *self, GstClockTime now)
 {
   GstClockTime time, latency;
   gboolean live, off;
@@ -204,13 +205,23 @@ due (GstArtalkIdle *self)
   latency = self->latency;
   off = self->strength <= 0 || self->max_fill == 0;
   GST_OBJECT_UNLOCK (self);
-  if (off || self->ended || !self->idle || !(live || self->cut))
+  if (off || self->ended || !(live || self->cut))
     return GST_CLOCK_TIME_NONE;
+  if (gst_artalk_filter_segment (GST_ARTALK_FILTER (self))->format == GST_FORMAT_UNDEFINED) {
+    if (now < latency) {
+      self->waited = TRUE;
+      return latency;
+    }
+    if (!live || !gst_artalk_filter_begin (GST_ARTALK_FILTER (self)))
+      return GST_CLOCK_TIME_NONE;
+    self->resume =
+        self->waited ? 0 : (now - latency) / GST_ARTALK_FRAME_TIME * GST_ARTALK_FRAME_TIME;
+  }
   if (!GST_CLOCK_TIME_IS_VALID (self->next))
     resume_at (self, self->resume);
   if (!GST_CLOCK_TIME_IS_VALID (self->next))
     return GST_CLOCK_TIME_NONE;
-  time = running_time (self, self->next);
+  time = self->idle ? running_time (self, self->next) : GST_CLOCK_TIME_NONE;
   if (!GST_CLOCK_TIME_IS_VALID (time))
     return time;
   return live ? time + latency : time - MIN (time, GST_ARTALK_FRAME_TIME);
@@ -294,10 +305,10 @@ timer (gpointer data)
   GST_OBJECT_UNLOCK (self);
   if (playing)
     gst_artalk_filter_settle (GST_ARTALK_FILTER (self));
-  time = due (self);
-  if (playing && clock && GST_CLOCK_TIME_IS_VALID (time) && now >= time) {
+  time = playing && clock ? due (self, now) : GST_CLOCK_TIME_NONE;
+  if (GST_CLOCK_TIME_IS_VALID (time) && now >= time) {
     self->ahead = TRUE;
-    time = fill (self, 1) == GST_FLOW_OK ? due (self) : GST_CLOCK_TIME_NONE;
+    time = fill (self, 1) == GST_FLOW_OK ? due (self, now) : GST_CLOCK_TIME_NONE;
   }
   GST_PAD_STREAM_UNLOCK (sinkpad);
   wait_for (self, clock, time);
@@ -467,7 +478,7 @@ reset (GstArtalkFilter *filter)
   GstArtalkIdle *self = GST_ARTALK_IDLE (filter);
 
   restart (self);
-  self->ended = FALSE;
+  self->ended = self->waited = FALSE;
 }
 
 static void

@@ -43,6 +43,8 @@ struct _GstArtalkMotion
 {
   GstArtalkBase parent;
 
+  GstPadQueryFunction base_query; /* the base's for the source pad */
+
   /* object lock */
   char *style; /* NULL: the model's own */
   float guidance;
@@ -308,6 +310,29 @@ sink_query (GstPad *pad, GstObject *parent, GstQuery *query)
   return TRUE;
 }
 
+/* What the motion will be is known before there is any, so that a face can live before it speaks. */
+static gboolean
+src_query (GstPad *pad, GstObject *parent, GstQuery *query)
+{
+  GstArtalkMotion *self = GST_ARTALK_MOTION (parent);
+  g_autoptr (GstCaps) caps = NULL, narrow = NULL;
+  GstCaps *filter;
+
+  if (GST_QUERY_TYPE (query) != GST_QUERY_CAPS || gst_pad_has_current_caps (pad))
+    return self->base_query (pad, parent, query);
+  GST_OBJECT_LOCK (parent);
+  if (self->info)
+    caps = gst_artalk_flame_caps (self->info->motion_dim, self->info->basis);
+  GST_OBJECT_UNLOCK (parent);
+  if (!caps)
+    return self->base_query (pad, parent, query);
+  gst_query_parse_caps (query, &filter);
+  narrow = filter ? gst_caps_intersect_full (filter, caps, GST_CAPS_INTERSECT_FIRST)
+                  : gst_caps_ref (caps);
+  gst_query_set_caps_result (query, narrow);
+  return TRUE;
+}
+
 /* The model */
 
 static void
@@ -423,6 +448,9 @@ gst_artalk_motion_constructed (GObject *object)
 {
   G_OBJECT_CLASS (gst_artalk_motion_parent_class)->constructed (object);
   gst_pad_set_query_function (gst_artalk_base_sink_pad (GST_ARTALK_BASE (object)), sink_query);
+  GST_ARTALK_MOTION (object)->base_query =
+      GST_PAD_QUERYFUNC (gst_artalk_base_src_pad (GST_ARTALK_BASE (object)));
+  gst_pad_set_query_function (gst_artalk_base_src_pad (GST_ARTALK_BASE (object)), src_query);
 }
 
 static void

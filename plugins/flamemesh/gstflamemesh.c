@@ -30,7 +30,7 @@
 GST_DEBUG_CATEGORY_STATIC (flamemesh_debug);
 #define GST_CAT_DEFAULT flamemesh_debug
 
-#define DEFAULT_BACKGROUND 0xffffffffu
+#define DEFAULT_BACKGROUND 0xffe8eaeeu /* a pale wall; the same in RGB and in both YUV matrices */
 
 enum {
   PROP_0,

@@ -412,20 +412,62 @@ GST_START_TEST (test_source_stops)
 }
 GST_END_TEST
 
-/* Sound that comes in bursts, up to 0.7 s late: each frame once, in order, to the end of the sound. */
+/* A face before the first sound: it lives, and then it speaks. */
+GST_START_TEST (test_first_life)
+{
+  g_autofree float *speech = test_speech (10 * TEST_WINDOW);
+  GstClockTime first, start;
+  Stage stage;
+
+  stage_init (&stage, TRUE);
+  play_until (&stage, &stage.video, 100);
+  start = (now (&stage) / TEST_FRAME + 1) * TEST_FRAME;
+  say_and_end (&stage, speech, start);
+  first = g_array_index (stage.video.pts, GstClockTime, 0);
+  play_until (&stage, &stage.video, (start - first) / TEST_FRAME + 50);
+  play_until (&stage, &stage.sound, 20);
+  for (guint i = 1; i < stage.video.pts->len; i++) /* the speech's grid is another */
+    fail_unless (ABS (GST_CLOCK_DIFF (g_array_index (stage.video.end, GstClockTime, i - 1),
+                     g_array_index (stage.video.pts, GstClockTime, i))) <= (gint64) TEST_FRAME / 2);
+  fail_unless (jaw (&stage.motion, 0, start) == 0);
+  fail_unless (jaw (&stage.motion, start, start + 2 * GST_SECOND) > 0.01f);
+  stage_clear (&stage);
+}
+GST_END_TEST
+
+static GstClockTime
+latency (Stage *stage)
+{
+  GstQuery *query = gst_query_new_latency ();
+  GstClockTime min;
+
+  fail_unless (gst_element_query (stage->pipeline, query));
+  gst_query_parse_latency (query, NULL, &min, NULL);
+  gst_query_unref (query);
+  return min;
+}
+
+/* Sound that comes in bursts, up to 0.7 s late: each frame once, in order and in time, to the end of the sound. */
 GST_START_TEST (test_jitter)
 {
   g_autofree float *speech = test_speech (10 * TEST_WINDOW);
+  GstClockTime delay;
   guint pushed = 0;
   Stage stage;
 
   stage_init (&stage, TRUE);
+  delay = latency (&stage);
+  while (gst_test_clock_peek_id_count (stage.clock) == 0)
+    g_usleep (200); /* artalkidle is ready */
   for (guint i = 1; i <= 100; i++) {
     if (i % 9 >= 7 || i == 100) {
       say (&stage, speech + pushed * PIECE, pushed * PIECE_TIME, (i - pushed) * PIECE_TIME);
       pushed = i;
     }
     advance (&stage, i * PIECE_TIME);
+    while (
+        now (&stage) > delay && track_length (&stage.video) <= (now (&stage) - delay) / TEST_FRAME)
+      g_usleep (200); /* what has to be shown is shown before time goes on */
   }
   gst_app_src_end_of_stream (GST_APP_SRC (stage.source));
   play_until (&stage, &stage.video, 250);
@@ -659,6 +701,7 @@ live_suite (void)
   tcase_add_test (c, test_interrupt_live);
   tcase_add_test (c, test_interrupt_from_outside);
   tcase_add_test (c, test_source_stops);
+  tcase_add_test (c, test_first_life);
   tcase_add_test (c, test_jitter);
   tcase_add_test (c, test_bounds);
   tcase_add_test (c, test_bounds_live);

@@ -5,6 +5,7 @@
  * A line a simulated ten minutes or a second goes to CSV. Fails if memory, descriptors or threads grow, if sound and
  * pictures drift apart by 1 ms in an hour or more, or if a frame goes missing (in simulated time: live, frames may be
  * late on a busy machine). */
+#define _GNU_SOURCE
 #include <gst/app/app.h>
 #include <gst/gst.h>
 #include <math.h>
@@ -106,6 +107,7 @@ watch (GstElement *pipeline, const char *name, Arrivals *a)
   g_autoptr (GstElement) sink = gst_bin_get_by_name (GST_BIN (pipeline), name);
 
   memset (a, 0, sizeof *a);
+  a->later = G_MININT64 / 2;
   g_mutex_init (&a->lock);
   g_object_set (sink, "signal-handoffs", TRUE, NULL);
   g_signal_connect (sink, "handoff", G_CALLBACK (arrive), a);
@@ -242,6 +244,8 @@ simulate (double hours)
     if (csv)
       fprintf (csv, "%.4f,%.2f,%u,%u,%.6f\n", (double) end / (3600.0 * GST_SECOND), now.rss,
           now.descriptors, now.threads, (double) video.worst / GST_MSECOND);
+    if (csv)
+      fflush (csv);
   }
   g_thread_join (thread);
   drift = (double) ABS ((gint64) video.end - (gint64) sound.end) / GST_MSECOND / hours;
@@ -360,6 +364,7 @@ play_live (double minutes, const char *file)
   thread = g_thread_new ("capture", capture, &c);
   for (gint64 start = g_get_monotonic_time (), second = 1; !done; second++) {
     gint64 worst, sound_worst, late, sound_late;
+    double load = 0;
 
     while (!done && g_get_monotonic_time () < start + second * G_USEC_PER_SEC)
       done = poll_bus (pipeline, 100 * GST_MSECOND);
@@ -370,10 +375,11 @@ play_live (double minutes, const char *file)
     sound_worst = take_worst (&sound, &sound_late);
     if (!csv || worst < -GST_SECOND || sound_worst < -GST_SECOND)
       continue; /* nothing was shown yet */
-    fprintf (csv, "%" G_GINT64_FORMAT ",%.2f,%u,%u,%.3f,%.3f,%.3f,%" G_GUINT64_FORMAT "\n", second,
-        now.rss, now.descriptors, now.threads, (double) worst / GST_MSECOND,
+    getloadavg (&load, 1);
+    fprintf (csv, "%" G_GINT64_FORMAT ",%.2f,%u,%u,%.3f,%.3f,%.3f,%" G_GUINT64_FORMAT ",%.2f\n",
+        second, now.rss, now.descriptors, now.threads, (double) worst / GST_MSECOND,
         (double) sound_worst / GST_MSECOND, (double) (late - sound_late) / GST_MSECOND,
-        dropped (pipeline));
+        dropped (pipeline), load);
     fflush (csv);
   }
   g_thread_join (thread);
@@ -401,9 +407,9 @@ main (int argc, char **argv)
   if (argc > (live ? 4 : 3))
     csv = fopen (argv[live ? 4 : 3], "w");
   if (csv)
-    fputs (live
-               ? "second,rss_mb,descriptors,threads,video_late_ms,sound_late_ms,offset_ms,dropped\n"
-               : "hour,rss_mb,descriptors,threads,offset_ms\n",
+    fputs (live ? "second,rss_mb,descriptors,threads,video_late_ms,sound_late_ms,offset_ms,dropped,"
+                  "load\n"
+                : "hour,rss_mb,descriptors,threads,offset_ms\n",
         csv);
   failures = live ? play_live (g_ascii_strtod (argv[2], NULL), argv[3])
                   : simulate (g_ascii_strtod (argv[2], NULL));
