@@ -41,8 +41,10 @@ def plot(data, path):
             axis.plot(time, data[column], linewidth=0.8, label=column.replace("_", " "))
         axis.set_ylabel(label, fontsize=8)
         axis.grid(linewidth=0.3)
-        if columns[0] in ("rss_mb", "threads"):
-            axis.set_ylim(bottom=0)
+        if columns[0] in ("rss_mb", "threads", "load"):
+            axis.set_ylim(0, 1.2 * max(max(data[column]) for column in columns))
+        elif columns[0].endswith("_ms"):
+            axis.set_yscale("symlog", linthresh=100)
         if len(columns) > 1:
             axis.legend(fontsize=7, loc="upper right")
     axes[-1].set_xlabel("minutes" if live else "hours")

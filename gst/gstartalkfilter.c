@@ -203,6 +203,8 @@ sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
       CLASS (self)->reset (self);
       break;
     default:
+      if (GST_EVENT_IS_SERIALIZED (event) && CLASS (self)->keep && CLASS (self)->keep (self, event))
+        return TRUE;
       break;
   }
   return gst_pad_event_default (pad, parent, event);
@@ -224,7 +226,7 @@ static gboolean
 src_query (GstPad *pad, GstObject *parent, GstQuery *query)
 {
   GstArtalkFilter *self = GST_ARTALK_FILTER (parent);
-  const GstClockTime delay = CLASS (self)->delay;
+  const GstClockTime delay = CLASS (self)->delay ? CLASS (self)->delay (self) : 0;
   GstClockTime min, max;
   gboolean live;
 

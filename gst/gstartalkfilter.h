@@ -15,7 +15,8 @@ struct _GstArtalkFilterClass
 {
   GstElementClass parent_class;
 
-  GstClockTime delay; /* for which frames stay in the element */
+  /* May be NULL: how long frames stay in the element. Any thread. */
+  GstClockTime (*delay) (GstArtalkFilter *filter);
 
   /* From now on a frame is `dim` numbers in `basis`; called when either changes. */
   void (*set_format) (GstArtalkFilter *filter, guint dim, const char *basis);
@@ -26,6 +27,9 @@ struct _GstArtalkFilterClass
   /* `event` ends the stream or its time line: EOS, STREAM_START of another stream, SEGMENT of other times. The event
    * is passed on afterwards. */
   void (*boundary) (GstArtalkFilter *filter, GstEvent *event);
+  /* May be NULL: TRUE if another serialised event is kept (then it is the element's) to be passed on in its place among
+   * frames that wait. */
+  gboolean (*keep) (GstArtalkFilter *filter, GstEvent *event);
   /* After a flush: forgets all frames. */
   void (*reset) (GstArtalkFilter *filter);
   /* After an interruption: forgets all frames and goes on at the running time `time` (may be NONE). */

@@ -113,6 +113,7 @@ fill_info (AmModel *model)
   info->before_samples = c->before;
   info->ahead_samples = c->ahead;
   info->motion_dim = c->motion_dim;
+  info->can_overlap = c->audio_norm != AM_AUDIO_NORM_RUNNING;
   info->basis = c->basis;
   info->checkpoint = model->checkpoint;
   if (c->encoder == AM_ENCODER_WAV2VEC2) {

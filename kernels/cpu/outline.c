@@ -126,9 +126,7 @@ outline (Edges *e, AkWalkFn *walk, const AkOutline *o)
   const AkBand *band = e->band;
   AkPoint a = band->points[o->vertex[0]], b = band->points[o->vertex[1]],
           c = band->points[o->opposite], d;
-  AkWalk w = { .band = band,
-    .part = band->mesh->face_part[o->face],
-    .background = e->background };
+  AkWalk w = { .band = band, .part = band->mesh->face_part[o->face], .background = e->background };
   int from, to, low, high, back;
   AkHits hits;
 

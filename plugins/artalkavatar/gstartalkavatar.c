@@ -26,6 +26,9 @@
  * gst-launch-1.0 autoaudiosrc ! artalkavatar style=lively ! videoconvert ! autovideosink
  * ]| Speaks after you.
  * |[
+ * gst-launch-1.0 autoaudiosrc ! artalkavatar latency-mode=low ! videoconvert ! autovideosink
+ * ]| The same, sooner: windows overlap, for which more is computed.
+ * |[
  * gst-launch-1.0 filesrc location=speech.wav ! decodebin ! artalkavatar renderer=splat ! videoconvert ! autovideosink
  * ]| The built-in Gaussian avatar.
  * |[
@@ -45,12 +48,19 @@ GST_DEBUG_CATEGORY_STATIC (artalkavatar_debug);
  * per thread), during which audio has to wait. */
 #define ENCODER_DELAY (8 * GST_SECOND)
 #define MIN_INPUT_TIME (1 * GST_SECOND)
+#define NORMAL_DELAY 4 /* frames that artalksmooth waits for */
+#define LOW_DELAY 2
 
 typedef enum {
   RENDERER_AUTO,
   RENDERER_MESH,
   RENDERER_SPLAT,
 } Renderer;
+
+typedef enum {
+  LATENCY_NORMAL,
+  LATENCY_LOW,
+} LatencyMode;
 
 enum {
   PROP_0,
@@ -61,6 +71,7 @@ enum {
   PROP_HEAD,
   PROP_STYLE,
   PROP_RENDERER,
+  PROP_LATENCY_MODE,
   PROP_IDLE,
   PROP_SEED,
 };
@@ -80,6 +91,7 @@ struct _GstArtalkAvatar
 
   /* object lock */
   Renderer wanted;
+  LatencyMode latency_mode;
   char *model, *avatar_model, *avatars, *avatar, *head;
 };
 
@@ -107,6 +119,23 @@ renderer_get_type (void)
 
   if (g_once_init_enter (&type))
     g_once_init_leave (&type, g_enum_register_static ("GstArtalkAvatarRenderer", values));
+  return type;
+}
+
+#define TYPE_LATENCY_MODE (latency_mode_get_type ())
+static GType
+latency_mode_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { LATENCY_NORMAL, "Whole windows, smoothed as published", "normal" },
+    { LATENCY_LOW, "Windows that overlap, smoothed with what is there: sooner, for more computing",
+        "low" },
+    { 0, NULL, NULL },
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstArtalkAvatarLatencyMode", values));
   return type;
 }
 
@@ -140,6 +169,20 @@ set_if_there (GstElement *child, const char *property, const char *value)
 {
   if (child && g_object_class_find_property (G_OBJECT_GET_CLASS (child), property))
     g_object_set (child, property, value, NULL);
+}
+
+/* What the mode means for the children. */
+static void
+set_latency_mode (GstArtalkAvatar *self, LatencyMode mode)
+{
+  GST_OBJECT_LOCK (self);
+  self->latency_mode = mode;
+  GST_OBJECT_UNLOCK (self);
+  if (self->missing)
+    return;
+  g_object_set (
+      self->audioenc, "hop", mode == LATENCY_LOW ? G_MAXUINT64 : G_GUINT64_CONSTANT (0), NULL);
+  g_object_set (self->smooth, "delay", mode == LATENCY_LOW ? LOW_DELAY : NORMAL_DELAY, NULL);
 }
 
 /* Tells a new renderer the properties that are meant for it. */
@@ -443,6 +486,9 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
       GST_OBJECT_UNLOCK (self);
       renderer_changed (self);
       break;
+    case PROP_LATENCY_MODE:
+      set_latency_mode (self, g_value_get_enum (value));
+      break;
     case PROP_IDLE:
       if (self->idle)
         g_object_set_property (G_OBJECT (self->idle), "strength", value);
@@ -491,6 +537,9 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
       break;
     case PROP_RENDERER:
       g_value_set_enum (value, self->wanted);
+      break;
+    case PROP_LATENCY_MODE:
+      g_value_set_enum (value, self->latency_mode);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -605,6 +654,10 @@ gst_artalk_avatar_class_init (GstArtalkAvatarClass *klass)
   g_object_class_install_property (object_class, PROP_RENDERER,
       g_param_spec_enum (
           "renderer", "Renderer", "How the head is drawn", TYPE_RENDERER, RENDERER_AUTO, ready));
+  g_object_class_install_property (object_class, PROP_LATENCY_MODE,
+      g_param_spec_enum ("latency-mode", "Latency mode",
+          "How soon lips follow the voice: chooses the hop of audioenc and the delay of smooth",
+          TYPE_LATENCY_MODE, LATENCY_NORMAL, ready));
   g_object_class_install_property (object_class, PROP_IDLE,
       g_param_spec_float ("idle", "Idle life",
           "How far the head sways and the eyes look around in silence (0: off, and nothing is "
@@ -614,6 +667,7 @@ gst_artalk_avatar_class_init (GstArtalkAvatarClass *klass)
       g_param_spec_uint ("seed", "Seed", "Chooses among idle lives, each always the same", 0,
           G_MAXUINT, 0, ready));
   gst_type_mark_as_plugin_api (TYPE_RENDERER, 0);
+  gst_type_mark_as_plugin_api (TYPE_LATENCY_MODE, 0);
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);
   gst_element_class_add_static_pad_template (element_class, &audio_src_template);

@@ -224,7 +224,10 @@ due (GstArtalkIdle *self, GstClockTime now)
   time = self->idle ? running_time (self, self->next) : GST_CLOCK_TIME_NONE;
   if (!GST_CLOCK_TIME_IS_VALID (time))
     return time;
-  return live ? time + latency : time - MIN (time, GST_ARTALK_FRAME_TIME);
+  if (!live)
+    return time - MIN (time, GST_ARTALK_FRAME_TIME);
+  /* computing that takes a little longer than was promised is no reason to interfere */
+  return time + latency + (self->ahead ? 0 : HALF);
 }
 
 static void timer (gpointer data);

@@ -52,10 +52,14 @@ GST_START_TEST (test_on_time)
   g_autoptr (GPtrArray) all = NULL;
 
   test_push_motion (h, 0, 10, 0.1f);
-  advance (h, due (10) - 1);
+  advance (h, due (10) + TEST_FRAME / 2 - 1);
   fail_unless_equals_int (gst_harness_buffers_in_queue (h), 10); /* it may still come */
-  advance (h, due (10));
+  advance (h, due (10) + TEST_FRAME / 2);
   fail_unless_equals_int (gst_harness_buffers_in_queue (h), 11);
+  advance (h, due (11) - 1); /* after that none is waited for */
+  fail_unless_equals_int (gst_harness_buffers_in_queue (h), 11);
+  advance (h, due (11));
+  fail_unless_equals_int (gst_harness_buffers_in_queue (h), 12);
   advance (h, due (29));
   all = test_pull_all (h);
   test_check_motion (all, 0, 30);

@@ -21,6 +21,7 @@ typedef struct
   Pair dev_corners; /* the same */
   Pair place, axes, albedo, gloss, feature, sh, lobe, vertices, normals;
   Pair means, scales, rotations, colors;
+  int there; /* features are in the colours already */
 } Case;
 
 static void
@@ -36,7 +37,7 @@ record (AkPlan *plan, int plain, void *data)
                      .axes = AT (c->axes),
                      .albedo = AT (c->albedo),
                      .gloss = AT (c->gloss),
-                     .feature = AT (c->feature),
+                     .feature = c->there ? NULL : AT (c->feature),
                      .sh = AT (c->sh),
                      .lobe = AT (c->lobe),
                      .thickness = THICKNESS,
@@ -167,6 +168,15 @@ check_bind (Check *t)
   }
   check_want (t, "bound splats, means", c.means, mean, 2e-6);
   check_want (t, "bound splats, colours", c.colors, color, 5e-4); /* a square root near 0 */
+  c.there = 1;
+  for (size_t i = 0; i < SPLATS; i++)
+    for (size_t k = 0; k < CHANNELS; k++)
+      c.colors.plain[CHANNELS * i + k] = c.colors.dev[CHANNELS * i + k] = 7;
+  for (size_t i = 0; i < SPLATS; i++)
+    for (size_t k = 3; k < 3 + FEATURES; k++)
+      color[CHANNELS * i + k] = 7;
+  check_run (t, "bound splats with features", record, &c);
+  check_want (t, "bound splats with features, colours", c.colors, color, 5e-4);
   t->checks += 2;
   if (!(worst <= 2e-5)) {
     t->failures++;

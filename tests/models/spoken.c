@@ -30,7 +30,7 @@ spoken_run (Spoken *r, AmModel *model, const GArray *samples, GError **error)
   g_autoptr (AmAudioEncoder) encoder = am_audio_encoder_new (model, error);
   g_autoptr (AmMotion) motion =
       encoder ? am_motion_new_tapped (model, taps, NULL, NULL, error) : NULL;
-  g_autoptr (AmSmooth) smooth = am_smooth_new (info->motion_dim);
+  g_autoptr (AmSmooth) smooth = am_smooth_new (info->motion_dim, AM_SMOOTH_DELAY);
   size_t before = info->before_samples,
          length = before + info->window_samples + info->ahead_samples;
   size_t dim = info->motion_dim, frames = (size_t) info->window_frames * dim;
