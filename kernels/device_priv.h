@@ -140,8 +140,14 @@ struct AkPlan
   size_t n_memory;
 };
 
+#ifdef __cplusplus
+extern "C" {
+#endif
 /* Keeps the first error of a recording. */
 void ak_plan_fail (AkPlan *plan, AkStatus status);
+#ifdef __cplusplus
+}
+#endif
 
 /* The door's check: is `ok` true and the plan still good? Otherwise AK_ERR_ARG is kept. */
 #define AK_PLAN_CHECK(plan, ok)                                                                    \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The inner loops of the coloured look with AVX2 and FMA: a block of 4x2 pixels at a time. */
 #include "draw.h"
-#include "light.h"
+#include "../light.h"
 #include "simd_avx2.h"
 
 #include <string.h>

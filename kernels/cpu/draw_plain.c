@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The inner loops of the coloured look in plain C: the definition. */
 #include "draw.h"
-#include "light.h"
+#include "../light.h"
 
 #include <math.h>
 #include <string.h>

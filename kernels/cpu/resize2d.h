@@ -2,15 +2,8 @@
 /* Two-dimensional resizing on the CPU: positions are computed at recording, in double. */
 #pragma once
 
+#include "../resize2d_taps.h"
 #include "cpu.h"
-
-/* Which pixels of an axis make one of the result: `count` from `first` on, with the weights from `at`
- * on in the axis's table. Linear resizing has two
- * weights each, also where only the first counts. */
-typedef struct
-{
-  size_t first, count, at;
-} AkTaps;
 
 typedef struct
 {

@@ -61,6 +61,10 @@ void *ak_cuda_constant (AkPlan *plan, const void *values, size_t bytes);
 AkStatus ak_cuda_put (AkCuda *cuda, void *dst, const void *src, size_t bytes);
 AkStatus ak_cuda_get (AkCuda *cuda, void *dst, const void *src, size_t bytes);
 
+/* New device memory with a copy of `values`; NULL after an error, also an earlier one: *status goes from AK_OK to the
+ * first. */
+void *ak_cuda_copy (AkDevice *dev, const void *values, size_t bytes, AkStatus *status);
+
 /* Products in bfloat16 want their input rounded. An operation whose results may be such an input, of a multiple of 8
  * columns, writes them to the scratch as well, [batch · rows][cols] from byte `at` on, if a product asks for it: it offers
  * that right after its node was appended, with `also` in the copy of its arguments. */
@@ -115,6 +119,18 @@ void ak_cuda_product_init (AkOps *ops); /* linear, conv */
 void ak_cuda_norm_init (AkOps *ops);
 void ak_cuda_attention_init (AkOps *ops);
 void ak_cuda_elementwise_init (AkOps *ops);
+void ak_cuda_bind_init (AkOps *ops);
+void ak_cuda_compose_init (AkOps *ops);
+void ak_cuda_conv2d_init (AkOps *ops);
+void ak_cuda_draw_init (AkOps *ops);
+void ak_cuda_flame_init (AkOps *ops);
+void ak_cuda_mesh_init (AkOps *ops);
+void ak_cuda_picture_init (AkOps *ops);
+void ak_cuda_points_init (AkOps *ops);
+void ak_cuda_published_init (AkOps *ops);
+void ak_cuda_resize2d_init (AkOps *ops);
+void ak_cuda_spans_init (AkOps *ops);
+void ak_cuda_splat_init (AkOps *ops);
 void ak_cuda_rows_init (AkOps *ops);
 void ak_cuda_plan_init (AkOps *ops);
 

@@ -55,6 +55,18 @@ ak_cuda_get (AkCuda *cuda, void *dst, const void *src, size_t bytes)
   return status == AK_OK ? ak_rt_stream_sync (cuda->stream) : status;
 }
 
+void *
+ak_cuda_copy (AkDevice *dev, const void *values, size_t bytes, AkStatus *status)
+{
+  void *memory = *status == AK_OK ? cuda_alloc (dev, bytes) : NULL;
+
+  if (memory)
+    *status = ak_cuda_put ((AkCuda *) dev, memory, values, bytes);
+  else if (*status == AK_OK)
+    *status = AK_ERR_MEMORY;
+  return memory;
+}
+
 static AkQueue *
 cuda_queue_new (AkDevice *dev)
 {

@@ -79,6 +79,13 @@ ak_row (AkRows v, size_t rows, size_t i)
   return v.data + b * v.batch + r * v.row;
 }
 
+/* Is the pixel in column `col` of row `row` among those that are wanted? */
+static inline __host__ __device__ int
+ak_in_spans (const AkSpan *spans, unsigned row, unsigned col)
+{
+  return !spans || (col / 2 >= spans[row / 2].from && col / 2 < spans[row / 2].to);
+}
+
 /* Sum and maximum over the 32 lanes of a warp, for every lane. */
 template <class T>
 static __device__ T

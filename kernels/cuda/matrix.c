@@ -13,7 +13,7 @@ matrix_new (AkDevice *dev, const AkMatrix *sizes, AkStatus *status)
     m->base = *sizes;
     m->k = sizes->in / sizes->groups * sizes->kernel;
     m->n = sizes->out / sizes->groups;
-    m->bf16 = sizes->precision == AK_BF16 && !sizes->side;
+    m->bf16 = sizes->precision == AK_BF16;
     m->kp = m->bf16 ? (m->k + 7) / 8 * 8 : m->k;
     m->data = dev->ops.alloc (dev, sizes->out * m->kp * (m->bf16 ? 2 : 4));
     if (m->data)

@@ -272,6 +272,11 @@ plan_run (AkPlan *base, AkQueue *base_queue, const atomic_int *cancel)
   ak_rt_use (((AkCuda *) base->dev)->index);
   if (cancel && atomic_load_explicit (cancel, memory_order_relaxed))
     status = AK_CANCELLED;
+  if (plan->queue &&
+      status == AK_OK) { /* what the last run reads and writes on the host is still in use */
+    status = ak_rt_stream_sync (plan->queue->stream);
+    ak_cuda_queue_after (plan->queue, status);
+  }
   for (size_t i = 0; i < plan->n_arounds && status == AK_OK; i++)
     if (plan->arounds[i].before)
       plan->arounds[i].before (plan->arounds[i].args);

@@ -268,6 +268,13 @@ say_and_end (Stage *stage, const float *samples, GstClockTime from)
   } while (stage->live && level < most && track_length (&stage->made) < made + 50);
 }
 
+/* Whether `n` frames of speech are there: only then may time go on, or they would come too late. */
+static gboolean
+is_made (Stage *stage, guint n)
+{
+  return track_length (&stage->made) >= n;
+}
+
 static gboolean
 source_is_empty (Stage *stage, guint unused)
 {
@@ -329,6 +336,7 @@ interrupt_speech (Stage *stage, const float *speech, GstElement *sender, GstEven
 
   say (stage, speech, 0, 4 * GST_SECOND);
   wait_until (source_is_empty, stage, 0);
+  wait_until (is_made, stage, 2 * 25 - 4); /* two windows, but what artalksmooth holds */
   play_until (stage, &stage->video, 50);
   before = track_length (&stage->video);
   fail_unless (
@@ -398,6 +406,7 @@ GST_START_TEST (test_source_stops)
 
   stage_init (&stage, TRUE);
   say (&stage, speech, 0, 2 * GST_SECOND);
+  wait_until (is_made, &stage, 25 - 4);
   play_until (&stage, &stage.video, 750);
   again = (now (&stage) / GST_SECOND + 1) * GST_SECOND;
   say_and_end (&stage, speech, again);

@@ -67,19 +67,26 @@ check_rows (float *data, size_t row, size_t batch)
   return (AkRows){ data, row, batch };
 }
 
+/* To the nearest bfloat16. */
+static float
+rounded (float v)
+{
+  uint32_t u;
+
+  memcpy (&u, &v, sizeof u);
+  u = (u + 0x7fff + (u >> 16 & 1)) & 0xffff0000;
+  memcpy (&v, &u, sizeof v);
+  return v;
+}
+
 Pair
 check_pair_bf16 (Check *t, size_t n, float scale)
 {
   Pair p = check_pair (t, n, scale);
   AkQueue *q = ak_queue_new (t->dev);
 
-  for (size_t i = 0; i < n; i++) {
-    uint32_t u;
-
-    memcpy (&u, p.plain + i, sizeof u);
-    u = (u + 0x7fff + (u >> 16 & 1)) & 0xffff0000;
-    memcpy (p.plain + i, &u, sizeof u);
-  }
+  for (size_t i = 0; i < n; i++)
+    p.plain[i] = rounded (p.plain[i]);
   ak_upload (q, p.dev, p.plain, n * sizeof *p.dev);
   ak_queue_sync (q);
   ak_queue_free (q);
@@ -97,8 +104,11 @@ matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups, size_t si
   MatrixPair m;
   AkStatus status;
 
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
     values[i] = scale * next_random (t);
+    if (side && precision == AK_BF16)
+      values[i] = rounded (values[i]);
+  }
   if (side) {
     m.plain = ak_matrix_new_conv2d (t->plain, values, out, in, side, precision, &status);
     m.dev = ak_matrix_new_conv2d (t->dev, values, out, in, side, precision, &status);
@@ -125,9 +135,9 @@ check_matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups, AkP
 }
 
 MatrixPair
-check_matrix2d (Check *t, size_t out, size_t in, size_t side)
+check_matrix2d (Check *t, size_t out, size_t in, size_t side, AkPrecision precision)
 {
-  return matrix (t, out, in, side * side, 1, side, AK_F32);
+  return matrix (t, out, in, side * side, 1, side, precision);
 }
 
 static void
@@ -240,18 +250,29 @@ check_read_dev (Check *t, Pair y)
   return got;
 }
 
+void
+check_put (Check *t, Pair p, size_t at, const void *values, size_t n)
+{
+  for (int plain = 0; plain < 2; plain++) {
+    AkQueue *q = ak_queue_new (plain ? t->plain : t->dev);
+
+    ak_upload (q, AT (p) + at, values, n * sizeof (float));
+    ak_queue_sync (q);
+    ak_queue_free (q);
+  }
+}
+
 Pair
 check_some_spans (Check *t, size_t height, size_t width)
 {
   size_t n = (height + 1) / 2, across = (width + 1) / 2;
   Pair pair = check_pair (t, n, 1);
 
-  for (int plain = 0; plain < 2; plain++)
-    for (size_t i = 0; i < n; i++) {
-      AkSpan s = { (uint16_t) (i * 5 % (across + 1)), (uint16_t) (across - i % (across / 2 + 1)) };
+  for (size_t i = 0; i < n; i++) {
+    AkSpan s = { (uint16_t) (i * 5 % (across + 1)), (uint16_t) (across - i % (across / 2 + 1)) };
 
-      memcpy (AT (pair) + i, &s, sizeof s); /* a CPU's memory is ours */
-    }
+    check_put (t, pair, i, &s, 1);
+  }
   return pair;
 }
 

@@ -38,7 +38,8 @@ typedef struct
 } MatrixPair;
 MatrixPair check_matrix (
     Check *t, size_t out, size_t in, size_t kernel, size_t groups, AkPrecision precision);
-MatrixPair check_matrix2d (Check *t, size_t out, size_t in, size_t side);
+/* With AK_BF16 the numbers are such that rounding changes nothing. */
+MatrixPair check_matrix2d (Check *t, size_t out, size_t in, size_t side, AkPrecision precision);
 
 /* Runs one recording function on both devices; `what` and the sizes name the case in messages. */
 typedef void CheckRecord (AkPlan *plan, int plain, void *data);
@@ -48,9 +49,11 @@ void check_run (Check *t, const char *what, CheckRecord *record, void *data);
 void check_close (Check *t, const char *what, Pair y, double tol);
 /* The same of both devices' y against numbers of the test's own: for operations that have one version. */
 void check_want (Check *t, const char *what, Pair y, const float *want, double tol);
-/* y of the plain device, or of the one that is checked, in host memory (free). */
+/* y of the plain device, or of the other one, in host memory (free). */
 float *check_read (Check *t, Pair y);
 float *check_read_dev (Check *t, Pair y);
+/* Puts n values, of any type of 4 bytes, from number `at` on into both. */
+void check_put (Check *t, Pair p, size_t at, const void *values, size_t n);
 void check_free (Check *t);
 
 /* Spans of an image [height][width] for both devices, some empty, some beyond the image; kept until check_free(). */

@@ -309,6 +309,34 @@ __float_as_int (float f)
   return v;
 }
 
+static inline long long
+__double_as_longlong (double d)
+{
+  long long v;
+
+  memcpy (&v, &d, sizeof v);
+  return v;
+}
+
+/* These are never fused with others. */
+static inline float
+__fmul_rn (float a, float b)
+{
+  return a * b;
+}
+
+static inline float
+__fsub_rn (float a, float b)
+{
+  return a - b;
+}
+
+static inline float
+__fmaf_rn (float a, float b, float c)
+{
+  return fmaf (a, b, c);
+}
+
 static inline unsigned
 __float_as_uint (float f)
 {
