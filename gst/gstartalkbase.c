@@ -16,6 +16,8 @@ GST_DEBUG_CATEGORY_STATIC (artalkbase_debug);
 #define LEAST_SPARE (5 * GST_MSECOND)
 #define BEHIND (GST_SECOND / 2)           /* and a window: the work does not keep up */
 #define RAISE_PAUSE (10 * G_USEC_PER_SEC) /* at least this between two changes of the latency */
+#define STOPPED                                                                                    \
+  GST_SECOND /* a window that takes so much longer than its sound was not computed all that time */
 
 enum { CANCEL_FLUSH = 1, CANCEL_STOP = 2, CANCEL_INTERRUPT = 4 };
 
@@ -49,6 +51,7 @@ struct _GstArtalkBasePrivate
   GstClockTime
       promised; /* latency of a live stream up to and with this element; NONE: nobody asked */
   GstClockTimeDiff lead; /* least time from a window's running time to its end of work, or NONE */
+  GstClockTimeDiff late; /* the last window's, if the work has fallen behind, else NONE */
 };
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GstArtalkBase, gst_artalk_base, GST_TYPE_ELEMENT)
@@ -245,17 +248,26 @@ age_of (GstArtalkBase *base, GstClockTime pts)
       time + gst_element_get_base_time (GST_ELEMENT (base)), gst_clock_get_time (clock));
 }
 
-/* How far the work has fallen behind the stream, if that is much more than it was before: a stream that is late as it
- * comes is not the work's fault. Under the object lock. */
+/* How far the work has fallen behind the stream, if that is much more than it was before and still growing: a stream
+ * that is late as it comes is not the work's fault, and after a stop of the whole process it catches up. Under the
+ * object lock. */
 static GstClockTime
 fallen_behind (GstArtalkBasePrivate *priv, GstClockTimeDiff age, GstClockTime duration)
 {
+  gboolean grows;
+
   if (!priv->live || age == GST_CLOCK_STIME_NONE || priv->promised == GST_CLOCK_TIME_NONE)
     return 0;
   if (priv->lead == GST_CLOCK_STIME_NONE || age < priv->lead)
     priv->lead = age;
   if (age <= (GstClockTimeDiff) priv->promised ||
-      age - priv->lead <= (GstClockTimeDiff) (duration + BEHIND))
+      age - priv->lead <= (GstClockTimeDiff) (duration + BEHIND)) {
+    priv->late = GST_CLOCK_STIME_NONE;
+    return 0;
+  }
+  grows = priv->late != GST_CLOCK_STIME_NONE && age > priv->late;
+  priv->late = age;
+  if (!grows)
     return 0;
   return (GstClockTime) MIN (age - (GstClockTimeDiff) priv->promised, age - priv->lead);
 }
@@ -277,9 +289,10 @@ gst_artalk_base_end (GstArtalkBase *base, gint64 begun, GstClockTime pts, GstClo
   raise = priv->live && promised != GST_CLOCK_TIME_NONE && (took > promised || behind > 0) &&
           (priv->raised < 0 || now - priv->raised >= RAISE_PAUSE);
   if (raise) {
-    priv->deadline = round_up (MAX (took, promised + behind));
+    /* a process that was stopped for a while is not one that needs so long */
+    priv->deadline = round_up (MAX (MIN (took, duration + STOPPED), promised + behind));
     priv->raised = now;
-    priv->lead = GST_CLOCK_STIME_NONE;
+    priv->lead = priv->late = GST_CLOCK_STIME_NONE;
   }
   GST_OBJECT_UNLOCK (base);
   GST_LOG_OBJECT (base, "window took %" GST_TIME_FORMAT, GST_TIME_ARGS (took));
@@ -377,7 +390,7 @@ change_state (GstElement *element, GstStateChange transition)
     priv->live = FALSE;
     priv->raised = -1;
     priv->promised = GST_CLOCK_TIME_NONE;
-    priv->lead = GST_CLOCK_STIME_NONE;
+    priv->lead = priv->late = GST_CLOCK_STIME_NONE;
     GST_OBJECT_UNLOCK (base);
     if (!gst_artalk_base_reload (base))
       return GST_STATE_CHANGE_FAILURE;
@@ -605,7 +618,7 @@ gst_artalk_base_init (GstArtalkBase *base)
   priv->wanted = priv->deadline = priv->delay = GST_CLOCK_TIME_NONE;
   priv->raised = -1;
   priv->promised = GST_CLOCK_TIME_NONE;
-  priv->lead = GST_CLOCK_STIME_NONE;
+  priv->lead = priv->late = GST_CLOCK_STIME_NONE;
 }
 
 static void
