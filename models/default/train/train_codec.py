@@ -68,12 +68,17 @@ def through(codec, x, flips):
     return x + (q - x).detach(), q, bits
 
 
-def loss_of(got, want, shut, weights, closure=3):
+def loss_of(got, want, frame, weights, before=None):
+    """Loss of motion [B, T, 106] in mm; `frame` [B, T] says how much each frame counts, `before` (of `got`, of `want`;
+    [B, 106] both) is the frame that came before: the step from it counts three times."""
     mm = F.smooth_l1_loss(got * weights, want * weights, reduction="none").sum(-1)
     gap = F.smooth_l1_loss(common.lip_gap(got), common.lip_gap(want), reduction="none", beta=0.5)
+    width = F.smooth_l1_loss(common.lip_width(got), common.lip_width(want), reduction="none", beta=0.5)
     speed = F.smooth_l1_loss(got.diff(dim=1) * weights, want.diff(dim=1) * weights).mul(106)
-    frame = 1 + closure * shut.float()
-    return ((mm + 3 * gap) * frame).mean() / frame.mean() + 0.5 * speed
+    if before is not None:
+        first = F.smooth_l1_loss((got[:, 0] - before[0]) * weights, (want[:, 0] - before[1]) * weights).mul(106)
+        speed = speed + 3 / got.shape[1] * first
+    return ((mm + 3 * gap + 2 * width) * frame).mean() / frame.mean() + 0.5 * speed
 
 
 @torch.no_grad()
@@ -142,7 +147,7 @@ def main():
             passed, q, _ = through(codec, x, flips)
             passed = passed.unflatten(0, (-1, 2))
             got = codec.decode_feats(passed[:, 0], passed[:, 1])
-            rec = loss_of(got, motion[:, t:], shut, weights)
+            rec = loss_of(got, motion[:, t:], 1 + 3 * shut.float(), weights)
             # the channels that never move stay at their mean: pull them there
             rest = got[..., still].square().mean() if still.any() else 0.0
             commit = F.mse_loss(x, q) * codec.bsq.k
