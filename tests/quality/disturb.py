@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What may lie between a voice and the model: float audio at 16 kHz to disturbed audio, by a seed."""
+"""What may lie between a voice and the model: audio at 16 kHz to disturbed audio, by a seed.
+
+    python tests/quality/disturb.py --truth DIR --out OUT     OUT/KIND/NAME.wav of truth.py's clips, for a model run elsewhere"""
+import argparse
+import json
+import wave
+from pathlib import Path
+
 import numpy as np
 from scipy.signal import butter, lfilter, sosfiltfilt
 
@@ -72,7 +79,7 @@ def whisper(x, rng, order=18, block=480):
 
 KINDS = {
     "noise": "pink noise, 10 dB under the speech", "telephone": "300 to 3400 Hz, mu-law", "music": "music, 10 dB under the speech",
-    "two speakers": "another clip, 6 dB under the speech", "whisper": "whispered (formants of the voice on noise)", "faint": "20 dB fainter",
+    "crowd": "another clip, 6 dB under the speech", "whisper": "whispered (formants of the voice on noise)", "faint": "20 dB fainter",
 }
 
 
@@ -81,8 +88,51 @@ def disturb(kind, audio, other, seed):
     rng = np.random.default_rng(seed)
     x = audio / 32768.0
     y = {"noise": lambda: under(x, pink(len(x), rng), 10), "telephone": lambda: telephone(x),
-         "music": lambda: under(x, music(len(x), rng), 10), "two speakers": lambda: under(x, other / 32768.0, 6),
+         "music": lambda: under(x, music(len(x), rng), 10), "crowd": lambda: under(x, other / 32768.0, 6),
          "whisper": lambda: whisper(x, rng), "faint": lambda: 0.1 * x}[kind]()
     if kind != "faint":
         y = y * np.abs(x).max() / (np.abs(y).max() + 1e-9)
     return np.clip(np.round(y * 32768), -32768, 32767).astype(np.int16)
+
+
+def read(path):
+    """Samples of a 16-bit mono file."""
+    with wave.open(str(path)) as w:
+        return np.frombuffer(w.readframes(w.getnframes()), np.int16)
+
+
+def write(path, audio):
+    """16-bit mono at 16 kHz."""
+    with wave.open(str(path), "wb") as w:
+        w.setnchannels(1)
+        w.setsampwidth(2)
+        w.setframerate(RATE)
+        w.writeframes(audio.astype("<i2").tobytes())
+
+
+def pairs(clips):
+    """(clip, somebody else): the next clip of another group; clips have .name and .group."""
+    return [(c, next((o for o in clips[i:] + clips[:i] if o.group != c.group), clips[i - 1])) for i, c in enumerate(clips)]
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--truth", required=True)
+    ap.add_argument("--out", required=True)
+    a = ap.parse_args()
+
+    class Named:
+        def __init__(self, path):
+            self.name, self.group = path.stem, json.loads(path.read_text(encoding="utf-8"))["group"]
+            self.audio = read(path.with_suffix(".wav"))
+
+    clips = [Named(p) for p in sorted(Path(a.truth).glob("*.json"))]
+    for kind in KINDS:
+        folder = Path(a.out, kind)
+        folder.mkdir(parents=True, exist_ok=True)
+        for clip, other in pairs(clips):
+            write(folder / f"{clip.name}.wav", disturb(kind, clip.audio, other.audio, len(clip.audio)))
+
+
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,6 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +32,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT / "models/default/data")]
 import targets as rules  # noqa: E402
-from disturb import KINDS, disturb  # noqa: E402
+from disturb import KINDS, disturb, pairs, read, write  # noqa: E402
 from head import Head, measures_of, read_safetensors, upright  # noqa: E402
 
 OPEN, ROUND, WIDE = ("aa", "ae", "eh"), ("ao", "uh", "uw", "WW"), ("aa", "ae", "ah", "eh")
@@ -58,8 +57,7 @@ class Clip:
         d = json.loads(path.read_text(encoding="utf-8"))
         self.name, self.group, self.wav = path.stem, d["group"], path.with_suffix(".wav")
         self.phones = [(c, a, b) for c, a, b in d["phones"]]
-        with wave.open(str(self.wav)) as w:
-            self.audio = np.frombuffer(w.readframes(w.getnframes()), np.int16)
+        self.audio = read(self.wav)
 
     def spans(self, names, least=0.0):
         """(start, end) of the phones named."""
@@ -197,7 +195,7 @@ def subject(a, clip, head, tmp, kind=None, other=None):
     """Measures of the mouth under test for a clip (disturbed if `kind` is given, by the clip `other`), or None where
     there is no file."""
     if a.motion_dir:
-        base = Path(a.motion_dir, clip.name)
+        base = Path(a.motion_dir, kind or "", clip.name)
         if base.with_suffix(".npy").exists():
             m = np.load(base.with_suffix(".npy"))
         elif base.with_suffix(".safetensors").exists():
@@ -211,11 +209,7 @@ def subject(a, clip, head, tmp, kind=None, other=None):
         wav = clip.wav
         if kind:
             wav = Path(tmp, clip.name + ".wav")
-            with wave.open(str(wav), "wb") as w:
-                w.setnchannels(1)
-                w.setsampwidth(2)
-                w.setframerate(16000)
-                w.writeframes(disturb(kind, clip.audio, other.audio, len(clip.audio)).astype("<i2").tobytes())
+            write(wav, disturb(kind, clip.audio, other.audio, len(clip.audio)))
         subprocess.run([a.artalk, str(wav), *shlex.split(a.artalk_args), "--mesh", str(path)], check=True, stdout=subprocess.DEVNULL)
     if not path.exists():
         return None
@@ -235,9 +229,7 @@ def disturbed(a, clips, head):
         refs = [head.measures(c.rules()) for c in clips]
         for kind in (None, *KINDS):
             tally = Tally(a.window)
-            for i, (clip, ref) in enumerate(zip(clips, refs)):
-                # somebody else: a clip of another group
-                other = next((c for c in clips[i:] + clips[:i] if c.group != clip.group), clips[i - 1])
+            for (clip, other), ref in zip(pairs(clips), refs):
                 tally.add(clip, subject(a, clip, head, tmp, kind, other), ref, np.random.default_rng(5))
             out[kind or "clean"] = {r[0].strip(): r for r in tally.rows()}
             if kind is None:
@@ -260,7 +252,7 @@ def main():
     ap.add_argument("--check", action="store_true", help="exit with 1 if the model misses a goal: both AUCs 0.9, lag within 40 ms")
     ap.add_argument("--json", help="also write the numbers here")
     ap.add_argument("--before", help="numbers of another model by --json: one more column")
-    ap.add_argument("--disturbed", action="store_true", help="only the table of disturbed speech (needs --artalk)")
+    ap.add_argument("--disturbed", action="store_true", help="only the table of disturbed speech (--artalk, or --motion-dir with a folder for every kind in it)")
     a = ap.parse_args()
     head = Head(a.head)
     clips = [Clip(p) for p in sorted(Path(a.truth).glob("*.json"))]
@@ -268,8 +260,8 @@ def main():
     if not clips:
         raise SystemExit(f"{a.truth}: no clips (run tests/quality/truth.py)")
     if a.disturbed:
-        if not a.artalk:
-            raise SystemExit("--disturbed needs --artalk")
+        if not (a.artalk or a.motion_dir):
+            raise SystemExit("--disturbed needs --artalk or --motion-dir")
         out = disturbed(a, clips, head)
         if a.json:
             Path(a.json).write_text(json.dumps(out, indent=1), encoding="utf-8")

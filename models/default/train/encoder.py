@@ -29,7 +29,7 @@ SIL, PP = 0, 1
 OPEN = (13, 14, 16)  # aa ae eh
 ROUND, WIDE = (11, 19, 20, 21), (13, 14, 15, 16)  # w ao uh uw; aa ae ah eh
 ALONE = 80  # steps of the heads before an encoder that is gone on with
-LOOK = 500  # steps between checkpoints
+LOOK = 400  # steps between checkpoints
 # what a phone counts: those that the lips make, which are rare
 WORTH = {1: 2.0, 2: 1.6, 11: 1.6, 19: 1.4, 20: 1.4, 21: 1.6, 8: 1.3}
 
@@ -188,7 +188,7 @@ def main():
         step, done = saved["step"], saved["elapsed"]
     windows = Windows(args.train, config, seed + step)
     torch.manual_seed(seed + step)
-    held = Windows([args.valid], config, 0).all()
+    held = [v[::4] for v in Windows([args.valid], config, 0).all()]
     n = held[0].shape[1]
     augment = Augment(n, seed + 1000 + step)
     weights = common.channel_weights()

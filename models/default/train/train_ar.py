@@ -26,11 +26,13 @@ from export import HERE, load_config, round_weights, save
 from model import STYLE_FRAMES, ARTalk
 from train_codec import loss_of
 
-# How much a frame counts in the loss of the motion by what is heard in it: bilabials, labiodentals, rounded sounds.
+# How much a frame counts in the loss of the motion by what is heard in it: bilabials, labiodentals, rounded sounds,
+# open vowels (where a closure is seen at once).
 WORTH = torch.ones(24)
 WORTH[1] = 10.0
 WORTH[2] = 4.0
-WORTH[[11, 19, 20, 21]] = 2.5
+WORTH[[11, 19, 20, 21]] = 3.0
+WORTH[[13, 14, 16]] = 2.5
 
 
 class Chunks:
@@ -130,6 +132,7 @@ def step_loss(model, batch, weights, own_past, own_bits, drop_style=0.15, most=0
     values = torch.cat([bsq.value(used)[:, :-t], hard / bsq.k**0.5], 1)
     got = codec.decode_feats(bsq.sum_feat(bsq.value(prev)), bsq.sum_feat(values))
     motion = loss_of(got, this, batch["frame"], weights, (last, batch["motion"][1][:, -1]))
+    motion = motion + 10 * got[..., weights == 0].square().mean()  # channels that never move
     return bce, motion, ((d > 0) == (want > 0)).float().mean()
 
 
@@ -166,6 +169,8 @@ def main():
     model.style_encoder.PE.pe.copy_(model.style_encoder.PE.pe.bfloat16())
     model.audio_encoder.requires_grad_(False)
     model.basic_vae.requires_grad_(False)
+    # the decoder learns what the transformer's bits mean, not only the encoder's
+    model.basic_vae.decoder.requires_grad_(True), model.basic_vae.dec_pos_embed.requires_grad_(True)
     params = [p for p in model.parameters() if p.requires_grad]
     opt, step, done = common.optimiser(params), 0, 0.0
     if os.path.exists(args.out):
@@ -174,7 +179,7 @@ def main():
         step, done = saved["step"], saved["elapsed"]
     seed = args.seed + step + 10007 * team.rank
     torch.manual_seed(seed)
-    chunks, held = Chunks(args.train, seed), Held(args.valid, 16)
+    chunks, held = Chunks(args.train, seed), Held(args.valid, 8)
     print(f"{len(chunks.begin)} chunks, {sum(p.numel() for p in params) / 1e6:.2f} M parameters", flush=True)
     weights = common.channel_weights()
     weights[model.basic_vae.motion_std == 1.0] = 0.0
