@@ -228,6 +228,8 @@ def disturbed(a, clips, head):
     with tempfile.TemporaryDirectory() as tmp:
         refs = [head.measures(c.rules()) for c in clips]
         for kind in (None, *KINDS):
+            if a.motion_dir and kind and not Path(a.motion_dir, kind).exists():
+                continue
             tally = Tally(a.window)
             for (clip, other), ref in zip(pairs(clips), refs):
                 tally.add(clip, subject(a, clip, head, tmp, kind, other), ref, np.random.default_rng(5))
