@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstartalkbase.h"
 
+#include <gst/base/gstbasesrc.h>
+
 #include "gstartalkmessage.h"
 #include "gstartalkstream.h"
 #include "models/error.h"
@@ -9,9 +11,13 @@ GST_DEBUG_CATEGORY_STATIC (artalkbase_debug);
 #define GST_CAT_DEFAULT artalkbase_debug
 
 #define DEADLINE_STEP (10 * GST_MSECOND)
+/* Promised on top of what a window was measured to take. */
+#define SPARE 8 /* one part in so many, but at least … */
+#define LEAST_SPARE (5 * GST_MSECOND)
+#define BEHIND (GST_SECOND / 2)           /* and a window: the work does not keep up */
 #define RAISE_PAUSE (10 * G_USEC_PER_SEC) /* at least this between two changes of the latency */
 
-enum { CANCEL_FLUSH = 1, CANCEL_STOP = 2 };
+enum { CANCEL_FLUSH = 1, CANCEL_STOP = 2, CANCEL_INTERRUPT = 4 };
 
 enum {
   PROP_0,
@@ -27,6 +33,7 @@ struct _GstArtalkBasePrivate
 {
   GstPad *sinkpad, *srcpad;
   atomic_int cancel;
+  GstArtalkInterrupt interrupt;
   AmModel *model; /* written under the object lock, read there or in the streaming thread */
 
   /* object lock */
@@ -39,6 +46,9 @@ struct _GstArtalkBasePrivate
   GstClockTime delay;    /* of the loaded model; NONE: not loaded */
   gboolean live;
   gint64 raised; /* when the deadline was last raised, or -1 */
+  GstClockTime
+      promised; /* latency of a live stream up to and with this element; NONE: nobody asked */
+  GstClockTimeDiff lead; /* least time from a window's running time to its end of work, or NONE */
 };
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GstArtalkBase, gst_artalk_base, GST_TYPE_ELEMENT)
@@ -134,13 +144,14 @@ open_and_start (GstArtalkBase *base, GError **error)
 
   GST_OBJECT_LOCK (base);
   path = g_strdup (priv->path);
-  device = g_strdup (priv->device);
+  device = g_strdup (priv->device ? priv->device : "auto");
   wanted = priv->precision;
   threads = priv->threads;
   GST_OBJECT_UNLOCK (base);
   if (!gst_artalk_precision_resolve (wanted, &precision, error))
     return NULL;
-  model = klass->open (base, path, device ? device : "auto", precision, threads, error);
+  gst_artalk_device_log (GST_ELEMENT (base), device);
+  model = klass->open (base, path, device, precision, threads, error);
   if (!model || !klass->start (base, model, error))
     return NULL;
   return g_steal_pointer (&model);
@@ -159,42 +170,17 @@ gst_artalk_base_reload (GstArtalkBase *base)
     GST_ARTALK_BASE_GET_CLASS (base)->stop (base);
     gst_artalk_post_progress (
         GST_ELEMENT (base), GST_PROGRESS_TYPE_ERROR, "The model cannot be loaded");
-    gst_artalk_post_error (GST_ELEMENT (base), error, "Cannot load the model",
-        "Set model= to a checkpoint (.safetensors, .pt or a folder), or leave it out for the "
-        "built-in one.");
+    if (g_error_matches (error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS))
+      GST_ELEMENT_ERROR (base, LIBRARY, SETTINGS, ("%s", error->message), (NULL));
+    else
+      gst_artalk_post_error (GST_ELEMENT (base), error, "Cannot load the model",
+          "Set model= to a checkpoint (.safetensors, .pt or a folder), or leave it out for the "
+          "built-in one.");
     return FALSE;
   }
   set_model (base, model, GST_ARTALK_BASE_GET_CLASS (base)->delay (base, am_model_info (model)));
   gst_artalk_post_progress (GST_ELEMENT (base), GST_PROGRESS_TYPE_COMPLETE, "The model is loaded");
   return TRUE;
-}
-
-static GstStateChangeReturn
-change_state (GstElement *element, GstStateChange transition)
-{
-  GstArtalkBase *base = GST_ARTALK_BASE (element);
-  GstArtalkBasePrivate *priv = PRIV (base);
-  GstStateChangeReturn ret;
-
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
-    atomic_store (&priv->cancel, 0);
-    GST_OBJECT_LOCK (base);
-    priv->deadline = priv->wanted;
-    priv->live = FALSE;
-    priv->raised = -1;
-    GST_OBJECT_UNLOCK (base);
-    if (!gst_artalk_base_reload (base))
-      return GST_STATE_CHANGE_FAILURE;
-  } else if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
-    atomic_fetch_or (&priv->cancel, CANCEL_STOP);
-  }
-  ret = GST_ELEMENT_CLASS (gst_artalk_base_parent_class)->change_state (element, transition);
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
-      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret == GST_STATE_CHANGE_FAILURE)) {
-    unload (base);
-    GST_ARTALK_BASE_GET_CLASS (base)->reset (base);
-  }
-  return ret;
 }
 
 /* Latency */
@@ -225,7 +211,7 @@ get_deadline (GstArtalkBase *base, gboolean live)
   took = GST_ARTALK_BASE_GET_CLASS (base)->measure (base, model, &priv->cancel);
   GST_OBJECT_LOCK (base);
   if (priv->deadline == GST_CLOCK_TIME_NONE && took)
-    priv->deadline = round_up (2 * took);
+    priv->deadline = round_up (took + MAX (took / SPARE, LEAST_SPARE));
   deadline = priv->deadline == GST_CLOCK_TIME_NONE ? 0 : priv->deadline;
   GST_OBJECT_UNLOCK (base);
   GST_INFO_OBJECT (base, "a window takes %" GST_TIME_FORMAT ", promising %" GST_TIME_FORMAT,
@@ -239,34 +225,80 @@ gst_artalk_base_begin (GstArtalkBase *base)
   return g_get_monotonic_time ();
 }
 
+/* The time since the running time of `pts`, or NONE where nobody can tell. */
+static GstClockTimeDiff
+age_of (GstArtalkBase *base, GstClockTime pts)
+{
+  g_autoptr (GstEvent) event =
+      gst_pad_get_sticky_event (PRIV (base)->sinkpad, GST_EVENT_SEGMENT, 0);
+  g_autoptr (GstClock) clock = gst_element_get_clock (GST_ELEMENT (base));
+  const GstSegment *segment;
+  guint64 time;
+
+  if (!event || !clock || pts == GST_CLOCK_TIME_NONE)
+    return GST_CLOCK_STIME_NONE;
+  gst_event_parse_segment (event, &segment);
+  time = gst_segment_to_running_time (segment, GST_FORMAT_TIME, pts);
+  if (time == GST_CLOCK_TIME_NONE)
+    return GST_CLOCK_STIME_NONE;
+  return GST_CLOCK_DIFF (
+      time + gst_element_get_base_time (GST_ELEMENT (base)), gst_clock_get_time (clock));
+}
+
+/* How far the work has fallen behind the stream, if that is much more than it was before: a stream that is late as it
+ * comes is not the work's fault. Under the object lock. */
+static GstClockTime
+fallen_behind (GstArtalkBasePrivate *priv, GstClockTimeDiff age, GstClockTime duration)
+{
+  if (!priv->live || age == GST_CLOCK_STIME_NONE || priv->promised == GST_CLOCK_TIME_NONE)
+    return 0;
+  if (priv->lead == GST_CLOCK_STIME_NONE || age < priv->lead)
+    priv->lead = age;
+  if (age <= (GstClockTimeDiff) priv->promised ||
+      age - priv->lead <= (GstClockTimeDiff) (duration + BEHIND))
+    return 0;
+  return (GstClockTime) MIN (age - (GstClockTimeDiff) priv->promised, age - priv->lead);
+}
+
 void
-gst_artalk_base_end (GstArtalkBase *base, gint64 begun)
+gst_artalk_base_end (GstArtalkBase *base, gint64 begun, GstClockTime pts, GstClockTime duration)
 {
   GstArtalkBasePrivate *priv = PRIV (base);
   gint64 now = g_get_monotonic_time ();
-  GstClockTime took = (now - begun) * GST_USECOND, promised;
+  GstClockTimeDiff age = age_of (base, pts);
+  GstClockTime took = (now - begun) * GST_USECOND, promised, behind;
   gboolean raise;
 
   if (atomic_load (&priv->cancel) != 0)
     return; /* it was interrupted */
   GST_OBJECT_LOCK (base);
   promised = priv->deadline;
-  raise = priv->live && promised != GST_CLOCK_TIME_NONE && took > promised &&
+  behind = fallen_behind (priv, age, duration);
+  raise = priv->live && promised != GST_CLOCK_TIME_NONE && (took > promised || behind > 0) &&
           (priv->raised < 0 || now - priv->raised >= RAISE_PAUSE);
   if (raise) {
-    priv->deadline = round_up (took);
+    priv->deadline = round_up (MAX (took, promised + behind));
     priv->raised = now;
+    priv->lead = GST_CLOCK_STIME_NONE;
   }
   GST_OBJECT_UNLOCK (base);
   GST_LOG_OBJECT (base, "window took %" GST_TIME_FORMAT, GST_TIME_ARGS (took));
   if (!raise)
     return;
-  GST_ELEMENT_WARNING (base, CORE, CLOCK,
-      ("This machine needed %d ms for a window, %d ms were promised: the latency grows. Set a "
-       "longer "
-       "processing-deadline, or use a smaller model.",
-          (int) (took / GST_MSECOND), (int) (promised / GST_MSECOND)),
-      (NULL));
+  if (behind > 0)
+    GST_ELEMENT_WARNING (base, CORE, CLOCK,
+        ("This machine cannot keep up with the stream: it is %d ms behind, and the latency grows. "
+         "Let windows overlap "
+         "less (a longer hop), or use a smaller model.",
+            (int) (behind / GST_MSECOND)),
+        (NULL));
+  else
+    GST_ELEMENT_WARNING (base, CORE, CLOCK,
+        ("This machine needed %d ms for a window, %d ms were promised: the latency grows. Set a "
+         "longer "
+         "processing-deadline, or use a smaller model.",
+            (int) (took / GST_MSECOND), (int) (promised / GST_MSECOND)),
+        (NULL));
   gst_element_post_message (GST_ELEMENT (base), gst_message_new_latency (GST_OBJECT (base)));
 }
 
@@ -288,7 +320,80 @@ query_latency (GstArtalkBase *base, GstQuery *query)
   if (max != GST_CLOCK_TIME_NONE)
     max += delay;
   gst_query_set_latency (query, live, min, max);
+  GST_OBJECT_LOCK (base);
+  priv->promised = live ? min : GST_CLOCK_TIME_NONE;
+  GST_OBJECT_UNLOCK (base);
   return TRUE;
+}
+
+/* States */
+
+/* Whether a source of the whole pipeline is known to be live by now. A LATENCY query would fail yet: most sources
+ * answer it once they have caps. */
+static gboolean
+has_live_source (GstElement *element)
+{
+  g_autoptr (GstObject) top = gst_object_ref (GST_OBJECT (element));
+  GstIterator *all;
+  GstIteratorResult result;
+  gboolean live = FALSE;
+  GValue item = G_VALUE_INIT;
+  GstObject *parent;
+
+  while ((parent = gst_object_get_parent (top))) {
+    gst_object_unref (top);
+    top = parent;
+  }
+  if (!GST_IS_BIN (top))
+    return FALSE;
+  all = gst_bin_iterate_recurse (GST_BIN (top));
+  while (!live && ((result = gst_iterator_next (all, &item)) == GST_ITERATOR_OK ||
+                      result == GST_ITERATOR_RESYNC)) {
+    if (result == GST_ITERATOR_RESYNC) {
+      gst_iterator_resync (all);
+      continue;
+    }
+    live = GST_IS_BASE_SRC (g_value_get_object (&item)) &&
+           gst_base_src_is_live (g_value_get_object (&item));
+    g_value_reset (&item);
+  }
+  if (G_IS_VALUE (&item))
+    g_value_unset (&item);
+  gst_iterator_free (all);
+  return live;
+}
+
+static GstStateChangeReturn
+change_state (GstElement *element, GstStateChange transition)
+{
+  GstArtalkBase *base = GST_ARTALK_BASE (element);
+  GstArtalkBasePrivate *priv = PRIV (base);
+  GstStateChangeReturn ret;
+
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
+    atomic_store (&priv->cancel, 0);
+    GST_OBJECT_LOCK (base);
+    priv->deadline = priv->wanted;
+    priv->live = FALSE;
+    priv->raised = -1;
+    priv->promised = GST_CLOCK_TIME_NONE;
+    priv->lead = GST_CLOCK_STIME_NONE;
+    GST_OBJECT_UNLOCK (base);
+    if (!gst_artalk_base_reload (base))
+      return GST_STATE_CHANGE_FAILURE;
+    if (has_live_source (element))
+      get_deadline (base, TRUE); /* later, time will run already */
+  } else if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
+    atomic_fetch_or (&priv->cancel, CANCEL_STOP);
+  }
+  ret = GST_ELEMENT_CLASS (gst_artalk_base_parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret == GST_STATE_CHANGE_FAILURE)) {
+    unload (base);
+    GST_ARTALK_BASE_GET_CLASS (base)->reset (base);
+    gst_artalk_interrupt_clear (&priv->interrupt);
+  }
+  return ret;
 }
 
 /* Pads */
@@ -304,6 +409,8 @@ src_query (GstPad *pad, GstObject *parent, GstQuery *query)
 static gboolean
 src_event (GstPad *pad, GstObject *parent, GstEvent *event)
 {
+  if (gst_artalk_interrupt_event (&PRIV (GST_ARTALK_BASE (parent))->interrupt, event))
+    return TRUE;
   if (gst_artalk_is_backward_seek (parent, event)) {
     gst_event_unref (event);
     return FALSE;
@@ -316,12 +423,21 @@ sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
 {
   GstArtalkBase *base = GST_ARTALK_BASE (parent);
   GstArtalkBaseClass *klass = GST_ARTALK_BASE_GET_CLASS (base);
+  GstArtalkBasePrivate *priv = PRIV (base);
 
+  if (gst_artalk_interrupt_event (&priv->interrupt, event))
+    return TRUE;
   if (GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_START) {
-    atomic_fetch_or (&PRIV (base)->cancel, CANCEL_FLUSH);
+    atomic_fetch_or (&priv->cancel, CANCEL_FLUSH);
   } else if (GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP) {
+    gst_artalk_interrupt_clear (&priv->interrupt);
     klass->reset (base);
-    atomic_fetch_and (&PRIV (base)->cancel, ~CANCEL_FLUSH);
+    atomic_fetch_and (&priv->cancel, ~CANCEL_FLUSH);
+  } else if (GST_EVENT_IS_SERIALIZED (event)) {
+    if (!gst_artalk_interrupt_take (&priv->interrupt) && GST_EVENT_TYPE (event) == GST_EVENT_GAP) {
+      gst_event_unref (event);
+      return TRUE;
+    }
   }
   return klass->sink_event (base, event);
 }
@@ -336,8 +452,31 @@ static GstFlowReturn
 chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
 {
   GstArtalkBase *base = GST_ARTALK_BASE (parent);
+  GstArtalkBasePrivate *priv = PRIV (base);
+  GstFlowReturn flow;
 
-  return GST_ARTALK_BASE_GET_CLASS (base)->chain (base, buffer);
+  if (!gst_artalk_interrupt_take (&priv->interrupt)) {
+    gst_buffer_unref (buffer);
+    return GST_FLOW_OK;
+  }
+  flow = GST_ARTALK_BASE_GET_CLASS (base)->chain (base, buffer);
+  /* work that was interrupted ended as if by a flush, but data go on */
+  if (gst_artalk_interrupt_settle (&priv->interrupt) && flow == GST_FLOW_FLUSHING &&
+      atomic_load (&priv->cancel) == 0)
+    flow = GST_FLOW_OK;
+  return flow;
+}
+
+static void
+forget (GstElement *element, GstClockTime time)
+{
+  GST_ARTALK_BASE_GET_CLASS (element)->interrupt (GST_ARTALK_BASE (element), time);
+}
+
+static void
+interrupt_default (GstArtalkBase *base, GstClockTime time)
+{
+  GST_ARTALK_BASE_GET_CLASS (base)->reset (base);
 }
 
 /* Properties */
@@ -450,6 +589,12 @@ gst_artalk_base_constructed (GObject *object)
   gst_pad_set_query_function (priv->srcpad, src_query);
   gst_pad_set_event_function (priv->srcpad, src_event);
   gst_pad_use_fixed_caps (priv->srcpad);
+  priv->interrupt = (GstArtalkInterrupt){ .element = GST_ELEMENT (base),
+    .sinkpad = priv->sinkpad,
+    .srcpad = priv->srcpad,
+    .forget = forget,
+    .cancel = &priv->cancel,
+    .bit = CANCEL_INTERRUPT };
 }
 
 static void
@@ -459,6 +604,8 @@ gst_artalk_base_init (GstArtalkBase *base)
 
   priv->wanted = priv->deadline = priv->delay = GST_CLOCK_TIME_NONE;
   priv->raised = -1;
+  priv->promised = GST_CLOCK_TIME_NONE;
+  priv->lead = GST_CLOCK_STIME_NONE;
 }
 
 static void
@@ -475,6 +622,7 @@ gst_artalk_base_class_init (GstArtalkBaseClass *klass)
   GST_ELEMENT_CLASS (klass)->change_state = change_state;
   klass->open = open_default;
   klass->sink_event = sink_event_default;
+  klass->interrupt = interrupt_default;
 
   g_object_class_install_property (object_class, PROP_MODEL,
       g_param_spec_string ("model", "Model",
@@ -491,8 +639,9 @@ gst_artalk_base_class_init (GstArtalkBaseClass *klass)
           1024, 0, flags));
   g_object_class_install_property (object_class, PROP_DEADLINE,
       g_param_spec_uint64 ("processing-deadline", "Processing deadline",
-          "Time in nanoseconds that a live stream allows for computing a window (-1: twice what a "
-          "window is measured to take here)",
+          "Time in nanoseconds that a live stream allows for computing a window (-1: a little more "
+          "than "
+          "what a window is measured to take here)",
           0, G_MAXUINT64, GST_CLOCK_TIME_NONE, flags));
   g_object_class_install_property (object_class, PROP_LATENCY,
       g_param_spec_uint64 ("latency", "Latency",

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "gstartalkinterrupt.h"
 #include "gstartalkprecision.h"
 #include "models/model.h"
 
@@ -30,6 +31,9 @@ struct _GstArtalkBaseClass
   void (*stop) (GstArtalkBase *base);
   /* Forgets everything heard so far. Streaming thread. */
   void (*reset) (GstArtalkBase *base);
+  /* The same after an interruption: caps and segment stay, and what comes without a time belongs to the running time
+   * `time` (may be NONE) or later. Default: reset(). */
+  void (*interrupt) (GstArtalkBase *base, GstClockTime time);
   /* How long data wait in this element, computing aside. */
   GstClockTime (*delay) (GstArtalkBase *base, const AmModelInfo *info);
   /* Wall-clock time in ns of one window on a state of its own, or 0 if it failed. Any thread. */
@@ -50,13 +54,16 @@ gboolean gst_artalk_base_has_path (GstArtalkBase *base);
 /* Loads the model again (open(), start()); posts an error and returns FALSE if that fails. */
 gboolean gst_artalk_base_reload (GstArtalkBase *base);
 
-/* The flag for the model functions: not 0 from FLUSH_START to FLUSH_STOP and while stopping. */
+/* The flag for the model functions: not 0 from FLUSH_START to FLUSH_STOP, while stopping, and when interrupted. */
 const atomic_int *gst_artalk_base_cancel (GstArtalkBase *base);
 
 /* Call around each window's work, with the time of gst_artalk_base_begin(): raises the promised latency of a
- * live stream if the work took longer than `processing-deadline`. */
+ * live stream if the work took longer than `processing-deadline`. The element that ends the work on a window also says
+ * which times it held, `pts` (else NONE) and `duration`: the latency is raised too if all work together falls behind the
+ * stream. */
 gint64 gst_artalk_base_begin (GstArtalkBase *base);
-void gst_artalk_base_end (GstArtalkBase *base, gint64 begun);
+void gst_artalk_base_end (
+    GstArtalkBase *base, gint64 begun, GstClockTime pts, GstClockTime duration);
 
 /* What chain returns after a model function has set `error`: FLUSHING if it was cancelled, else ERROR after
  * posting it. */

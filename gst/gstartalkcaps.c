@@ -7,26 +7,58 @@ encoder_name (AmEncoderKind kind)
   return kind == AM_ENCODER_MIMI ? "mimi" : "wav2vec2";
 }
 
-GstCaps *
-gst_artalk_features_caps (const AmModelInfo *info)
+void
+gst_artalk_place_window (
+    const AmModelInfo *info, const GstArtalkHop *hop, guint64 offset, guint64 *start, guint64 *end)
 {
-  return gst_caps_new_simple ("application/x-speech-features", "encoder", G_TYPE_STRING,
+  const guint window = info->window_samples;
+
+  if (hop->hop == window) {
+    *start = offset;
+    *end = offset + window;
+  } else if (info->before_samples > 0) {
+    *start = offset / window * window;
+    *end = MIN (offset + hop->hop, *start + window);
+  } else {
+    const guint more =
+        hop->lookahead > info->ahead_samples ? hop->lookahead - info->ahead_samples : 0;
+    const guint64 last =
+        offset + hop->hop + more / GST_ARTALK_FRAME_SAMPLES * GST_ARTALK_FRAME_SAMPLES;
+
+    *start = last > window ? last - window : 0;
+    *end = offset + hop->hop;
+  }
+}
+
+GstCaps *
+gst_artalk_features_caps (const AmModelInfo *info, const GstArtalkHop *hop)
+{
+  GstCaps *caps = gst_caps_new_simple ("application/x-speech-features", "encoder", G_TYPE_STRING,
       encoder_name (info->encoder), "channels", G_TYPE_INT, (int) info->channels, "window",
       G_TYPE_INT, (int) info->window_samples, "before", G_TYPE_INT, (int) info->before_samples,
       "ahead", G_TYPE_INT, (int) info->ahead_samples, "rate", G_TYPE_INT, GST_ARTALK_RATE,
       "framerate", GST_TYPE_FRACTION, 25, 1, "checkpoint", G_TYPE_STRING, info->checkpoint, NULL);
+
+  if (hop && hop->hop != info->window_samples)
+    gst_caps_set_simple (caps, "hop", G_TYPE_INT, (int) hop->hop, "lookahead", G_TYPE_INT,
+        (int) hop->lookahead, NULL);
+  return caps;
 }
 
 gboolean
-gst_artalk_features_match (const GstCaps *caps, const AmModelInfo *info, char **reason)
+gst_artalk_features_match (
+    const GstCaps *caps, const AmModelInfo *info, GstArtalkHop *hop, char **reason)
 {
   const GstStructure *s = gst_caps_get_structure (caps, 0);
   const char *checkpoint = gst_structure_get_string (s, "checkpoint");
   const char *encoder = gst_structure_get_string (s, "encoder");
-  int channels = 0, window = 0;
+  int channels = 0, window = 0, new_samples = (int) info->window_samples,
+      lookahead = (int) info->ahead_samples;
 
   gst_structure_get_int (s, "channels", &channels);
   gst_structure_get_int (s, "window", &window);
+  gst_structure_get_int (s, "hop", &new_samples);
+  gst_structure_get_int (s, "lookahead", &lookahead);
   if (checkpoint && g_strcmp0 (checkpoint, info->checkpoint) != 0)
     *reason =
         g_strdup_printf ("This motion model belongs to checkpoint %s, the features come from "
@@ -39,8 +71,17 @@ gst_artalk_features_match (const GstCaps *caps, const AmModelInfo *info, char **
                                "artalkaudioenc and artalkmotion.",
         info->window_samples, info->channels, encoder_name (info->encoder), window, channels,
         encoder ? encoder : "unknown");
-  else
+  else if (new_samples < GST_ARTALK_FRAME_SAMPLES || new_samples > window ||
+           new_samples % GST_ARTALK_FRAME_SAMPLES != 0 || lookahead < 0 ||
+           (gint64) new_samples + lookahead > (gint64) window + info->ahead_samples)
+    *reason = g_strdup_printf (
+        "A hop of %d samples with a look-ahead of %d does not fit into these windows of %d: it "
+        "must be a whole number of frames of %d samples.",
+        new_samples, lookahead, window, GST_ARTALK_FRAME_SAMPLES);
+  else {
+    *hop = (GstArtalkHop){ .hop = (guint) new_samples, .lookahead = (guint) lookahead };
     return TRUE;
+  }
   return FALSE;
 }
 

@@ -33,12 +33,34 @@ G_BEGIN_DECLS
 #define GST_ARTALK_MESH_CAPS                                                                       \
   "model/x-mesh, format=(string)F32LE, vertices=(int)[ 1, max ], framerate=(fraction)25/1"
 
-/* The caps of the features that `info`'s encoder makes. (transfer full) */
-GstCaps *gst_artalk_features_caps (const AmModelInfo *info);
+/* How the windows of a stream follow one another, in samples. */
+typedef struct
+{
+  guint
+      hop; /* new sound that a window brings, whole frames; the model's window: they do not overlap */
+  guint
+      lookahead; /* sound after it that is waited for; what the model would hear beyond that is silence */
+} GstArtalkHop;
 
-/* Whether `caps` are of features that a model of `info` can read; if not, *`reason` (g_free) says in a
- * sentence which two things differ and what to set. */
-gboolean gst_artalk_features_match (const GstCaps *caps, const AmModelInfo *info, char **reason);
+/* gst_artalk_place_window:
+ * @offset: sample at which the new sound begins, a whole number of frames unless @hop is the window
+ * @start: (out): first sample of the window, without what the model is given before it
+ * @end: (out): one past the new sound
+ *
+ * The place of a window in its stream. Models that are given sound before a window (AUDIO_CONTEXT) keep to windows
+ * that follow one another, as in training, and compute each anew whenever a hop more of it is there. Windows of
+ * other models end with the new sound or, as far as @lookahead exceeds what the model hears after a window, that
+ * much later; none begins before the stream. */
+void gst_artalk_place_window (
+    const AmModelInfo *info, const GstArtalkHop *hop, guint64 offset, guint64 *start, guint64 *end);
+
+/* The caps of the features that `info`'s encoder makes; `hop` may be NULL: windows do not overlap. (transfer full) */
+GstCaps *gst_artalk_features_caps (const AmModelInfo *info, const GstArtalkHop *hop);
+
+/* Whether `caps` are of features that a model of `info` can read, with *`hop` filled; if not, *`reason` (g_free) says
+ * in a sentence which two things differ and what to set. */
+gboolean gst_artalk_features_match (
+    const GstCaps *caps, const AmModelInfo *info, GstArtalkHop *hop, char **reason);
 
 /* motion/x-flame with `dim` numbers a frame in `basis`. (transfer full) */
 GstCaps *gst_artalk_flame_caps (guint dim, const char *basis);

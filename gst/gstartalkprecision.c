@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstartalkprecision.h"
+#include "models/device.h"
 #include "models/error.h"
+
+#include <string.h>
 
 GType
 gst_artalk_precision_get_type (void)
@@ -43,4 +46,18 @@ gst_artalk_device_param_spec (void)
   return g_param_spec_string ("device", "Device",
       "Where to compute: auto, cpu, cuda or cuda:N (auto takes a GPU if there is one that works)",
       "auto", G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
+}
+
+void
+gst_artalk_device_log (GstElement *element, const char *device)
+{
+  const char *why, *name;
+
+  if (strcmp (device, "auto") != 0)
+    return;
+  name = am_device_resolve (device, &why);
+  if (why)
+    GST_INFO_OBJECT (element, "device=auto is %s: %s", name, why);
+  else
+    GST_INFO_OBJECT (element, "device=auto is %s", name);
 }

@@ -24,4 +24,7 @@ gboolean gst_artalk_precision_resolve (
 /* The `device` property: "auto", "cpu", "cuda" or "cuda:N". (transfer full) */
 GParamSpec *gst_artalk_device_param_spec (void);
 
+/* Where that property is "auto": one line of level INFO that says what it stands for, and why. */
+void gst_artalk_device_log (GstElement *element, const char *device);
+
 G_END_DECLS

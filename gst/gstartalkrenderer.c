@@ -458,8 +458,10 @@ gst_artalk_renderer_class_init (GstArtalkRendererClass *klass)
 
   g_object_class_install_property (object_class, PROP_HEAD,
       g_param_spec_string ("head", "Head",
-          "Head to pose: a FLAME file, .pt or .safetensors (NULL: the built-in head)", NULL,
-          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
+          "Head to pose: a FLAME file, .pt or .safetensors, or the name of a built-in face (NULL: "
+          "the "
+          "built-in head)",
+          NULL, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
   g_object_class_install_property (object_class, PROP_DEVICE, gst_artalk_device_param_spec ());
   gst_type_mark_as_plugin_api (GST_TYPE_ARTALK_RENDERER, 0);
   gst_element_class_add_static_pad_template (GST_ELEMENT_CLASS (klass), &sink_template);

@@ -12,7 +12,9 @@
 G_BEGIN_DECLS
 
 #define GST_ARTALK_HEAD_ADVICE                                                                     \
-  "Set head= to a FLAME file (.pt or .safetensors), or leave it out for the built-in head."
+  "Set head= to a FLAME file (.pt or .safetensors) or a built-in face (see artalk heads), or "     \
+  "leave it "                                                                                      \
+  "out for the built-in head."
 
 #define GST_TYPE_ARTALK_RENDERER (gst_artalk_renderer_get_type ())
 G_DECLARE_DERIVABLE_TYPE (

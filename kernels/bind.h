@@ -22,7 +22,8 @@ extern "C" {
  *   below 1e-9 a scale of 0 and the identity.
  *   E = Σ_k sh[k] Y_k (n), Y = 1, x, y, z, xy, yz, 3z² - 1, xz, x² - y²;
  *   L = albedo · max (E, 0) + gloss_0 Σ_j lobe_j.colour · exp (gloss_1 (n · lobe_j.direction - 1)),
- *   colours 0 … 2 = min (1, sqrt (max (L, 0))), then the features, then n.
+ *   colours 0 … 2 = min (1, sqrt (max (L, 0))), then the features (as they are there already where none are given),
+ *   then n.
  *
  * Implementations agree within 2e-5 (1 + |result|), rotations up to their sign. */
 typedef struct
@@ -33,7 +34,7 @@ typedef struct
   const float *axes;       /* [N][2][3] */
   const float *albedo;     /* [N][3] */
   const float *gloss;      /* [N][2] */
-  const float *feature;    /* [N][features] */
+  const float *feature;    /* [N][features], or NULL */
   const float *sh;         /* [9][3] */
   const float *lobe;       /* [lobes][6] */
   float thickness;

@@ -10,7 +10,7 @@
  *
  * An image is a view of height · width rows, one a pixel, row by row. in_scale, out_scale: [in], [out]
  * of batch item b at data + b · batch; noise: one number at data + b · batch + p · row. What is absent
- * is 1 (gate, scales) or 0. residual may be y; y must not overlap x. Tolerance as in linear.h, with in =
+ * is 1 (gate, scales) or 0. Pixels outside of `spans` may be computed or left as they are. residual may be y; y must not overlap x. Tolerance as in linear.h, with in =
  * kernel² · channels. */
 #pragma once
 
@@ -18,6 +18,7 @@
 #include "matrix.h"
 #include "plan.h"
 #include "rows.h"
+#include "spans.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,6 +33,8 @@ typedef struct
   AkRows gate, residual, in_scale, out_scale, noise;
   size_t batch, height, width; /* of x */
   size_t stride, padding;      /* of both axes */
+  const AkSpan
+      *spans; /* [result's height / 2, rounded up]: what is wanted of each image; NULL: all */
 } AkConv2d;
 
 void ak_conv2d (AkPlan *plan, const AkConv2d *args);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Opening devices, and the doors of memory, queues and plans. */
 #include "device_priv.h"
+#include "module.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
 static AkDevice *open_devices;
+static _Thread_local char problem[512];
 
 const char *
 ak_status_text (AkStatus status)
@@ -27,35 +30,57 @@ ak_status_text (AkStatus status)
   return "unknown status";
 }
 
+const char *
+ak_device_problem (void)
+{
+  return problem;
+}
+
+/* A new device: everything but its references, its name and its place in the list. */
+static AkDevice *
+open_new (const char *name, unsigned threads, AkStatus *status)
+{
+  AkDevice *dev;
+
+  if (ak_module_has (name)) {
+    dev = ak_module_open (name, status, problem, sizeof problem);
+  } else if (strcmp (name, "cpu") == 0 || strcmp (name, "cpu:plain") == 0 ||
+             strcmp (name, "cpu:onednn") == 0) {
+    dev = ak_cpu_open (name[3] ? name + 4 : "", threads, status);
+  } else {
+    snprintf (problem, sizeof problem, "there is no such device: cpu, cuda or cuda:N are known");
+    *status = AK_ERR_DEVICE;
+    return NULL;
+  }
+  if (!dev && !*problem)
+    snprintf (problem, sizeof problem, "%s", ak_status_text (*status));
+  return dev;
+}
+
 AkDevice *
 ak_device_open (const char *name, unsigned threads, AkStatus *status)
 {
   AkDevice *dev;
   AkStatus ignored;
-  const char *variant = "";
 
   if (!status)
     status = &ignored;
-  if (!name) {
+  *problem = '\0';
+  if (!name || strlen (name) >= sizeof dev->name) {
+    snprintf (problem, sizeof problem, "there is no such device");
     *status = AK_ERR_ARG;
     return NULL;
   }
-  if (strcmp (name, "cpu:plain") == 0 || strcmp (name, "cpu:onednn") == 0) {
-    variant = name + 4;
-  } else if (strcmp (name, "cpu") != 0) {
-    *status = AK_ERR_DEVICE;
-    return NULL;
-  }
-
   *status = AK_OK;
   pthread_mutex_lock (&open_lock);
   for (dev = open_devices; dev; dev = dev->next)
-    if (strcmp (dev->name, name) == 0 && (threads == 0 || dev->threads == threads))
+    if (strcmp (dev->name, name) == 0 &&
+        (threads == 0 || dev->threads == 0 || dev->threads == threads))
       break;
   if (dev) {
     atomic_fetch_add (&dev->refs, 1);
   } else {
-    dev = ak_cpu_open (variant, threads, status);
+    dev = open_new (name, threads, status);
     if (dev) {
       atomic_init (&dev->refs, 1);
       strcpy (dev->name, name);
@@ -121,14 +146,23 @@ ak_free (AkDevice *dev, void *ptr)
 AkQueue *
 ak_queue_new (AkDevice *dev)
 {
-  return dev->ops.queue_new (dev);
+  AkQueue *queue = dev->ops.queue_new (dev);
+
+  if (queue)
+    ak_device_ref (dev);
+  return queue;
 }
 
 void
 ak_queue_free (AkQueue *queue)
 {
-  if (queue)
-    queue->dev->ops.queue_free (queue);
+  AkDevice *dev;
+
+  if (!queue)
+    return;
+  dev = queue->dev;
+  dev->ops.queue_free (queue);
+  ak_device_unref (dev);
 }
 
 AkStatus
@@ -152,7 +186,11 @@ ak_queue_sync (AkQueue *queue)
 AkPlan *
 ak_plan_new (AkDevice *dev)
 {
-  return dev->ops.plan_new (dev);
+  AkPlan *plan = dev->ops.plan_new (dev);
+
+  if (plan)
+    ak_device_ref (dev);
+  return plan;
 }
 
 void
@@ -168,32 +206,6 @@ ak_plan_free (AkPlan *plan)
   free (plan->memory);
   dev->ops.plan_free (plan);
   ak_device_unref (dev);
-}
-
-void *
-ak_plan_memory (AkPlan *plan, size_t bytes)
-{
-  void **grown, *block;
-
-  if (!plan || plan->status != AK_OK)
-    return NULL;
-  grown = realloc (plan->memory, (plan->n_memory + 1) * sizeof *grown);
-  if (grown)
-    plan->memory = grown;
-  block = grown ? ak_alloc (plan->dev, bytes) : NULL;
-  if (!block) {
-    ak_plan_fail (plan, AK_ERR_MEMORY);
-    return NULL;
-  }
-  plan->memory[plan->n_memory++] = block;
-  return block;
-}
-
-void
-ak_plan_fail (AkPlan *plan, AkStatus status)
-{
-  if (plan->status == AK_OK)
-    plan->status = status;
 }
 
 AkStatus

@@ -6,7 +6,13 @@
  * Every function may be called from any thread. */
 #pragma once
 
+#ifdef __cplusplus /* code for a GPU */
+#include <atomic>
+using std::atomic_int;
+using std::atomic_uint;
+#else
 #include <stdatomic.h>
+#endif
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -34,14 +40,19 @@ typedef struct AkQueue AkQueue;
 
 /* Opens `name`: "cpu" (oneDNN and SIMD as the processor allows), "cpu:plain" (the plain C
  * definitions of every operation, which the tests compare with) or "cpu:onednn" (every product and convolution
- * through oneDNN, also where own code is faster). `threads`: how many threads a
- * product may use, 0 for all the allowed cores; devices of one name and number are one object.
+ * through oneDNN, also where own code is faster), "cuda" or "cuda:N" (an NVIDIA card, by the module that is opened
+ * now; docs/devices.md), "cuda:host" (its code on the processor, for tests). `threads`: how many threads a
+ * product may use, 0 for all the allowed cores, of no meaning for cards; devices of one name and number are one object.
  * Returns a reference to be given back with ak_device_unref(), or NULL with `*status` set. */
 AkDevice *ak_device_open (const char *name, unsigned threads, AkStatus *status);
+
+/* Why this thread's last ak_device_open() failed: one English phrase that says what is missing; never NULL. */
+const char *ak_device_problem (void);
+
 AkDevice *ak_device_ref (AkDevice *dev);
 void ak_device_unref (AkDevice *dev);
 
-/* Name and thread count as opened ("cpu", 2). */
+/* Name and thread count as opened ("cpu", 2); 0 threads where there are none to count. */
 const char *ak_device_name (const AkDevice *dev);
 unsigned ak_device_threads (const AkDevice *dev);
 

@@ -3,7 +3,7 @@
  *
  * The functions of the public headers check their arguments once and call this table; the functions
  * in it trust what they get. Recording functions append to the plan and report errors by
- * ak_plan_fail(). */
+ * ak_plan_fail(). References to the device are taken and given back by the doors. */
 #pragma once
 
 #include "attention.h"
@@ -28,7 +28,12 @@
 #include "resize.h"
 #include "resize2d.h"
 #include "rotary.h"
+#include "spans.h"
 #include "splat.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* The common head of a device's matrices. */
 struct AkMatrix
@@ -105,6 +110,8 @@ typedef struct AkOps
       const AkPicture *picture);
   void (*mesh_draw) (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
       const AkPicture *picture, const AkDrawStyle *style);
+  void (*spans_find) (AkPlan *plan, const AkSpansFind *args);
+  void (*spans_grow) (AkPlan *plan, const AkSpansGrow *args);
   void (*splat) (AkPlan *plan, const AkSplat *args);
 } AkOps;
 
@@ -114,7 +121,7 @@ struct AkDevice
   AkOps ops;
   atomic_uint refs;
   char name[32];
-  unsigned threads;
+  unsigned threads;           /* 0: not by threads */
   AkDevice *next;             /* list of open devices, under device.c's lock */
   void (*close) (AkDevice *); /* frees the whole device */
 };
@@ -133,8 +140,14 @@ struct AkPlan
   size_t n_memory;
 };
 
+#ifdef __cplusplus
+extern "C" {
+#endif
 /* Keeps the first error of a recording. */
 void ak_plan_fail (AkPlan *plan, AkStatus status);
+#ifdef __cplusplus
+}
+#endif
 
 /* The door's check: is `ok` true and the plan still good? Otherwise AK_ERR_ARG is kept. */
 #define AK_PLAN_CHECK(plan, ok)                                                                    \
@@ -163,3 +176,7 @@ ak_same_view (AkRows a, AkRows b)
 /* Makes the CPU device; `variant` is "" or what follows "cpu:" in a device's name: "plain" for the plain
  * C definitions, "onednn" for oneDNN wherever it has the operation. */
 AkDevice *ak_cpu_open (const char *variant, unsigned threads, AkStatus *status);
+
+#ifdef __cplusplus
+}
+#endif

@@ -29,6 +29,7 @@ AkFlame *
 ak_flame_new (AkDevice *dev, const AkFlameDesc *desc, AkStatus *status)
 {
   AkStatus ignored;
+  AkFlame *flame;
 
   if (!status)
     status = &ignored;
@@ -37,14 +38,22 @@ ak_flame_new (AkDevice *dev, const AkFlameDesc *desc, AkStatus *status)
     *status = AK_ERR_ARG;
     return NULL;
   }
-  return dev->ops.flame_new (dev, desc, status);
+  flame = dev->ops.flame_new (dev, desc, status);
+  if (flame)
+    ak_device_ref (dev);
+  return flame;
 }
 
 void
 ak_flame_free (AkFlame *flame)
 {
-  if (flame)
-    flame->dev->ops.flame_free (flame);
+  AkDevice *dev;
+
+  if (!flame)
+    return;
+  dev = flame->dev;
+  dev->ops.flame_free (flame);
+  ak_device_unref (dev);
 }
 
 size_t

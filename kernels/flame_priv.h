@@ -6,6 +6,6 @@
 
 struct AkFlame
 {
-  AkDevice *dev; /* a reference */
+  AkDevice *dev; /* a reference, which the doors take and give back */
   size_t vertices, joints, expressions;
 };

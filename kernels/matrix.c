@@ -9,6 +9,7 @@ new_empty (AkMatrix sizes, AkStatus *status)
   size_t out = sizes.out, in = sizes.in, kernel = sizes.kernel, groups = sizes.groups;
   AkDevice *dev = sizes.dev;
   AkStatus ignored;
+  AkMatrix *matrix;
 
   if (!status)
     status = &ignored;
@@ -19,7 +20,10 @@ new_empty (AkMatrix sizes, AkStatus *status)
     *status = AK_ERR_ARG;
     return NULL;
   }
-  return dev->ops.matrix_new (dev, &sizes, status);
+  matrix = dev->ops.matrix_new (dev, &sizes, status);
+  if (matrix)
+    ak_device_ref (dev);
+  return matrix;
 }
 
 AkStatus

@@ -27,7 +27,7 @@ AkMatrix *ak_matrix_new_conv (AkDevice *dev, const float *values, size_t out, si
     size_t kernel, size_t groups, AkPrecision precision, AkStatus *status);
 
 /* The weights of a two-dimensional convolution from host memory `values` [out][in][side][side].
- * They are kept in float whatever the precision. */
+ * On a CPU they are kept in float whatever the precision. */
 AkMatrix *ak_matrix_new_conv2d (AkDevice *dev, const float *values, size_t out, size_t in,
     size_t side, AkPrecision precision, AkStatus *status);
 

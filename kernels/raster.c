@@ -11,6 +11,7 @@ ak_mesh_new (AkDevice *dev, const AkMeshDesc *desc, AkStatus *status)
 {
   const size_t max = (size_t) 1 << 26;
   AkStatus ignored;
+  AkMesh *mesh;
   int good = dev && desc && desc->indices && desc->vertices >= 1 && desc->vertices <= max &&
              desc->faces >= 1 && desc->faces <= max;
 
@@ -21,14 +22,22 @@ ak_mesh_new (AkDevice *dev, const AkMeshDesc *desc, AkStatus *status)
   for (size_t v = 0; good && desc->materials && v < desc->vertices; v++)
     good = desc->materials[v] < AK_N_MATERIALS;
   *status = good ? AK_OK : AK_ERR_ARG;
-  return good ? dev->ops.mesh_new (dev, desc, status) : NULL;
+  mesh = good ? dev->ops.mesh_new (dev, desc, status) : NULL;
+  if (mesh)
+    ak_device_ref (dev);
+  return mesh;
 }
 
 void
 ak_mesh_free (AkMesh *mesh)
 {
-  if (mesh)
-    mesh->dev->ops.mesh_free (mesh);
+  AkDevice *dev;
+
+  if (!mesh)
+    return;
+  dev = mesh->dev;
+  dev->ops.mesh_free (mesh);
+  ak_device_unref (dev);
 }
 
 void

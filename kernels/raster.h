@@ -24,6 +24,7 @@ typedef enum {
   AK_MATERIAL_MOUTH,
   AK_MATERIAL_HAIR,
   AK_MATERIAL_CLOTH,
+  AK_MATERIAL_LASH, /* brows and lashes */
   AK_N_MATERIALS
 } AkMaterial;
 

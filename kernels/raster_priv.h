@@ -6,7 +6,7 @@
 
 struct AkMesh
 {
-  AkDevice *dev; /* a reference */
+  AkDevice *dev; /* a reference, which the doors take and give back */
   size_t vertices, faces;
   int has_colors;
 };

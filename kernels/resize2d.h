@@ -15,6 +15,7 @@
 
 #include "plan.h"
 #include "rows.h"
+#include "spans.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,6 +33,7 @@ typedef struct
   AkRows y, x;
   AkResize2dMode mode;
   size_t batch, in_height, in_width, out_height, out_width, channels;
+  const AkSpan *spans; /* as in conv2d.h */
 } AkResize2d;
 
 void ak_resize2d (AkPlan *plan, const AkResize2d *args);

@@ -26,14 +26,18 @@ typedef struct
 static inline AkRows
 ak_dense (float *data, size_t rows, size_t cols)
 {
-  return (AkRows){ data, cols, rows * cols };
+  AkRows v = { data, cols, rows * cols };
+
+  return v;
 }
 
 /* One vector for every row of every batch item. */
 static inline AkRows
 ak_same (float *data)
 {
-  return (AkRows){ data, 0, 0 };
+  AkRows v = { data, 0, 0 };
+
+  return v;
 }
 
 /* The view from row `row` and column `col` on. */

@@ -16,7 +16,7 @@ is_good (const AkSplat *s)
          s->splats <= AK_SPLAT_MAX && s->channels >= 1 && s->channels <= AK_SPLAT_CHANNELS_MAX &&
          s->width >= 1 && s->width <= AK_PICTURE_MAX && s->height >= 1 &&
          s->height <= AK_PICTURE_MAX && halved && isfinite (s->tan_fov_x) && s->tan_fov_x > 0 &&
-         isfinite (s->tan_fov_y) && s->tan_fov_y > 0;
+         isfinite (s->tan_fov_y) && s->tan_fov_y > 0 && s->rest >= 0 && s->rest <= 1;
 }
 
 void

@@ -15,6 +15,9 @@
  *    the pixel is done without this splat; else image += color · α · T, T = T (1 - α), from T = 1.
  * At last image += background · T. The thresholds are the float nearest to each.
  *
+ * With `rest` above 0 a pixel ends otherwise, before what cannot be seen: the splat that would leave T (1 - α) < rest
+ * gets all that is left, image += color · T, and T = 0.
+ *
  * With `half` that gets the mean of each 2×2 pixels, and `image` only the first AK_SPLAT_FRONT channels: as the mean
  * of sums of weighted colours is the sum with the weights' mean, most colours are then added to a quarter of the pixels.
  *
@@ -72,6 +75,7 @@ typedef struct
   size_t channels;         /* 1 … AK_SPLAT_CHANNELS_MAX */
   unsigned width, height;  /* 1 … AK_PICTURE_MAX */
   float tan_fov_x, tan_fov_y;
+  float rest; /* 0 … 1: see above */
   AkSplatDetails details;
 } AkSplat;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "checkpoint.h"
+#include "device.h"
 #include "paths.h"
 
 #define MAX_LEVELS 8 /* of the network: pictures of at most 1024 */
@@ -86,19 +87,14 @@ static AmAvatarModel *
 model_new (const char *path, const char *device, unsigned threads, unsigned heads, GError **error)
 {
   AmAvatarModel *model = g_new0 (AmAvatarModel, 1);
-  AkStatus status;
   gboolean ok = FALSE;
 
   model->refs = 1;
   model->prefix = "";
   model->heads = heads;
   g_mutex_init (&model->lock);
-  model->device =
-      ak_device_open (!device || strcmp (device, "auto") == 0 ? "cpu" : device, threads, &status);
-  if (!model->device)
-    g_set_error (
-        error, AM_ERROR, AM_ERROR_DEVICE, "device \"%s\": %s", device, ak_status_text (status));
-  else
+  model->device = am_device_open (device, threads, error);
+  if (model->device)
     model->weights = am_weights_open (path, error);
   if (model->weights) {
     if (!heads)

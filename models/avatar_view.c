@@ -13,6 +13,7 @@
 #include "kernels/points.h"
 #include "kernels/raster.h"
 #include "kernels/resize2d.h"
+#include "kernels/spans.h"
 #include "kernels/splat.h"
 #include "watermark.h"
 
@@ -123,6 +124,22 @@ resized (AkPlan *plan, AkRows x, size_t from, size_t to, size_t channels)
   return y;
 }
 
+/* Where the network's colours will be seen: in and beside pixels that splats cover. */
+static const AkSpan *
+record_wanted (AmAvatarView *view, size_t network)
+{
+  AkSpan *covered = ak_plan_memory (view->draw, network / 2 * sizeof *covered);
+  AkSpan *wanted = ak_plan_memory (view->draw, network / 2 * sizeof *wanted);
+
+  ak_spans_find (view->draw, &(AkSpansFind){ .spans = covered,
+                                 .transmittance = view->transmittance,
+                                 .side = network,
+                                 .n = view->side / network });
+  ak_spans_grow (
+      view->draw, &(AkSpansGrow){ .y = wanted, .x = covered, .side = network, .grow = 1 });
+  return wanted;
+}
+
 /* Image and transmittance to rgba. */
 static void
 record_draw (AmAvatarView *view, AmNoise noise, const AmWatermark *mark)
@@ -133,6 +150,7 @@ record_draw (AmAvatarView *view, AmNoise noise, const AmWatermark *mark)
   size_t network = model->info.needs_person ? side : model->bound.network_side;
   gboolean halved = network < side && side % 2 == 0;
   AkRows image = rows_new (plan, pixels, halved ? AK_SPLAT_FRONT : C), x = image, y;
+  const AkSpan *wanted = NULL;
   uint64_t *seed = ak_plan_memory (plan, sizeof *seed);
   uint64_t start = (uint64_t) g_random_int () << 32 | g_random_int ();
 
@@ -151,7 +169,10 @@ record_draw (AmAvatarView *view, AmNoise noise, const AmWatermark *mark)
     x = resized (plan, x, s, s / 2, C);
   y = rows_new (plan, network * network, 3);
   view->network = y.data;
-  am_styleunet_record (model->upsampler, plan, y.data, x.data, noise, seed, NULL);
+  /* a bound model's picture is nothing but background where no splats are */
+  if (!model->info.needs_person && !view->inside)
+    wanted = record_wanted (view, network);
+  am_styleunet_record (model->upsampler, plan, y.data, x.data, noise, seed, wanted, NULL);
   for (; s < side; s *= 2)
     y = resized (plan, y, s, 2 * s, 3);
   ak_compose (plan, &(AkCompose){ .y = ak_dense (view->rgba, pixels, 4),
@@ -220,8 +241,23 @@ splat_args (AmAvatarView *view, size_t n)
     .height = view->side,
     .tan_fov_x = (float) (1 / AM_FOCAL),
     .tan_fov_y = (float) (1 / AM_FOCAL),
+    .rest = view->model->info.needs_person ? 0 : 1.0f / 255,
     .details.radius =
         view->inside ? ak_plan_memory (view->draw, MAX (n, 1) * sizeof (int32_t)) : NULL };
+}
+
+/* Runs and frees a plan (NULL: there was no memory for it). */
+static AkStatus
+run_once (AmAvatarView *view, AkPlan *plan)
+{
+  AkStatus status = plan ? ak_plan_finish (plan) : AK_ERR_MEMORY;
+
+  if (status == AK_OK)
+    status = ak_plan_run (plan, view->queue, NULL);
+  if (status == AK_OK)
+    status = ak_queue_sync (view->queue);
+  ak_plan_free (plan);
+  return status;
 }
 
 /* Splats of which the first ones follow the head. */
@@ -234,17 +270,10 @@ record_person (AmAvatarView *view, Person *p)
   AkSplat splat = splat_args (view, a->n);
   AkStatus status;
 
-  if (!once)
-    return AK_ERR_MEMORY;
   p->points = rows_new (p->plan, a->n, 3).data;
   if (p->points)
     ak_copy (once, ak_same (p->points), ak_same (a->means), 1, 1, 3 * a->n);
-  status = ak_plan_finish (once);
-  if (status == AK_OK) {
-    ak_plan_run (once, view->queue, NULL);
-    status = ak_queue_sync (view->queue);
-  }
-  ak_plan_free (once);
+  status = run_once (view, once);
   if (status != AK_OK)
     return status;
   ak_flame_pose (p->plan, p->flame, p->points, view->dev_in, view->dev_in + E);
@@ -280,6 +309,7 @@ record_bound (AmAvatarView *view, Person *p)
   float *normals = rows_new (p->plan, info->vertices, 3).data;
   AkBind bind = bound->bind;
   AkSplat splat = splat_args (view, n);
+  AkPlan *once;
   AkStatus status;
 
   p->mesh = ak_mesh_new (view->model->device, &desc, &status);
@@ -297,6 +327,13 @@ record_bound (AmAvatarView *view, Person *p)
   splat.opacities = bound->opacities;
   p->points = vertices;
   p->splat = splat;
+  once = ak_plan_new (view->model->device);
+  ak_copy (once, ak_from (ak_dense (bind.colors, n, splat.channels), 0, 3),
+      ak_dense ((float *) bind.feature, n, bind.features), 1, n, bind.features);
+  bind.feature = NULL; /* what does not change is written once */
+  status = run_once (view, once);
+  if (status != AK_OK)
+    return status;
   ak_flame_pose (p->plan, p->flame, vertices, view->dev_in, view->dev_in + info->expressions);
   ak_mesh_normals (p->plan, p->mesh, normals, vertices);
   ak_bind (p->plan, &bind);
@@ -356,7 +393,7 @@ am_avatar_view_set_avatar (AmAvatarView *view, AmAvatar *avatar, GError **error)
     return FALSE;
   p.avatar = am_avatar_ref (avatar);
   p.flame = am_head_pack (view->head, view->model->device, avatar->shape, avatar->n_shape,
-      bound ? view->model->bound.scale : SCALE, &status);
+      bound ? view->model->bound.scale : SCALE, FALSE, &status);
   p.plan = ak_plan_new (view->model->device);
   if (!p.plan)
     status = AK_ERR_MEMORY;

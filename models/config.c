@@ -35,6 +35,14 @@ complain (Reader *r, const char *key, const char *format, ...)
       *r->group ? "." : "", key, what);
 }
 
+static void
+complain_of (Reader *r, const char *key, const char *value, const char *what)
+{
+  g_autofree char *text = am_text_for_message (value, strlen (value));
+
+  complain (r, key, "%s %s", text, what);
+}
+
 /* The member `key` if it is there and not null. */
 static JsonNode *
 member (JsonObject *object, const char *key)
@@ -220,7 +228,7 @@ read_ar (Reader *r, JsonObject *o, AmConfig *c)
   else if (encoder && strcmp (encoder, "wav2vec") == 0)
     c->encoder = AM_ENCODER_WAV2VEC2;
   else if (encoder)
-    complain (r, "AUDIO_ENCODER", "\"%.40s\" is neither \"wav2vec\" nor \"mimi\"", encoder);
+    complain_of (r, "AUDIO_ENCODER", encoder, "is neither \"wav2vec\" nor \"mimi\"");
 }
 
 static void
@@ -268,7 +276,7 @@ read_audio (Reader *r, JsonObject *o, AmConfig *c)
   else if (strcmp (norm, "running") == 0)
     c->audio_norm = AM_AUDIO_NORM_RUNNING;
   else
-    complain (r, "AUDIO_NORM", "\"%.40s\" is none of \"window\", \"none\", \"running\"", norm);
+    complain_of (r, "AUDIO_NORM", norm, "is none of \"window\", \"none\", \"running\"");
   basis = text_member (r, o, "BASIS");
   if (basis) {
     if (!*basis || strlen (basis) >= sizeof c->basis)

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dino.h"
 
-#include <math.h>
-#include <string.h>
-
-#include "kernels/attention.h"
+#include "block.h"
 #include "kernels/conv2d.h"
 #include "kernels/linear.h"
 #include "kernels/norm.h"
@@ -16,14 +13,6 @@
 #define MAX_GRID 64 /* limits of what is computed per pixel, so that no file asks for all memory */
 #define MAX_SIDE 2048
 #define MAX_WIDTH 4096
-
-typedef struct
-{
-  const AkMatrix *qkv, *proj, *up, *down;
-  const float *qkv_bias, *proj_bias, *up_bias, *down_bias;
-  const float *norm1_weight, *norm1_bias, *norm2_weight, *norm2_bias;
-  float *gate1, *gate2;
-} Block;
 
 typedef struct
 {
@@ -60,7 +49,7 @@ struct _AmDino
   const float *embed_bias;
   float *positions; /* [1 + grid²][width], the class token added to row 0 */
   unsigned n_blocks;
-  Block *blocks;
+  AmBlock *blocks;
   const float *norm_weight, *norm_bias;
   Level levels[LEVELS];
   Fusion fusions[LEVELS]; /* number k takes level LEVELS-1-k */
@@ -72,25 +61,25 @@ struct _AmDino
 #define VIT "base_model.dino_model."
 
 static void
-load_block (AmPart *part, const AmDino *w, Block *b, unsigned i)
+load_block (AmPart *part, const AmDino *w, AmBlock *b, unsigned i)
 {
   g_autofree char *p = g_strdup_printf (VIT "blocks.%u.", i);
   size_t d = w->width;
 
-  b->norm1_weight = am_part_vector (part, d, "%snorm1.weight", p);
-  b->norm1_bias = am_part_vector (part, d, "%snorm1.bias", p);
+  b->norm_weight = am_part_vector (part, d, "%snorm1.weight", p);
+  b->norm_bias = am_part_vector (part, d, "%snorm1.bias", p);
   b->qkv = am_part_matrix (part, 3 * d, d, "%sattn.qkv.weight", p);
   b->qkv_bias = am_part_vector (part, 3 * d, "%sattn.qkv.bias", p);
-  b->proj = am_part_matrix (part, d, d, "%sattn.proj.weight", p);
-  b->proj_bias = am_part_vector (part, d, "%sattn.proj.bias", p);
-  b->gate1 = am_part_vector (part, d, "%sls1.gamma", p);
-  b->norm2_weight = am_part_vector (part, d, "%snorm2.weight", p);
-  b->norm2_bias = am_part_vector (part, d, "%snorm2.bias", p);
+  b->out = am_part_matrix (part, d, d, "%sattn.proj.weight", p);
+  b->out_bias = am_part_vector (part, d, "%sattn.proj.bias", p);
+  b->scale = am_part_vector (part, d, "%sls1.gamma", p);
+  b->final_weight = am_part_vector (part, d, "%snorm2.weight", p);
+  b->final_bias = am_part_vector (part, d, "%snorm2.bias", p);
   b->up = am_part_matrix (part, w->ffn, d, "%smlp.fc1.weight", p);
   b->up_bias = am_part_vector (part, w->ffn, "%smlp.fc1.bias", p);
   b->down = am_part_matrix (part, d, w->ffn, "%smlp.fc2.weight", p);
   b->down_bias = am_part_vector (part, d, "%smlp.fc2.bias", p);
-  b->gate2 = am_part_vector (part, d, "%sls2.gamma", p);
+  b->final_scale = am_part_vector (part, d, "%sls2.gamma", p);
 }
 
 static void
@@ -131,7 +120,7 @@ load_vit (AmPart *part, AmDino *w, unsigned heads)
   for (size_t c = 0; positions && token && c < w->width; c++)
     positions[c] += token[c];
   w->positions = am_part_values (part, positions, tokens * w->width);
-  w->blocks = g_new0 (Block, w->n_blocks);
+  w->blocks = g_new0 (AmBlock, w->n_blocks);
   for (unsigned i = 0; i < w->n_blocks; i++)
     load_block (part, w, &w->blocks[i], i);
   w->norm_weight = am_part_vector (part, w->width, VIT "norm.weight");
@@ -246,8 +235,8 @@ struct _AmDinoRun
   float *image; /* as given */
   size_t height, width;
   AkRows features, global;
-  AkRows picture;       /* [side²][3], normalised */
-  AkRows x, h, qkv, up; /* tokens */
+  AkRows picture; /* [side²][3], normalised */
+  AmBlocks tokens;
   AkRows level[LEVELS]; /* [side²][fusion_width] */
   AkRows fused, a, b,
       scaled; /* [side²][fusion_width] of the largest fusion before and after its resize */
@@ -276,10 +265,14 @@ am_dino_run_new (const AmDino *w, AkPlan *room, float *image, size_t height, siz
   r->features = features;
   r->global = global;
   r->picture = room_rows (r, w->side * w->side, 3);
-  r->x = room_rows (r, tokens, d);
-  r->h = room_rows (r, tokens, d);
-  r->qkv = room_rows (r, tokens, 3 * d);
-  r->up = room_rows (r, tokens, w->ffn);
+  r->tokens = (AmBlocks){ .x = room_rows (r, tokens, d),
+    .batch = 1,
+    .rows = tokens,
+    .width = d,
+    .heads = w->heads,
+    .dim = d / w->heads,
+    .eps = EPS };
+  am_blocks_scratch (&r->tokens, room, w->ffn);
   for (unsigned i = 0; i < LEVELS; i++)
     r->level[i] = room_rows (r, w->levels[i].side * w->levels[i].side, f);
   r->a = room_rows (r, most, f);
@@ -357,10 +350,10 @@ record_embed (AmDinoRun *r, AkPlan *plan)
 
     conv (plan, tap, r->picture, w->embed, w->embed_bias, w->side, w->patch, 0, AK_ACT_NONE, none);
   }
-  ak_copy (plan, r->x, positions, 1, 1, w->width);
-  conv (plan, ak_from (r->x, 1, 0), r->picture, w->embed, w->embed_bias, w->side, w->patch, 0,
-      AK_ACT_NONE, ak_from (positions, 1, 0));
-  am_tap (r->taps, plan, r->x, patches + 1, w->width, "tokens");
+  ak_copy (plan, r->tokens.x, positions, 1, 1, w->width);
+  conv (plan, ak_from (r->tokens.x, 1, 0), r->picture, w->embed, w->embed_bias, w->side, w->patch,
+      0, AK_ACT_NONE, ak_from (positions, 1, 0));
+  am_tap (r->taps, plan, r->tokens.x, patches + 1, w->width, "tokens");
 }
 
 static void
@@ -377,56 +370,6 @@ norm (AkPlan *plan, AkRows y, AkRows x, const float *weight, const float *bias, 
                            .cols = cols });
 }
 
-static void
-record_block (AmDinoRun *r, AkPlan *plan, unsigned i)
-{
-  const AmDino *w = r->w;
-  const Block *b = &w->blocks[i];
-  size_t tokens = w->grid * w->grid + 1, d = w->width, dim = d / w->heads;
-
-  norm (plan, r->h, r->x, b->norm1_weight, b->norm1_bias, tokens, d);
-  ak_linear (plan, &(AkLinear){ .y = r->qkv,
-                       .x = r->h,
-                       .matrix = b->qkv,
-                       .bias = b->qkv_bias,
-                       .batch = 1,
-                       .rows = tokens });
-  ak_attention (
-      plan, &(AkAttention){ .y = r->h,
-                .q = r->qkv,
-                .keys = { { ak_from (r->qkv, 0, d), ak_from (r->qkv, 0, 2 * d), tokens } },
-                .batch = 1,
-                .rows = tokens,
-                .heads = w->heads,
-                .dim = dim,
-                .scale = 1 / sqrtf ((float) dim) });
-  ak_linear (plan, &(AkLinear){ .y = r->x,
-                       .x = r->h,
-                       .matrix = b->proj,
-                       .bias = b->proj_bias,
-                       .gate = ak_same (b->gate1),
-                       .residual = r->x,
-                       .batch = 1,
-                       .rows = tokens });
-  norm (plan, r->h, r->x, b->norm2_weight, b->norm2_bias, tokens, d);
-  ak_linear (plan, &(AkLinear){ .y = r->up,
-                       .x = r->h,
-                       .matrix = b->up,
-                       .bias = b->up_bias,
-                       .activation = AK_ACT_GELU,
-                       .batch = 1,
-                       .rows = tokens });
-  ak_linear (plan, &(AkLinear){ .y = r->x,
-                       .x = r->up,
-                       .matrix = b->down,
-                       .bias = b->down_bias,
-                       .gate = ak_same (b->gate2),
-                       .residual = r->x,
-                       .batch = 1,
-                       .rows = tokens });
-  am_tap (r->taps, plan, r->x, tokens, d, "blocks.%u", i);
-}
-
 /* The last blocks' tokens, as they are now, to a map. */
 static void
 record_level (AmDinoRun *r, AkPlan *plan, unsigned i)
@@ -434,10 +377,10 @@ record_level (AmDinoRun *r, AkPlan *plan, unsigned i)
   const AmDino *w = r->w;
   const Level *l = &w->levels[i];
   size_t patches = w->grid * w->grid, side = l->side, c = l->channels;
-  AkRows normed = ak_dense (r->h.data, patches, w->width), none = { 0 };
+  AkRows normed = ak_dense (r->tokens.h.data, patches, w->width), none = { 0 };
   AkRows small = room_rows (r, patches, c), resized = small, both;
 
-  norm (plan, normed, ak_from (r->x, 1, 0), w->norm_weight, w->norm_bias, patches, w->width);
+  norm (plan, normed, ak_from (r->tokens.x, 1, 0), w->norm_weight, w->norm_bias, patches, w->width);
   am_tap (r->taps, plan, normed, patches, w->width, "last_layers_normed.%u", i);
   if (i == LEVELS - 1) {
     ak_copy (plan, r->global, normed, 1, 1, w->width); /* the first patch (as trained) */
@@ -526,7 +469,8 @@ am_dino_record (AmDinoRun *r, AkPlan *plan, unsigned stage)
   } else if (stage <= w->n_blocks) {
     unsigned i = stage - 1;
 
-    record_block (r, plan, i);
+    am_block_record (&w->blocks[i], plan, &r->tokens);
+    am_tap (r->taps, plan, r->tokens.x, r->tokens.rows, w->width, "blocks.%u", i);
     if (i + LEVELS >= w->n_blocks)
       record_level (r, plan, i + LEVELS - w->n_blocks);
   } else if (stage <= w->n_blocks + LEVELS) {

@@ -28,4 +28,7 @@ typedef enum {
 /* Turns `status` into an error of this domain ("WHAT: phrase"); returns TRUE if there was none. */
 gboolean am_error_from_status (AkStatus status, const char *what, GError **error);
 
+/* At most 80 bytes of s (n of them) in quotes, on one line and harmless in a terminal; transfer full. */
+char *am_text_for_message (const char *s, size_t n);
+
 G_END_DECLS

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Reading heads and checking every number of them once. */
 #include "checkpoint.h"
+#include "face.h"
 #include "head.h"
 #include "head_priv.h"
 #include "paths.h"
@@ -17,24 +18,23 @@ static GMutex heads_lock;
 static GHashTable *heads;
 
 static gboolean
-head_fail (const AmHead *head, AmError code, const char *tensor, const char *why, GError **error)
+fail (const AmWeights *w, AmError code, const char *tensor, const char *why, GError **error)
 {
-  g_set_error (error, AM_ERROR, code, "%s: %s: %s", am_weights_path (head->weights), tensor, why);
+  g_set_error (error, AM_ERROR, code, "%s: %s: %s", am_weights_path (w), tensor, why);
   return FALSE;
 }
 
 static gboolean
-shape_fail (const AmHead *head, const AmTensor *t, const char *want, GError **error)
+shape_fail (const AmWeights *w, const AmTensor *t, const char *want, GError **error)
 {
   g_autofree char *found = am_tensor_shape_string (t);
   g_autofree char *why = g_strdup_printf ("is %s, must be %s", found, want);
 
-  return head_fail (head, AM_ERROR_SHAPE, t->name, why, error);
+  return fail (w, AM_ERROR_SHAPE, t->name, why, error);
 }
 
-/* Are all elements of `t` finite? */
-static gboolean
-check_finite (const AmHead *head, const AmTensor *t, GError **error)
+gboolean
+am_head_check_finite (const AmWeights *w, const AmTensor *t, GError **error)
 {
   float part[4096];
 
@@ -44,9 +44,9 @@ check_finite (const AmHead *head, const AmTensor *t, GError **error)
     am_tensor_read_f32 (t, at, n, part);
     for (size_t i = 0; i < n; i++)
       if (!isfinite (part[i])) {
-        g_autofree char *why = g_strdup_printf ("element %zu is not a finite number", at + i);
-
-        return head_fail (head, AM_ERROR_FORMAT, t->name, why, error);
+        g_set_error (error, AM_ERROR, AM_ERROR_FORMAT, "%s: %s: element %zu is not a finite number",
+            am_weights_path (w), t->name, at + i);
+        return FALSE;
       }
   }
   return TRUE;
@@ -54,13 +54,13 @@ check_finite (const AmHead *head, const AmTensor *t, GError **error)
 
 /* The index tensor `t` as uint32, each below `limit`. */
 static uint32_t *
-read_indices (const AmHead *head, const AmTensor *t, size_t limit, GError **error)
+read_indices (const AmWeights *w, const AmTensor *t, size_t limit, GError **error)
 {
   g_autofree int64_t *wide = NULL;
   g_autofree uint32_t *out = NULL;
 
   if (t->dtype == AM_F32 || t->dtype == AM_F16 || t->dtype == AM_BF16 || t->dtype == AM_F64) {
-    shape_fail (head, t, "of an integer type", error);
+    shape_fail (w, t, "of an integer type", error);
     return NULL;
   }
   wide = am_tensor_to_i64 (t);
@@ -70,7 +70,7 @@ read_indices (const AmHead *head, const AmTensor *t, size_t limit, GError **erro
       g_autofree char *why = g_strdup_printf (
           "element %zu is %" G_GINT64_FORMAT ", but there are %zu vertices", i, wide[i], limit);
 
-      head_fail (head, AM_ERROR_FORMAT, t->name, why, error);
+      fail (w, AM_ERROR_FORMAT, t->name, why, error);
       return NULL;
     }
     out[i] = (uint32_t) wide[i];
@@ -99,14 +99,14 @@ read_parents (AmHead *head, GError **error)
     return FALSE;
   head->joints = t->shape[1];
   if (head->joints < 3 || head->joints > MAX_JOINTS)
-    return shape_fail (head, t, "[2,3] (root, neck, jaw) to [2,32]", error);
+    return shape_fail (head->weights, t, "[2,3] (root, neck, jaw) to [2,32]", error);
   table = am_tensor_to_i64 (t);
   head->parents = g_new (int32_t, head->joints);
   head->parents[0] = -1; /* whatever the file holds */
   for (size_t j = 1; j < head->joints; j++) {
     if (table[j] < 0 || (uint64_t) table[j] >= j)
-      return head_fail (
-          head, AM_ERROR_FORMAT, t->name, "a joint's parent does not come before it", error);
+      return fail (head->weights, AM_ERROR_FORMAT, t->name,
+          "a joint's parent does not come before it", error);
     head->parents[j] = (int32_t) table[j];
   }
   return TRUE;
@@ -124,7 +124,7 @@ read_flame (AmHead *head, GError **error)
     return FALSE;
   V = head->v_template->shape[0];
   if (V < 1 || V > MAX_VERTICES)
-    return shape_fail (head, head->v_template, "[1 to 16777216,3]", error);
+    return shape_fail (w, head->v_template, "[1 to 16777216,3]", error);
   if (!read_parents (head, error))
     return FALSE;
   J = head->joints;
@@ -140,48 +140,73 @@ read_flame (AmHead *head, GError **error)
                          "this head has no expressions",
             head->shapedirs->shape[2], EXPRESSIONS);
 
-    return head_fail (head, AM_ERROR_SHAPE, "flame_model.shapedirs", why, error);
+    return fail (head->weights, AM_ERROR_SHAPE, "flame_model.shapedirs", why, error);
   }
   if (f->shape[0] < 1 || f->shape[0] > 2 * (size_t) MAX_VERTICES)
-    return shape_fail (head, f, "[1 to 33554432,3]", error);
+    return shape_fail (head->weights, f, "[1 to 33554432,3]", error);
   head->info.vertices = (unsigned) V;
   head->info.faces = (unsigned) f->shape[0];
   head->info.expressions = EXPRESSIONS;
   head->info.shapes = (unsigned) (head->shapedirs->shape[2] - EXPRESSIONS);
-  head->faces = read_indices (head, f, V, error);
-  return head->faces && check_finite (head, head->v_template, error) &&
-         check_finite (head, head->shapedirs, error) &&
-         check_finite (head, head->posedirs, error) &&
-         check_finite (head, head->regressor, error) && check_finite (head, head->skinning, error);
+  head->faces = read_indices (head->weights, f, V, error);
+  return head->faces && am_head_check_finite (w, head->v_template, error) &&
+         am_head_check_finite (w, head->shapedirs, error) &&
+         am_head_check_finite (w, head->posedirs, error) &&
+         am_head_check_finite (w, head->regressor, error) &&
+         am_head_check_finite (w, head->skinning, error);
 }
 
+/* The tensors `groom.vertex` [n] and `groom.offset` [n,3], where they are there. */
 static gboolean
-read_looks (AmHead *head, GError **error)
+read_groom (AmHead *head, AmWeights *w, GError **error)
+{
+  const AmTensor *vertex = am_weights_find (w, "groom.vertex"), *offset;
+  uint32_t *rows;
+
+  if (!vertex)
+    return TRUE;
+  if (!am_weights_check (w, "groom.offset", &offset, error, 2, vertex->n, 3) ||
+      !am_head_check_finite (w, offset, error))
+    return FALSE;
+  rows = read_indices (w, vertex, head->info.vertices, error);
+  if (!rows)
+    return FALSE;
+  g_free (head->groomed);
+  g_free (head->groom);
+  head->groomed = rows;
+  head->groom = am_tensor_to_f32 (offset);
+  head->n_groomed = vertex->n;
+  return TRUE;
+}
+
+gboolean
+am_head_read_looks (AmHead *head, AmWeights *w, GError **error)
 {
   size_t V = head->info.vertices;
   const AmTensor *t;
 
-  if (am_weights_find (head->weights, "color")) {
-    if (!am_weights_check (head->weights, "color", &t, error, 2, V, 3) ||
-        !check_finite (head, t, error))
+  if (am_weights_find (w, "color")) {
+    if (!am_weights_check (w, "color", &t, error, 2, V, 3) || !am_head_check_finite (w, t, error))
       return FALSE;
+    g_free (head->colors);
     head->colors = am_tensor_to_f32 (t);
     for (size_t i = 0; i < 3 * V; i++)
-      head->colors[i] = CLAMP (head->colors[i], 0, 1);
+      head->colors[i] = CLAMP (t->dtype == AM_U8 ? head->colors[i] / 255 : head->colors[i], 0, 1);
   }
-  if (am_weights_find (head->weights, "material")) {
+  if (am_weights_find (w, "material")) {
     g_autofree int64_t *wide = NULL;
 
-    if (!am_weights_check (head->weights, "material", &t, error, 1, V))
+    if (!am_weights_check (w, "material", &t, error, 1, V))
       return FALSE;
     wide = am_tensor_to_i64 (t);
+    g_free (head->materials);
     head->materials = g_new (uint8_t, V);
     for (size_t v = 0; v < V; v++)
       head->materials[v] =
           wide[v] >= 0 && wide[v] < AM_N_MATERIALS ? (uint8_t) wide[v] : AM_MATERIAL_SKIN;
   }
   head->info.has_colors = head->colors != NULL;
-  return TRUE;
+  return read_groom (head, w, error);
 }
 
 static gboolean
@@ -197,7 +222,7 @@ read_regions (AmHead *head, GError **error)
 
     if (!g_str_has_prefix (t->name, "region."))
       continue;
-    region = read_indices (head, t, head->info.vertices, error);
+    region = read_indices (head->weights, t, head->info.vertices, error);
     if (!region)
       return FALSE;
     g_ptr_array_add (head->regions, region);
@@ -214,16 +239,17 @@ read_head (AmHead *head, GError **error)
 {
   const char *basis = am_weights_metadata (head->weights, "basis");
 
-  if (!read_flame (head, error) || !read_looks (head, error) || !read_regions (head, error))
+  if (!read_flame (head, error) || !am_head_read_looks (head, head->weights, error) ||
+      !read_regions (head, error))
     return FALSE;
   head->channels = read_names (head, "channels");
   head->identity = read_names (head, "identity");
   if (g_strv_length (head->channels) > head->info.expressions)
-    return head_fail (
-        head, AM_ERROR_FORMAT, "metadata channels", "names more channels than there are", error);
+    return fail (head->weights, AM_ERROR_FORMAT, "metadata channels",
+        "names more channels than there are", error);
   if (g_strv_length (head->identity) > head->info.shapes)
-    return head_fail (
-        head, AM_ERROR_FORMAT, "metadata identity", "names more directions than there are", error);
+    return fail (head->weights, AM_ERROR_FORMAT, "metadata identity",
+        "names more directions than there are", error);
   head->info.basis = basis && *basis ? basis : "flame";
   head->info.channels = (const char *const *) head->channels;
   head->info.identity = (const char *const *) head->identity;
@@ -240,6 +266,9 @@ head_free (AmHead *head)
   g_strfreev (head->channels);
   g_strfreev (head->identity);
   g_free (head->parents);
+  g_free (head->rest);
+  g_free (head->groomed);
+  g_free (head->groom);
   g_free (head->faces);
   g_free (head->colors);
   g_free (head->materials);
@@ -247,13 +276,30 @@ head_free (AmHead *head)
   g_free (head);
 }
 
+/* Opens and reads the file at `path`: a head, or a face for the built-in one. */
+static gboolean
+read_file (AmHead *head, const char *path, GError **error)
+{
+  g_autofree char *builtin = am_data_path ("head.safetensors");
+  g_autoptr (AmWeights) face = NULL;
+
+  head->weights = am_weights_open (path, error);
+  if (head->weights && am_face_is_one (head->weights)) {
+    face = g_steal_pointer (&head->weights);
+    head->weights = am_weights_open (builtin, error);
+  }
+  return head->weights && read_head (head, error) && (!face || am_head_wear (head, face, error));
+}
+
 AmHead *
 am_head_open (const char *path, GError **error)
 {
-  g_autofree char *builtin = path ? NULL : am_data_path ("head.safetensors");
-  g_autofree char *key = am_file_key (path ? path : builtin);
+  g_autofree char *file = path ? am_face_path (path, error) : am_data_path ("head.safetensors");
+  g_autofree char *key = file ? am_file_key (file) : NULL;
   AmHead *head;
 
+  if (!file)
+    return NULL;
   g_mutex_lock (&heads_lock);
   if (!heads)
     heads = g_hash_table_new (g_str_hash, g_str_equal);
@@ -265,8 +311,7 @@ am_head_open (const char *path, GError **error)
   }
   head = g_new0 (AmHead, 1);
   head->refs = 1;
-  head->weights = am_weights_open (path ? path : builtin, error);
-  if (!head->weights || !read_head (head, error)) {
+  if (!read_file (head, file, error)) {
     head_free (head);
     head = NULL;
   } else {

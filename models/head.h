@@ -22,12 +22,19 @@ typedef struct
   gboolean has_colors;         /* vertex colours, so that the coloured look can be drawn */
 } AmHeadInfo;
 
-/* Opens a head: FLAME_with_eye.pt, or a .safetensors with the same names; NULL is the built-in head.
+/* Opens a head: FLAME_with_eye.pt, or a .safetensors with the same names; NULL is the built-in head, and the name of a
+ * built-in face, or a file with one, that head with another identity, hair and colours: the head's own numbers, of
+ * faces and directions too, so motion, avatars and shapes fit all of them. A shape is added to the face's.
  * Shared per process like models. NULL with `error` set, naming file and tensor. */
 AmHead *am_head_open (const char *path, GError **error);
 AmHead *am_head_ref (AmHead *head);
 void am_head_unref (AmHead *head);
 const AmHeadInfo *am_head_info (const AmHead *head);
+
+/* Names of the built-in faces, sorted, NULL-terminated (g_strfreev). */
+char **am_face_list (void);
+/* What the built-in face `name` shows, in a few words. (transfer full) NULL with `error` set. */
+char *am_face_describe (const char *name, GError **error);
 
 /* [faces][3] vertex numbers; lives as long as the head. */
 const uint32_t *am_head_faces (const AmHead *head);
@@ -48,8 +55,9 @@ typedef enum {
   AM_MATERIAL_EYE,
   AM_MATERIAL_TEETH,
   AM_MATERIAL_MOUTH, /* gums, tongue, the inside of the cheeks */
-  AM_MATERIAL_HAIR,  /* brows and lashes too */
+  AM_MATERIAL_HAIR,
   AM_MATERIAL_CLOTH,
+  AM_MATERIAL_LASH, /* brows and lashes */
   AM_N_MATERIALS
 } AmMaterial;
 

@@ -53,6 +53,7 @@ struct _AmIdle
   double breath_phase;
 
   gboolean missing; /* the frame before was none */
+  gboolean cut;     /* speech was interrupted, and the mouth is not yet shut */
   unsigned quiet;   /* frames since speech was last seen */
   unsigned still;   /* frames since the mouth last moved */
   unsigned rested;  /* frames in `rest`, up to REST_FRAMES */
@@ -118,6 +119,7 @@ am_idle_reset (AmIdle *idle, guint32 seed)
   idle->breath_phase = draw (idle, 0, 2 * G_PI);
   idle->time = 0;
   idle->missing = TRUE;
+  idle->cut = FALSE;
   idle->quiet = idle->rested = 0;
   idle->still = STILL_MAX;
   idle->life = idle->mouth = idle->gap = 0;
@@ -129,6 +131,14 @@ am_idle_reset (AmIdle *idle, guint32 seed)
   memset (idle->target, 0, sizeof idle->target);
   memset (idle->last, 0, idle->dim * sizeof (float));
   memset (idle->rest, 0, idle->dim * sizeof (float));
+}
+
+void
+am_idle_interrupt (AmIdle *idle)
+{
+  idle->quiet = AM_IDLE_HOLD;
+  idle->still = STILL_MAX;
+  idle->missing = idle->cut = TRUE;
 }
 
 /* How much the mouth moves from the last frame to `frame`: the header's e. */
@@ -308,7 +318,8 @@ am_idle_push (AmIdle *idle, const float *frame, float strength, float *out)
                        ? strength
                        : idle->strength + CLAMP (strength - idle->strength, -0.04f, 0.04f);
   move (&idle->life, live, AM_IDLE_EASE, AM_IDLE_EASE);
-  move (&idle->mouth, live, AM_IDLE_EASE, MOUTH_EASE);
+  move (&idle->mouth, live, idle->cut ? AM_IDLE_SHUT : AM_IDLE_EASE, MOUTH_EASE);
+  idle->cut = idle->cut && live && idle->mouth < 1;
   move (&idle->gap, !frame && live, AM_IDLE_EASE, live ? AM_IDLE_EASE : MOUTH_EASE);
   lid = move_eyes (idle);
   memcpy (out, idle->last, idle->dim * sizeof (float));

@@ -4,7 +4,8 @@
  * Whether somebody speaks is told from the motion alone: e = |Δjaw| / 0.02 + Σ |Δmouth| / 0.25 from frame to frame (the
  * second term in the basis arkit-1 only). Speech begins at e > 0.7 and lasts while e > 0.4, or while a jaw that is open
  * came to rest less than 2 s ago, and AM_IDLE_HOLD frames longer. Outside speech a weight w rises to 1 over AM_IDLE_EASE
- * frames as w = p² (3 - 2 p), and falls back likewise when speech begins (for the mouth in 3 frames), and
+ * frames as w = p² (3 - 2 p), and falls back likewise when speech begins (for the mouth in 3 frames;
+ * after an interruption it rises to 1 for the mouth in AM_IDLE_SHUT frames), and
  *
  *   out = in + w (idle - in).
  *
@@ -24,6 +25,7 @@ G_BEGIN_DECLS
 
 #define AM_IDLE_EASE 13 /* frames from speech to idle and back */
 #define AM_IDLE_HOLD 12 /* quiet frames before idle begins */
+#define AM_IDLE_SHUT 2  /* frames in which a mouth is shut that was interrupted */
 
 typedef struct _AmIdle AmIdle;
 
@@ -34,6 +36,9 @@ void am_idle_free (AmIdle *idle);
 
 /* Starts anew, with `seed`. */
 void am_idle_reset (AmIdle *idle, guint32 seed);
+
+/* Whoever speaks stops in the middle of it: the next frame is idle, and the mouth shuts at once. */
+void am_idle_interrupt (AmIdle *idle);
 
 /* Takes one `frame` [dim], or NULL where none came, and writes the frame to show to `out` [dim] (not `frame`).
  * `strength`, 0 to 1, scales sway, breath and glances; at 0 the input passes (without input: the last one).

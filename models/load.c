@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define BLOCK ((size_t) 1 << 17) /* numbers that are converted at a time */
+#define MAX_FILLERS 8 /* threads that prepare weights for a device that has none of its own */
 
 /* Matrices are filled by a pool of threads while the network's loader goes on; what is small is done at
  * once. */
@@ -77,6 +78,7 @@ AmPart *
 am_part_new (AkDevice *dev, AkPrecision precision, AmWeights *weights)
 {
   AmPart *part = g_new0 (AmPart, 1);
+  unsigned threads = ak_device_threads (dev);
 
   part->dev = ak_device_ref (dev);
   part->precision = precision;
@@ -86,7 +88,8 @@ am_part_new (AkDevice *dev, AkPrecision precision, AmWeights *weights)
   part->matrices = g_ptr_array_new_with_free_func ((GDestroyNotify) ak_matrix_free);
   part->vectors = g_ptr_array_new ();
   g_mutex_init (&part->lock);
-  part->pool = g_thread_pool_new (fill, part, (int) ak_device_threads (dev), TRUE, &part->error);
+  part->pool =
+      g_thread_pool_new (fill, part, threads ? (int) threads : MAX_FILLERS, TRUE, &part->error);
   if (!part->error && !part->queue)
     am_error_from_status (AK_ERR_MEMORY, am_weights_path (weights), &part->error);
   return part;

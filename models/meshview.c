@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Drawing a head: a plan of one operation, recorded anew when the picture's size or format changes. */
 #include "meshview.h"
+#include "device.h"
 #include "error.h"
 #include "kernels/raster.h"
 
@@ -84,8 +85,10 @@ am_mesh_view_new (
     g_set_error (error, AM_ERROR, AM_ERROR_SHAPE, "mesh view: scale must be positive");
     return NULL;
   }
-  view->dev = ak_device_open (device && strcmp (device, "auto") != 0 ? device : "cpu", 0, &status);
-  if (!view->dev || !build (view, &status)) {
+  view->dev = am_device_open (device, 0, error);
+  if (!view->dev)
+    return NULL;
+  if (!build (view, &status)) {
     g_autofree char *what = g_strdup_printf ("drawing on device \"%s\"", device ? device : "auto");
 
     am_error_from_status (status, what, error);

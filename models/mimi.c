@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "mimi.h"
 
-#include <math.h>
-
-#include "kernels/attention.h"
+#include "block.h"
 #include "kernels/codebook.h"
 #include "kernels/conv.h"
 #include "kernels/linear.h"
-#include "kernels/norm.h"
-#include "kernels/rotary.h"
 #include "seanet.h"
 
 #define EPS 1e-5f
@@ -16,14 +12,6 @@
 #define LEAST_USAGE 1e-5f /* of a codebook's vector */
 #define DOWN_KERNEL 4
 #define DOWN_STRIDE 2
-
-typedef struct
-{
-  const float *norm_weight, *norm_bias, *final_weight, *final_bias; /* [W] */
-  const AkMatrix *qkv, *out;                                        /* [3 H D][W], [W][H D] */
-  const AkMatrix *up, *down;                                        /* [F][W], [W][F] */
-  float *scale, *final_scale;                                       /* [W] */
-} Layer;
 
 /* One branch of the quantiser: so many codebooks one after the other. */
 typedef struct
@@ -37,7 +25,7 @@ struct _AmMimi
 {
   AmMimiConfig config;
   AmSeanet *seanet;
-  Layer *layers;
+  AmBlock *layers;
   const AkMatrix *down;
   Branch branch[2]; /* semantic, acoustic */
 };
@@ -51,7 +39,7 @@ am_mimi_is_in (const AmWeights *weights)
 }
 
 static void
-load_layer (AmPart *part, const AmMimiConfig *c, Layer *l, unsigned i)
+load_layer (AmPart *part, const AmMimiConfig *c, AmBlock *l, unsigned i)
 {
   static const char *const weights[] = { "q_proj.weight", "k_proj.weight", "v_proj.weight" };
   g_autofree char *p = g_strdup_printf (PREFIX "encoder_transformer.layers.%u.", i);
@@ -109,7 +97,7 @@ am_mimi_load (AmPart *part, const AmMimiConfig *config)
 
   w->config = *config;
   w->seanet = am_seanet_load (part, config);
-  w->layers = g_new0 (Layer, MAX (config->layers, 1));
+  w->layers = g_new0 (AmBlock, MAX (config->layers, 1));
   for (unsigned i = 0; i < config->layers; i++)
     load_layer (part, config, &w->layers[i], i);
   w->down = am_part_conv (
@@ -137,72 +125,20 @@ record_transformer (
     const AmMimi *w, AkPlan *plan, AkRows h, size_t batch, size_t rows, AmTaps *taps)
 {
   const AmMimiConfig *c = &w->config;
-  size_t hidden = c->hidden, inner = (size_t) c->heads * c->head_dim, steps = batch * rows;
-  AkRows g = ak_dense (ak_plan_memory (plan, steps * hidden * sizeof (float)), rows, hidden);
-  AkRows qkv =
-      ak_dense (ak_plan_memory (plan, steps * 3 * inner * sizeof (float)), rows, 3 * inner);
-  AkRows seen = ak_dense (ak_plan_memory (plan, steps * inner * sizeof (float)), rows, inner);
-  AkRows up = ak_dense (ak_plan_memory (plan, steps * c->ffn * sizeof (float)), rows, c->ffn);
+  AmBlocks b = { .x = h,
+    .batch = batch,
+    .rows = rows,
+    .width = c->hidden,
+    .heads = c->heads,
+    .dim = c->head_dim,
+    .eps = EPS,
+    .rotary_base = ROTARY_BASE,
+    .window = c->window };
 
+  am_blocks_scratch (&b, plan, c->ffn);
   for (unsigned i = 0; i < c->layers; i++) {
-    const Layer *l = &w->layers[i];
-
-    ak_layer_norm (plan, &(AkLayerNorm){ .y = g,
-                             .x = h,
-                             .weight = l->norm_weight,
-                             .bias = l->norm_bias,
-                             .eps = EPS,
-                             .batch = batch,
-                             .rows = rows,
-                             .cols = hidden });
-    ak_linear (
-        plan, &(AkLinear){ .y = qkv, .x = g, .matrix = l->qkv, .batch = batch, .rows = rows });
-    ak_rotary (plan, &(AkRotary){ .y = qkv, /* queries and keys, which lie side by side */
-                         .x = qkv,
-                         .base = ROTARY_BASE,
-                         .batch = batch,
-                         .rows = rows,
-                         .heads = 2 * (size_t) c->heads,
-                         .dim = c->head_dim });
-    ak_attention (
-        plan, &(AkAttention){ .y = seen,
-                  .q = qkv,
-                  .keys = { { ak_from (qkv, 0, inner), ak_from (qkv, 0, 2 * inner), rows } },
-                  .batch = batch,
-                  .rows = rows,
-                  .heads = c->heads,
-                  .dim = c->head_dim,
-                  .scale = 1 / sqrtf ((float) c->head_dim),
-                  .window = c->window });
-    ak_linear (plan, &(AkLinear){ .y = h,
-                         .x = seen,
-                         .matrix = l->out,
-                         .gate = ak_same (l->scale),
-                         .residual = h,
-                         .batch = batch,
-                         .rows = rows });
-    ak_layer_norm (plan, &(AkLayerNorm){ .y = g,
-                             .x = h,
-                             .weight = l->final_weight,
-                             .bias = l->final_bias,
-                             .eps = EPS,
-                             .batch = batch,
-                             .rows = rows,
-                             .cols = hidden });
-    ak_linear (plan, &(AkLinear){ .y = up,
-                         .x = g,
-                         .matrix = l->up,
-                         .activation = AK_ACT_GELU,
-                         .batch = batch,
-                         .rows = rows });
-    ak_linear (plan, &(AkLinear){ .y = h,
-                         .x = up,
-                         .matrix = l->down,
-                         .gate = ak_same (l->final_scale),
-                         .residual = h,
-                         .batch = batch,
-                         .rows = rows });
-    am_tap (taps, plan, h, rows, hidden, "layer/%u", i);
+    am_block_record (&w->layers[i], plan, &b);
+    am_tap (taps, plan, h, rows, c->hidden, "layer/%u", i);
   }
 }
 

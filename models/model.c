@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "checkpoint.h"
+#include "device.h"
 #include "paths.h"
 
 struct _AmModel
@@ -112,6 +113,7 @@ fill_info (AmModel *model)
   info->before_samples = c->before;
   info->ahead_samples = c->ahead;
   info->motion_dim = c->motion_dim;
+  info->can_overlap = c->audio_norm != AM_AUDIO_NORM_RUNNING;
   info->basis = c->basis;
   info->checkpoint = model->checkpoint;
   if (c->encoder == AM_ENCODER_WAV2VEC2) {
@@ -155,14 +157,9 @@ same_key (const AmModel *a, const AmModel *b)
 static gboolean
 model_load (AmModel *model, const char *config, GError **error)
 {
-  AkStatus status;
-
-  model->device = ak_device_open (model->device_name, model->threads, &status);
-  if (!model->device) {
-    g_set_error (error, AM_ERROR, AM_ERROR_DEVICE, "device \"%s\": %s", model->device_name,
-        ak_status_text (status));
+  model->device = am_device_open (model->device_name, model->threads, error);
+  if (!model->device)
     return FALSE;
-  }
   model->weights = am_weights_open_lazily (model->path, error);
   if (!model->weights || !read_config (model, config, error))
     return FALSE;
@@ -179,7 +176,7 @@ model_new (const char *path, const char *device, AkPrecision precision, unsigned
   g_atomic_ref_count_init (&model->refs);
   g_mutex_init (&model->lock);
   model->path = path ? g_strdup (path) : am_data_path ("artalk.safetensors");
-  model->device_name = g_strdup (!device || strcmp (device, "auto") == 0 ? "cpu" : device);
+  model->device_name = g_strdup (am_device_resolve (device, NULL));
   model->precision = precision;
   model->threads = threads;
   return model;
@@ -238,7 +235,6 @@ AmModel *
 am_model_open_checkpoint (const char *checkpoint, const char *device, AkPrecision precision,
     unsigned threads, GError **error)
 {
-  const char *name = !device || strcmp (device, "auto") == 0 ? "cpu" : device;
   g_autofree char *path = NULL;
   AmModel *model;
 
@@ -249,7 +245,7 @@ am_model_open_checkpoint (const char *checkpoint, const char *device, AkPrecisio
       path = g_strdup (model->path);
   }
   g_mutex_unlock (&cache_lock);
-  model = am_model_open (path, name, precision, threads, error);
+  model = am_model_open (path, device, precision, threads, error);
   if (model && strcmp (model->checkpoint, checkpoint) != 0) {
     g_set_error (error, AM_ERROR, AM_ERROR_MISMATCH,
         "no model with checkpoint %s is open, and the built-in one has %s: set the same model on "

@@ -26,6 +26,7 @@ typedef struct
   unsigned ahead_samples;  /* and after it */
   unsigned window_frames;  /* T */
   unsigned motion_dim;     /* 106 */
+  gboolean can_overlap;    /* windows may overlap: loudness is not handed on from one to the next */
   const char *basis;       /* names the expression basis: "flame", or the config's BASIS */
   const char *checkpoint;  /* hash of tensor names, shapes and sampled values, hexadecimal */
 } AmModelInfo;

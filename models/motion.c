@@ -13,8 +13,10 @@ struct _AmMotion
   AmModel *model;
   const AmMotionNetworks *net;
   AkQueue *queue;
-  AkPlan *start; /* encoded zero motion as the past */
-  AkPlan *chunk;
+  AkPlan *start; /* a chunk of motion, at rest or given out, as the whole past */
+  AkPlan **more; /* [prev_ratio - 1], each a later chunk of the past, for windows that overlap */
+  AkPlan *chunk; /* features and past to frames */
+  AkPlan *next;  /* those frames as the newest past */
   AkPlan *style; /* the last style's, NULL for none */
   AmTaps *style_taps;
   gboolean started;
@@ -27,6 +29,14 @@ struct _AmMotion
   uint8_t *prev_bits; /* [L][K] */
   void *memory[7];
   unsigned n_memory;
+
+  /* windows that overlap */
+  float *
+      given; /* [prev_ratio * T + T][motion_dim], what was given out; frame 0 of the window is row R * T */
+  float *seam;       /* [motion_dim], how far the last frame given out was from its window's */
+  float *window;     /* [T][motion_dim], the window's own */
+  guint64 at;        /* the window's first frame in the stream */
+  guint64 given_end; /* one past the last frame given out */
 };
 
 static void *
@@ -36,9 +46,9 @@ stream_memory (AmMotion *m, size_t bytes)
 }
 
 /* Records what follows once m->frames are known: they are encoded to prev_bits, and the tokens of the
- * past are made of them, in slots `slot` … of prev_feat. */
+ * past are made of them, in slots `slot` to `end` of prev_feat. */
 static void
-record_past (AmMotion *m, AkPlan *plan, unsigned slot, AmTaps *taps)
+record_past (AmMotion *m, AkPlan *plan, unsigned slot, unsigned end, AmTaps *taps)
 {
   const AmConfig *c = am_model_config (m->model);
   size_t a = c->ar_width, k = c->code_dim, l = c->tokens, t = c->frames, own = l - c->scales[0];
@@ -54,7 +64,7 @@ record_past (AmMotion *m, AkPlan *plan, unsigned slot, AmTaps *taps)
   am_bsq_sum (plan, c, sum, feats, bits, 1);
   ak_copy (plan, first, ak_same (m->cond), 1, c->scales[0], a);
   am_transformer_embed (m->net->transformer, plan, ak_from (first, c->scales[0], 0), feats, 1, own);
-  for (unsigned r = slot + 1; r < c->prev_ratio; r++)
+  for (unsigned r = slot + 1; r < end; r++)
     ak_copy (plan, ak_from (past, r * l, 0), first, 1, l, a);
   am_tap (taps, plan, past, c->prev_ratio * l, a, "prev_feat");
 }
@@ -79,10 +89,41 @@ record_chunk (AmMotion *m, AkPlan *plan, AmTaps *taps)
   am_transformer_record (m->net->transformer, plan, &chunk, taps);
   am_codec_decode (m->net->codec, plan, ak_dense (m->frames, t, c->motion_dim),
       ak_dense (m->prev_sum, t, k), chunk.sum, 1, taps);
+}
+
+static void
+record_next (AmMotion *m, AkPlan *plan, AmTaps *taps)
+{
+  const AmConfig *c = am_model_config (m->model);
+  size_t a = c->ar_width, l = c->tokens;
+  AkRows past = ak_dense (m->prev_feat, c->prev_ratio * l, a);
+
   for (unsigned r = 0; r + 1 < c->prev_ratio; r++)
     ak_copy (plan, ak_from (past, r * l, 0), ak_from (past, (r + 1) * l, 0), 1, l, a);
   /* the decoded motion is encoded again: the past is not the bits just predicted */
-  record_past (m, plan, c->prev_ratio - 1, taps);
+  record_past (m, plan, c->prev_ratio - 1, c->prev_ratio, taps);
+}
+
+/* Makes the plans; FALSE with `error` set. */
+static gboolean
+record (AmMotion *m, AmTaps *taps, AmTaps *start, GError **error)
+{
+  const unsigned past = am_model_config (m->model)->prev_ratio;
+
+  record_past (m, m->start, 0, past, start);
+  record_chunk (m, m->chunk, taps);
+  record_next (m, m->next, taps);
+  for (unsigned r = 1; r < past; r++) {
+    m->more[r - 1] = ak_plan_new (am_model_device (m->model));
+    if (!m->more[r - 1])
+      return am_error_from_status (AK_ERR_MEMORY, "motion model", error);
+    record_past (m, m->more[r - 1], r, r + 1, NULL);
+    if (!am_error_from_status (ak_plan_finish (m->more[r - 1]), "motion model", error))
+      return FALSE;
+  }
+  return am_error_from_status (ak_plan_finish (m->start), "motion model", error) &&
+         am_error_from_status (ak_plan_finish (m->chunk), "motion model", error) &&
+         am_error_from_status (ak_plan_finish (m->next), "motion model", error);
 }
 
 static gboolean
@@ -102,6 +143,9 @@ allocate (AmMotion *m)
   for (unsigned i = 0; i < m->n_memory; i++)
     if (!m->memory[i])
       return FALSE;
+  m->given = g_new0 (float, ((size_t) c->prev_ratio + 1) * c->frames * c->motion_dim);
+  m->seam = g_new0 (float, c->motion_dim);
+  m->window = g_new (float, (size_t) c->frames * c->motion_dim);
   return TRUE;
 }
 
@@ -121,15 +165,13 @@ am_motion_new_tapped (AmModel *model, AmTaps *taps, AmTaps *start, AmTaps *style
   m->queue = ak_queue_new (dev);
   m->start = ak_plan_new (dev);
   m->chunk = ak_plan_new (dev);
-  if (!m->queue || !m->start || !m->chunk || !allocate (m)) {
+  m->next = ak_plan_new (dev);
+  m->more = g_new0 (AkPlan *, am_model_config (model)->prev_ratio);
+  if (!m->queue || !m->start || !m->chunk || !m->next || !allocate (m)) {
     am_error_from_status (AK_ERR_MEMORY, "motion model", error);
     goto failed;
   }
-  record_past (m, m->start, 0, start);
-  record_chunk (m, m->chunk, taps);
-  if (!am_error_from_status (ak_plan_finish (m->start), "motion model", error) ||
-      !am_error_from_status (ak_plan_finish (m->chunk), "motion model", error) ||
-      !am_motion_set_style (m, NULL, 1, error))
+  if (!record (m, taps, start, error) || !am_motion_set_style (m, NULL, 1, error))
     goto failed;
   return m;
 
@@ -151,11 +193,18 @@ am_motion_free (AmMotion *m)
     return;
   ak_plan_free (m->start);
   ak_plan_free (m->chunk);
+  ak_plan_free (m->next);
+  for (unsigned r = 0; r + 1 < am_model_config (m->model)->prev_ratio; r++)
+    ak_plan_free (m->more[r]);
   ak_plan_free (m->style);
   for (unsigned i = 0; i < m->n_memory; i++)
     ak_free (am_model_device (m->model), m->memory[i]);
   ak_queue_free (m->queue);
   am_model_unref (m->model);
+  g_free (m->more);
+  g_free (m->given);
+  g_free (m->seam);
+  g_free (m->window);
   g_free (m);
 }
 
@@ -221,10 +270,98 @@ am_motion_run (
       m->queue, m->features, features, (size_t) info->steps * info->channels * sizeof *features);
   if (status == AK_OK)
     status = ak_plan_run (m->chunk, m->queue, cancel);
+  if (status == AK_OK)
+    status = ak_plan_run (m->next, m->queue, cancel);
   ak_download (m->queue, frames, m->frames, bytes);
   if (status == AK_OK)
     status = ak_queue_sync (m->queue);
   m->started = status == AK_OK;
+  return am_error_from_status (status, "motion model", error);
+}
+
+/* Moves `given` on so that the window begins at frame `start`, and makes the past of what lies before it. */
+static AkStatus
+move_to (AmMotion *m, guint64 start, const atomic_int *cancel)
+{
+  const AmConfig *c = am_model_config (m->model);
+  const size_t rows = ((size_t) c->prev_ratio + 1) * c->frames, d = c->motion_dim,
+               bytes = (size_t) c->frames * d * sizeof (float);
+  const size_t by = m->started ? (size_t) MIN (start - m->at, rows) : rows;
+  AkStatus status = AK_OK;
+
+  memmove (m->given, m->given + by * d, (rows - by) * d * sizeof (float));
+  memset (m->given + (rows - by) * d, 0, by * d * sizeof (float));
+  if (!m->started)
+    m->given_end = start;
+  m->at = start;
+  for (unsigned r = 0; r < c->prev_ratio && status == AK_OK; r++) {
+    ak_upload (m->queue, m->frames, m->given + (size_t) r * c->frames * d, bytes);
+    status = ak_plan_run (r ? m->more[r - 1] : m->start, m->queue, cancel);
+  }
+  return status;
+}
+
+/* Over a seam. What the last frame given out has and its window has not is there in the next frame too and then
+ * decays; and a part of the step to that frame is put off, more where a window begins, which does not know the
+ * frame before. */
+#define SEAM_DECAY 0.3f
+#define PUT_OFF 0.1f
+#define PUT_OFF_FIRST 0.4f
+
+/* Gives out frames `first` to `first + n` of the window; what the last frame given out has and the window has not
+ * decays over them. */
+static void
+give (AmMotion *m, unsigned first, unsigned n)
+{
+  const AmConfig *c = am_model_config (m->model);
+  const size_t d = c->motion_dim;
+  float *given = m->given + (size_t) c->prev_ratio * c->frames * d;
+  const guint64 begin = m->at + first;
+
+  if (m->given_end != begin || begin == 0) {
+    /* the stream begins here: the window's own frames before stand for those that nobody saw */
+    memcpy (given, m->window, (size_t) first * d * sizeof (float));
+    memset (m->seam, 0, d * sizeof (float));
+  } else {
+    const float *last = given + first * d - d;
+    const float *before = first > 0 ? m->window + first * d - d : last;
+    const float off = first > 0 ? PUT_OFF : PUT_OFF_FIRST;
+
+    for (size_t k = 0; k < d; k++)
+      m->seam[k] = last[k] - before[k] - off * (m->window[first * d + k] - before[k]);
+  }
+  for (unsigned i = first; i < first + n; i++)
+    for (size_t k = 0; k < d; k++) {
+      given[i * d + k] = m->window[i * d + k] + m->seam[k];
+      m->seam[k] *= SEAM_DECAY;
+    }
+  m->given_end = begin + n;
+}
+
+gboolean
+am_motion_run_part (AmMotion *m, const float *features, guint64 start, unsigned first, unsigned n,
+    float *frames, const atomic_int *cancel, GError **error)
+{
+  const AmConfig *c = am_model_config (m->model);
+  const AmModelInfo *info = am_model_info (m->model);
+  const size_t row = c->motion_dim * sizeof *frames;
+  AkStatus status = AK_OK;
+
+  if (!m->started || start != m->at)
+    status = move_to (m, start, cancel);
+  ak_upload (
+      m->queue, m->features, features, (size_t) info->steps * info->channels * sizeof *features);
+  if (status == AK_OK)
+    status = ak_plan_run (m->chunk, m->queue, cancel);
+  ak_download (m->queue, m->window, m->frames, c->frames * row);
+  if (status == AK_OK)
+    status = ak_queue_sync (m->queue);
+  m->started = status == AK_OK;
+  if (status == AK_OK) {
+    give (m, first, n);
+    memcpy (
+        frames, m->given + ((size_t) c->prev_ratio * c->frames + first) * c->motion_dim, n * row);
+  }
   return am_error_from_status (status, "motion model", error);
 }
 

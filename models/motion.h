@@ -29,6 +29,15 @@ gboolean am_motion_set_style (AmMotion *motion, const float *clip, float guidanc
 gboolean am_motion_run (AmMotion *motion, const float *features, float *frames,
     const atomic_int *cancel, GError **error);
 
+/* The newest frames of a window that overlaps others: `n` frames from frame `first` of the window on, which begins at
+ * frame `start` of the stream, to `frames` [n][motion_dim]. The past that the model sees are the frames that were given
+ * out before `start` (rest before the stream began), decoded and encoded again. New frames begin where those before them
+ * ended: what the window has otherwise decays over the frames that follow. `start` never goes back; with `first` 0 and
+ * `n` a whole window the numbers are those of am_motion_run() but for the seam, and the two must not be mixed without
+ * am_motion_reset(). */
+gboolean am_motion_run_part (AmMotion *motion, const float *features, guint64 start, unsigned first,
+    unsigned n, float *frames, const atomic_int *cancel, GError **error);
+
 /* Reads a style clip: a file with one [50,106] tensor (.pt or .safetensors, any name), or the name of a
  * built-in style ("calm"). Checks the shape, that all values are finite and that its basis is `basis`: a clip
  * has the basis that its metadata name, else "flame", like heads. Returns [AM_STYLE_FRAMES * motion_dim] floats

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Posing a head: one plan of one operation. */
 #include "head_priv.h"
+#include "device.h"
 
 #include <math.h>
 #include <string.h>
@@ -36,9 +37,11 @@ am_poser_free (AmPoser *poser)
 
 AkFlame *
 am_head_pack (const AmHead *head, AkDevice *dev, const float *shape, size_t n_shape, float scale,
-    AkStatus *status)
+    gboolean groomed, AkStatus *status)
 {
-  g_autofree float *v_template = am_tensor_to_f32 (head->v_template);
+  g_autofree float *v_template =
+      head->rest ? g_memdup2 (head->rest, 3 * sizeof (float) * head->info.vertices)
+                 : am_tensor_to_f32 (head->v_template);
   g_autofree float *shapedirs = am_tensor_to_f32 (head->shapedirs);
   g_autofree float *posedirs = am_tensor_to_f32 (head->posedirs);
   g_autofree float *regressor = am_tensor_to_f32 (head->regressor);
@@ -59,6 +62,9 @@ am_head_pack (const AmHead *head, AkDevice *dev, const float *shape, size_t n_sh
     .scale = scale,
   };
 
+  for (size_t i = 0; groomed && i < head->n_groomed; i++)
+    for (size_t k = 0; k < 3; k++)
+      v_template[3 * head->groomed[i] + k] += head->groom[3 * i + k];
   return ak_flame_new (dev, &desc, status);
 }
 
@@ -85,7 +91,7 @@ build (AmPoser *poser, const float *shape, size_t n_shape, float scale, AkStatus
 {
   size_t E = poser->head->info.expressions, V = poser->head->info.vertices;
 
-  poser->flame = am_head_pack (poser->head, poser->dev, shape, n_shape, scale, status);
+  poser->flame = am_head_pack (poser->head, poser->dev, shape, n_shape, scale, TRUE, status);
   if (!poser->flame)
     return FALSE;
   poser->n_in = E + 3 * poser->head->joints;
@@ -117,8 +123,10 @@ am_poser_new (AmHead *head, const char *device, const float *shape, size_t n_sha
   }
   if (!am_head_check_shape (head, shape, n_shape, error))
     return NULL;
-  poser->dev = ak_device_open (device && strcmp (device, "auto") != 0 ? device : "cpu", 0, &status);
-  if (!poser->dev || !build (poser, shape, n_shape, scale, &status)) {
+  poser->dev = am_device_open (device, 0, error);
+  if (!poser->dev)
+    return NULL;
+  if (!build (poser, shape, n_shape, scale, &status)) {
     g_autofree char *what = g_strdup_printf ("posing on device \"%s\"", device ? device : "auto");
 
     am_error_from_status (status, what, error);

@@ -21,7 +21,7 @@ am_resblock_load (AmPart *part, AmResblock *b, const char *prefix)
 
 static void
 resize (AkPlan *plan, float *y, float *x, size_t height, size_t width, size_t out_height,
-    size_t out_width, size_t channels)
+    size_t out_width, size_t channels, const AkSpan *spans)
 {
   ak_resize2d (plan, &(AkResize2d){ .y = ak_dense (y, out_height * out_width, channels),
                          .x = ak_dense (x, height * width, channels),
@@ -31,12 +31,13 @@ resize (AkPlan *plan, float *y, float *x, size_t height, size_t width, size_t ou
                          .in_width = width,
                          .out_height = out_height,
                          .out_width = out_width,
-                         .channels = channels });
+                         .channels = channels,
+                         .spans = spans });
 }
 
 void
 am_resblock_record (const AmResblock *b, AkPlan *plan, float *y, float *x, size_t height,
-    size_t width, gboolean doubling, const AmResblockMemory *memory)
+    size_t width, gboolean doubling, const AmResblockMemory *memory, AmResblockSpans spans)
 {
   size_t pixels = height * width, out_height = doubling ? 2 * height : height / 2,
          out_width = doubling ? 2 * width : width / 2, out_pixels = out_height * out_width;
@@ -51,21 +52,25 @@ am_resblock_record (const AmResblock *b, AkPlan *plan, float *y, float *x, size_
                        .height = height,
                        .width = width,
                        .stride = 1,
-                       .padding = 1 });
+                       .padding = 1,
+                       .spans = spans.x });
   if (doubling) {
+    skip.spans = spans.x;
     skip.x = ak_dense (x, pixels, b->in);
     skip.y = ak_dense (memory->small, pixels, b->out);
     ak_conv2d (plan, &skip);
-    resize (plan, y, memory->small, height, width, out_height, out_width, b->out);
+    resize (plan, y, memory->small, height, width, out_height, out_width, b->out, spans.y);
   } else {
-    resize (plan, memory->small, x, height, width, out_height, out_width, b->in);
+    resize (plan, memory->small, x, height, width, out_height, out_width, b->in, spans.y);
+    skip.spans = spans.y;
     skip.x = ak_dense (memory->small, out_pixels, b->in);
     skip.y = ak_dense (y, out_pixels, b->out);
     skip.height = out_height;
     skip.width = out_width;
     ak_conv2d (plan, &skip);
   }
-  resize (plan, memory->resized, memory->hidden, height, width, out_height, out_width, b->in);
+  resize (
+      plan, memory->resized, memory->hidden, height, width, out_height, out_width, b->in, spans.y);
   ak_conv2d (plan, &(AkConv2d){ .y = ak_dense (y, out_pixels, b->out),
                        .x = ak_dense (memory->resized, out_pixels, b->in),
                        .matrix = b->conv2,
@@ -76,5 +81,6 @@ am_resblock_record (const AmResblock *b, AkPlan *plan, float *y, float *x, size_
                        .height = out_height,
                        .width = out_width,
                        .stride = 1,
-                       .padding = 1 });
+                       .padding = 1,
+                       .spans = spans.y });
 }

@@ -29,8 +29,14 @@ typedef struct
   float *hidden, *resized, *small;
 } AmResblockMemory;
 
+/* What is wanted of y, and for it of the pixels of x's size: as in kernels/conv2d.h, NULL for all. */
+typedef struct
+{
+  const AkSpan *y, *x;
+} AmResblockSpans;
+
 /* Records y (dense [n'][out]) from x (dense [n][in]). */
 void am_resblock_record (const AmResblock *b, AkPlan *plan, float *y, float *x, size_t height,
-    size_t width, gboolean doubling, const AmResblockMemory *memory);
+    size_t width, gboolean doubling, const AmResblockMemory *memory, AmResblockSpans spans);
 
 G_END_DECLS

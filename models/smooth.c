@@ -9,7 +9,7 @@
 
 struct _AmSmooth
 {
-  unsigned dim;
+  unsigned dim, delay;
   unsigned seen;  /* frames pushed since the start */
   unsigned given; /* of them, frames that came out */
   float *frames;  /* [WINDOW][dim], frame i at i % WINDOW */
@@ -46,12 +46,13 @@ prepare (void)
 }
 
 AmSmooth *
-am_smooth_new (unsigned dim)
+am_smooth_new (unsigned dim, unsigned delay)
 {
   AmSmooth *s = g_new0 (AmSmooth, 1);
 
   prepare ();
   s->dim = dim;
+  s->delay = MIN (delay, AM_SMOOTH_DELAY);
   s->frames = g_new (float, (size_t) WINDOW *dim);
   return s;
 }
@@ -94,17 +95,23 @@ window_start (unsigned i, unsigned n, unsigned seen)
   return MIN (start, seen - n);
 }
 
-/* Frame `i`, which nine frames or more surround by now. */
+/* Frame `i` from the frames seen; as it is where those are too few for a fit. */
 static void
 smooth_frame (const AmSmooth *s, unsigned i, float *out)
 {
   unsigned rotation = s->dim >= POSE ? s->dim - POSE : s->dim, after = MIN (rotation + 3, s->dim);
-  unsigned short_start = window_start (i, 5, s->seen),
-           long_start = window_start (i, WINDOW, s->seen);
+  unsigned short_start, long_start;
 
-  fit (s, out, 0, rotation, short_start, 5, fit5[i - short_start]);
+  if (s->seen < (s->delay == AM_SMOOTH_DELAY ? WINDOW : 5)) {
+    memcpy (out, s->frames + (size_t) (i % WINDOW) * s->dim, s->dim * sizeof *out);
+    return;
+  }
+  short_start = window_start (i, 5, s->seen);
+  fit (s, out, 0, s->dim, short_start, 5, fit5[i - short_start]);
+  if (s->seen < WINDOW)
+    return;
+  long_start = window_start (i, WINDOW, s->seen);
   fit (s, out, rotation, after, long_start, WINDOW, fit9[i - long_start]);
-  fit (s, out, after, s->dim, short_start, 5, fit5[i - short_start]);
 }
 
 unsigned
@@ -114,9 +121,9 @@ am_smooth_push (AmSmooth *s, const float *frame, float *out)
 
   memcpy (s->frames + (size_t) (s->seen % WINDOW) * s->dim, frame, s->dim * sizeof *frame);
   s->seen++;
-  if (s->seen < WINDOW)
+  if (s->delay == AM_SMOOTH_DELAY && s->seen < WINDOW)
     return 0;
-  while (s->given + AM_SMOOTH_DELAY < s->seen) {
+  while (s->given + s->delay < s->seen) {
     smooth_frame (s, s->given++, out);
     out += s->dim;
     ready++;
@@ -130,11 +137,7 @@ am_smooth_finish (AmSmooth *s, float *out)
   unsigned ready = 0;
 
   while (s->given < s->seen) {
-    if (s->seen < WINDOW)
-      memcpy (out, s->frames + (size_t) (s->given % WINDOW) * s->dim, s->dim * sizeof *out);
-    else
-      smooth_frame (s, s->given, out);
-    s->given++;
+    smooth_frame (s, s->given++, out);
     out += s->dim;
     ready++;
   }

@@ -7,6 +7,13 @@
 #include "kernels/random.h"
 #include "kernels/resize2d.h"
 
+/* What is wanted at a level of the way up, all NULL for all of it: of colours and of what the decoder leaves; of its
+ * first convolution, the conditions and their inside; of the U-Net's picture. */
+typedef struct
+{
+  const AkSpan *last, *first, *stream;
+} Wanted;
+
 typedef struct
 {
   const AmStyleunet *w;
@@ -21,6 +28,7 @@ typedef struct
   float *x, *styled; /* the decoder's picture, and half a level on */
   float *rgb, *rgb_doubled;
   float *style; /* w */
+  Wanted wanted[AM_STYLEUNET_LEVELS];
 } Flow;
 
 static float *
@@ -76,7 +84,7 @@ make_room (Flow *f)
 /* An ordinary 3 x 3 convolution with LReLU or none. */
 static void
 conv (AkPlan *plan, AkRows y, AkRows x, const AkMatrix *matrix, const float *bias,
-    AkActivation activation, size_t side)
+    AkActivation activation, size_t side, const AkSpan *wanted)
 {
   ak_conv2d (plan, &(AkConv2d){ .y = y,
                        .x = x,
@@ -87,11 +95,12 @@ conv (AkPlan *plan, AkRows y, AkRows x, const AkMatrix *matrix, const float *bia
                        .height = side,
                        .width = side,
                        .stride = 1,
-                       .padding = 1 });
+                       .padding = 1,
+                       .spans = wanted });
 }
 
 static void
-double_size (AkPlan *plan, float *y, float *x, size_t side, size_t channels)
+double_size (AkPlan *plan, float *y, float *x, size_t side, size_t channels, const AkSpan *wanted)
 {
   ak_resize2d (plan, &(AkResize2d){ .y = ak_dense (y, 4 * side * side, channels),
                          .x = ak_dense (x, side * side, channels),
@@ -101,13 +110,14 @@ double_size (AkPlan *plan, float *y, float *x, size_t side, size_t channels)
                          .in_width = side,
                          .out_height = 2 * side,
                          .out_width = 2 * side,
-                         .channels = channels });
+                         .channels = channels,
+                         .spans = wanted });
 }
 
 /* `gate` and `residual` without data: the style convolution alone. */
 static void
 style_conv (const Flow *f, const AmStyleconv *s, float *y, float *x, AkRows gate, AkRows residual,
-    float *tap)
+    const AkSpan *wanted, float *tap)
 {
   size_t n = s->side * s->side;
   AkConv2d c = { .y = ak_dense (y, n, s->conv.out),
@@ -120,7 +130,8 @@ style_conv (const Flow *f, const AmStyleconv *s, float *y, float *x, AkRows gate
     .height = s->side,
     .width = s->side,
     .stride = 1,
-    .padding = 1 };
+    .padding = 1,
+    .spans = wanted };
 
   am_modconv_record (&s->conv, f->plan, &c, f->style, 1);
   if (s->strength != 0 && f->noise == AM_NOISE_FIXED) {
@@ -139,7 +150,8 @@ style_conv (const Flow *f, const AmStyleconv *s, float *y, float *x, AkRows gate
 }
 
 static void
-to_rgb (const Flow *f, const AmStyleunetRgb *rgb, float *y, float *x, size_t side, float *below)
+to_rgb (const Flow *f, const AmStyleunetRgb *rgb, float *y, float *x, size_t side, float *below,
+    const AkSpan *wanted)
 {
   size_t n = side * side;
   AkConv2d c = { .y = ak_dense (y, n, rgb->conv.out),
@@ -148,7 +160,8 @@ to_rgb (const Flow *f, const AmStyleunetRgb *rgb, float *y, float *x, size_t sid
     .batch = 1,
     .height = side,
     .width = side,
-    .stride = 1 };
+    .stride = 1,
+    .spans = wanted };
 
   if (below)
     c.residual = ak_dense (below, n, rgb->conv.out);
@@ -163,8 +176,8 @@ record_down (Flow *f, unsigned i)
   size_t side = f->w->info.side >> i;
   AmResblockMemory memory = { f->hidden, f->resized, f->small };
 
-  am_resblock_record (
-      b, f->plan, f->down[i], i ? f->down[i - 1] : f->stream, side, side, FALSE, &memory);
+  am_resblock_record (b, f->plan, f->down[i], i ? f->down[i - 1] : f->stream, side, side, FALSE,
+      &memory, (AmResblockSpans){ 0 });
   am_tap (f->taps, f->plan, ak_dense (f->down[i], side * side / 4, b->out), side * side / 4, b->out,
       "down.%u", i);
 }
@@ -179,7 +192,7 @@ record_style (Flow *f)
   AkRows style = ak_dense (f->style, 1, n), other = ak_dense (room (f->plan, n), 1, n);
 
   conv (f->plan, ak_dense (bottom, 16, c), ak_dense (f->down[w->info.levels - 1], 16, c),
-      w->final_conv, w->final_conv_bias, AK_ACT_LEAKY_RELU, 4);
+      w->final_conv, w->final_conv_bias, AK_ACT_LEAKY_RELU, 4, NULL);
   am_tap (f->taps, f->plan, ak_dense (bottom, 16, c), 16, c, "bottleneck");
   ak_linear (f->plan, &(AkLinear){ .y = other,
                           .x = ak_dense (bottom, 1, 16 * c),
@@ -216,6 +229,7 @@ record_up (Flow *f, unsigned i)
   const AmStyleunetLevel *l = &w->level[i];
   size_t side = (size_t) 8 << i, n = side * side;
   AmResblockMemory memory = { f->hidden, f->resized, f->small };
+  Wanted wanted = f->wanted[i];
   AkRows stream = ak_dense (f->stream, n, l->up.out), hidden = ak_dense (f->resized, n, 2 * l->h);
   AkRows scale = ak_dense (f->scale, n, l->out), shift = ak_dense (f->shift, n, l->out);
 
@@ -227,11 +241,13 @@ record_up (Flow *f, unsigned i)
                          .batch = 1,
                          .rows = n / 4,
                          .cols = l->up.in });
-  am_resblock_record (&l->up, f->plan, f->stream, f->sum, side / 2, side / 2, TRUE, &memory);
+  am_resblock_record (&l->up, f->plan, f->stream, f->sum, side / 2, side / 2, TRUE, &memory,
+      (AmResblockSpans){ wanted.stream, i ? f->wanted[i - 1].first : NULL });
   am_tap (f->taps, f->plan, stream, n, l->up.out, "up.%u", i);
-  conv (f->plan, hidden, stream, l->hidden, l->hidden_bias, AK_ACT_LEAKY_RELU, side);
-  conv (f->plan, scale, hidden, l->scale, l->scale_bias, AK_ACT_NONE, side);
-  conv (f->plan, shift, ak_from (hidden, 0, l->h), l->shift, l->shift_bias, AK_ACT_NONE, side);
+  conv (f->plan, hidden, stream, l->hidden, l->hidden_bias, AK_ACT_LEAKY_RELU, side, wanted.first);
+  conv (f->plan, scale, hidden, l->scale, l->scale_bias, AK_ACT_NONE, side, wanted.first);
+  conv (f->plan, shift, ak_from (hidden, 0, l->h), l->shift, l->shift_bias, AK_ACT_NONE, side,
+      wanted.first);
   am_tap (f->taps, f->plan, scale, n, l->out, "sft_scale.%u", i);
   am_tap (f->taps, f->plan, shift, n, l->out, "sft_shift.%u", i);
 }
@@ -242,16 +258,47 @@ record_decoder (Flow *f, unsigned i)
   const AmStyleunetLevel *l = &f->w->level[i];
   size_t side = (size_t) 8 << i, n = side * side, colours = f->w->info.colours;
   size_t last = l->conv[1].conv.out;
+  Wanted wanted = f->wanted[i];
   AkRows tap = am_tap_new (f->taps, f->plan, n, l->out, "style_convs.%u", 2 * i);
 
-  double_size (f->plan, f->resized, f->x, side / 2, l->conv[0].conv.in);
+  double_size (f->plan, f->resized, f->x, side / 2, l->conv[0].conv.in, wanted.first);
   style_conv (f, &l->conv[0], f->styled, f->resized, ak_dense (f->scale, n, l->out),
-      ak_dense (f->shift, n, l->out), tap.data);
-  style_conv (f, &l->conv[1], f->x, f->styled, (AkRows){ 0 }, (AkRows){ 0 }, NULL);
+      ak_dense (f->shift, n, l->out), wanted.first, tap.data);
+  style_conv (f, &l->conv[1], f->x, f->styled, (AkRows){ 0 }, (AkRows){ 0 }, wanted.last, NULL);
   am_tap (f->taps, f->plan, ak_dense (f->x, n, last), n, last, "style_convs.%u", 2 * i + 1);
-  double_size (f->plan, f->rgb_doubled, f->rgb, side / 2, colours);
-  to_rgb (f, &l->rgb, f->rgb, f->x, side, f->rgb_doubled);
+  double_size (f->plan, f->rgb_doubled, f->rgb, side / 2, colours, wanted.last);
+  to_rgb (f, &l->rgb, f->rgb, f->x, side, f->rgb_doubled, wanted.last);
   am_tap (f->taps, f->plan, ak_dense (f->rgb, n, colours), n, colours, "to_rgbs.%u", i);
+}
+
+#define LEAST_WANTED 64 /* side: below it everything is computed */
+
+static AkSpan *
+grow (AkPlan *plan, const AkSpan *x, size_t side, size_t by, int half)
+{
+  AkSpan *y = ak_plan_memory (plan, side / 2 * sizeof *y);
+
+  ak_spans_grow (plan, &(AkSpansGrow){ .y = y, .x = x, .side = side, .grow = by, .half = half });
+  return y;
+}
+
+/* From the finest level on down. What is wanted of the last convolution's result, `last`, needs the first one's a pixel
+ * around it, that one's input and the conditions' inside 2 (`first`), the U-Net's picture 3, and its block's last
+ * input 4 (`stream`). Doubling needs a pixel more of the level below. */
+static void
+record_wanted (Flow *f, const AkSpan *wanted)
+{
+  size_t side = f->w->info.side;
+
+  for (unsigned i = f->w->info.levels; i-- > 0 && side >= LEAST_WANTED; side /= 2) {
+    Wanted *at = &f->wanted[i];
+
+    at->last = i + 1 == f->w->info.levels
+                   ? wanted
+                   : grow (f->plan, f->wanted[i + 1].first, 2 * side, 1, TRUE);
+    at->first = grow (f->plan, at->last, side, 1, FALSE);
+    at->stream = grow (f->plan, at->last, side, 2, FALSE);
+  }
 }
 
 /* What has no level: the plan of the whole picture. */
@@ -265,14 +312,14 @@ one_plan (void *plan, const char *name, double multiplies)
 
 void
 am_styleunet_record (const AmStyleunet *w, AkPlan *plan, float *y, float *x, AmNoise noise,
-    uint64_t *seed, AmTaps *taps)
+    uint64_t *seed, const AkSpan *wanted, AmTaps *taps)
 {
-  am_styleunet_record_staged (w, one_plan, plan, y, x, noise, seed, taps);
+  am_styleunet_record_staged (w, one_plan, plan, y, x, noise, seed, wanted, taps);
 }
 
 void
 am_styleunet_record_staged (const AmStyleunet *w, AmStyleunetStage *stage, void *data, float *y,
-    float *x, AmNoise noise, uint64_t *seed, AmTaps *taps)
+    float *x, AmNoise noise, uint64_t *seed, const AkSpan *wanted, AmTaps *taps)
 {
   Flow f = { .w = w, .noise = noise, .seed = seed, .taps = taps };
   size_t side = w->info.side, n = side * side, colours = w->info.colours;
@@ -298,11 +345,13 @@ am_styleunet_record_staged (const AmStyleunet *w, AmStyleunetStage *stage, void 
   }
   f.plan = stage (data, "style", am_styleunet_style_multiplies (w));
   record_style (&f);
+  if (wanted)
+    record_wanted (&f, wanted);
   f.plan = stage (data, "decoder 4", am_styleunet_first_multiplies (w));
-  style_conv (&f, &w->first_style, f.x, w->constant, (AkRows){ 0 }, (AkRows){ 0 }, NULL);
+  style_conv (&f, &w->first_style, f.x, w->constant, (AkRows){ 0 }, (AkRows){ 0 }, NULL, NULL);
   am_tap (taps, f.plan, ak_dense (f.x, 16, w->first_style.conv.out), 16, w->first_style.conv.out,
       "style_conv1");
-  to_rgb (&f, &w->first_rgb, f.rgb, f.x, 4, NULL);
+  to_rgb (&f, &w->first_rgb, f.rgb, f.x, 4, NULL, NULL);
   am_tap (taps, f.plan, ak_dense (f.rgb, 16, colours), 16, colours, "to_rgb1");
   for (unsigned i = 0; i < levels; i++) {
     g_snprintf (name, sizeof name, "up %u", 8 << i);

@@ -5,6 +5,7 @@
  * blocks (up to 8). Images are channels last. */
 #pragma once
 
+#include "kernels/spans.h"
 #include "load.h"
 #include "tap.h"
 
@@ -39,11 +40,12 @@ typedef AkPlan *AmStyleunetStage (void *data, const char *name, double multiplie
 
 /* Records colours `y` [side · side][colours] in 0 … 1 from `x` [side · side][features], dense. `seed`:
  * device memory of one number, the state of random noise (else not used). Taps are named as in
- * golden/avatar/README.md, channels last. */
+ * golden/avatar/README.md, channels last. `wanted` (device memory, read at each run; NULL: all): what will be seen of y;
+ * the rest is anything. */
 void am_styleunet_record (const AmStyleunet *w, AkPlan *plan, float *y, float *x, AmNoise noise,
-    uint64_t *seed, AmTaps *taps);
+    uint64_t *seed, const AkSpan *wanted, AmTaps *taps);
 void am_styleunet_record_staged (const AmStyleunet *w, AmStyleunetStage *stage, void *data,
-    float *y, float *x, AmNoise noise, uint64_t *seed, AmTaps *taps);
+    float *y, float *x, AmNoise noise, uint64_t *seed, const AkSpan *wanted, AmTaps *taps);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AmStyleunet, am_styleunet_free)
 

@@ -60,11 +60,23 @@ am_person_free (AmPerson *person)
   g_free (person);
 }
 
+/* Names are shown to people, in lists and in errors. */
+static gboolean
+is_shown (const char *name)
+{
+  if (!*name || !g_utf8_validate (name, -1, NULL))
+    return FALSE;
+  for (const char *at = name; *at; at = g_utf8_next_char (at))
+    if (g_unichar_iscntrl (g_utf8_get_char (at)))
+      return FALSE;
+  return TRUE;
+}
+
 /* Takes `name` and `place.prefix`. */
 static void
 add (AmTracked *t, char *name, Place place)
 {
-  if (g_hash_table_contains (t->index, name)) {
+  if (!is_shown (name) || g_hash_table_contains (t->index, name)) {
     g_free (name);
     g_free (place.prefix);
     return;
@@ -107,7 +119,7 @@ list_values (AmTracked *t, const AmWeights *w, const AmValue *root)
     const AmValue *v = am_value_item (root, i);
     char *name = am_value_dup_string (am_value_key (root, i));
 
-    if (name && *name && looks_like_person (v) && g_utf8_validate (name, -1, NULL))
+    if (name && looks_like_person (v))
       add (t, name, (Place){ w, v, NULL });
     else
       g_free (name);

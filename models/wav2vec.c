@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "kernels/attention.h"
+#include "block.h"
 #include "kernels/conv.h"
 #include "kernels/linear.h"
 #include "kernels/norm.h"
@@ -16,17 +16,6 @@ typedef struct
   const float *bias, *norm_weight, *norm_bias;
 } Conv;
 
-typedef struct
-{
-  const float *norm_weight, *norm_bias, *final_weight, *final_bias; /* [W] */
-  const AkMatrix *qkv;                                              /* [3W][W] */
-  const float *qkv_bias;
-  const AkMatrix *out; /* [W][W] */
-  const float *out_bias;
-  const AkMatrix *up, *down; /* [F][W], [W][F] */
-  const float *up_bias, *down_bias;
-} Layer;
-
 struct _AmWav2vec
 {
   AmWav2vecConfig config;
@@ -36,7 +25,7 @@ struct _AmWav2vec
   const float *projection_bias;
   const AkMatrix *position; /* [W][W / groups][kernel] */
   const float *position_bias;
-  Layer *layers;
+  AmBlock *layers;
   const float *norm_weight, *norm_bias; /* [W] */
 };
 
@@ -76,7 +65,7 @@ load_position (AmPart *part, const AmWav2vecConfig *c)
 }
 
 static void
-load_layer (AmPart *part, const AmWav2vecConfig *c, Layer *l, unsigned i)
+load_layer (AmPart *part, const AmWav2vecConfig *c, AmBlock *l, unsigned i)
 {
   static const char *const weights[] = { "q_proj.weight", "k_proj.weight", "v_proj.weight" };
   static const char *const biases[] = { "q_proj.bias", "k_proj.bias", "v_proj.bias" };
@@ -125,7 +114,7 @@ am_wav2vec_load (AmPart *part, const AmWav2vecConfig *config)
   w->projection_bias = am_part_vector (part, hidden, PREFIX "feature_projection.projection.bias");
   w->position = load_position (part, config);
   w->position_bias = am_part_vector (part, hidden, POSITION "bias");
-  w->layers = g_new0 (Layer, config->layers);
+  w->layers = g_new0 (AmBlock, config->layers);
   for (unsigned i = 0; i < config->layers; i++)
     load_layer (part, config, &w->layers[i], i);
   w->norm_weight = am_part_vector (part, hidden, PREFIX "encoder.layer_norm.weight");
@@ -191,16 +180,16 @@ am_wav2vec_record (const AmWav2vec *w, AkPlan *plan, AkRows y, float *samples, s
 {
   const AmWav2vecConfig *c = &w->config;
   size_t steps = n_samples, channels = c->conv_dim[c->n_convs - 1], hidden = c->hidden;
-  size_t dim = hidden / c->heads;
   AkRows conv = record_convs (w, plan, ak_dense (samples, n_samples, 1), batch, &steps);
-  size_t bytes = batch * steps * hidden * sizeof (float);
-  AkRows h = ak_dense (ak_plan_memory (plan, bytes), steps, hidden);
-  AkRows g = ak_dense (ak_plan_memory (plan, bytes), steps, hidden);
-  AkRows qkv = ak_dense (ak_plan_memory (plan, 3 * bytes), steps, 3 * hidden);
-  AkRows up =
-      ak_dense (ak_plan_memory (plan, batch * steps * c->ffn * sizeof (float)), steps, c->ffn);
-  AkRows kept;
+  AmBlocks b = { .batch = batch,
+    .rows = steps,
+    .width = hidden,
+    .heads = c->heads,
+    .dim = hidden / c->heads,
+    .eps = EPS };
 
+  am_blocks_scratch (&b, plan, c->ffn);
+  b.x = ak_dense (ak_plan_memory (plan, batch * steps * hidden * sizeof (float)), steps, hidden);
   am_tap (taps, plan, conv, steps, channels, "conv");
   ak_layer_norm (plan, &(AkLayerNorm){ .y = conv,
                            .x = conv,
@@ -210,87 +199,33 @@ am_wav2vec_record (const AmWav2vec *w, AkPlan *plan, AkRows y, float *samples, s
                            .batch = batch,
                            .rows = steps,
                            .cols = channels });
-  ak_linear (plan, &(AkLinear){ .y = g,
+  ak_linear (plan, &(AkLinear){ .y = b.h,
                        .x = conv,
                        .matrix = w->projection,
                        .bias = w->projection_bias,
                        .batch = batch,
                        .rows = steps });
-  am_tap (taps, plan, g, steps, hidden, "proj");
+  am_tap (taps, plan, b.h, steps, hidden, "proj");
   /* an even kernel would give one step more: it is dropped */
-  ak_conv (plan, &(AkConv){ .y = h,
-                     .x = g,
+  ak_conv (plan, &(AkConv){ .y = b.x,
+                     .x = b.h,
                      .matrix = w->position,
                      .bias = w->position_bias,
                      .activation = AK_ACT_GELU,
-                     .residual = g,
+                     .residual = b.h,
                      .batch = batch,
                      .rows = steps,
                      .stride = 1,
                      .dilation = 1,
                      .left = c->pos_kernel / 2,
                      .right = c->pos_kernel / 2 - (c->pos_kernel % 2 == 0) });
-  am_tap (taps, plan, h, steps, hidden, "posconv");
+  am_tap (taps, plan, b.x, steps, hidden, "posconv");
   for (unsigned i = 0; i < c->layers; i++) {
-    const Layer *l = &w->layers[i];
-
-    ak_layer_norm (plan, &(AkLayerNorm){ .y = g,
-                             .x = h,
-                             .weight = l->norm_weight,
-                             .bias = l->norm_bias,
-                             .eps = EPS,
-                             .batch = batch,
-                             .rows = steps,
-                             .cols = hidden });
-    ak_linear (plan, &(AkLinear){ .y = qkv,
-                         .x = g,
-                         .matrix = l->qkv,
-                         .bias = l->qkv_bias,
-                         .batch = batch,
-                         .rows = steps });
-    ak_attention (
-        plan, &(AkAttention){ .y = g,
-                  .q = qkv,
-                  .keys = { { ak_from (qkv, 0, hidden), ak_from (qkv, 0, 2 * hidden), steps } },
-                  .batch = batch,
-                  .rows = steps,
-                  .heads = c->heads,
-                  .dim = dim,
-                  .scale = 1 / sqrtf ((float) dim) });
-    ak_linear (plan, &(AkLinear){ .y = h,
-                         .x = g,
-                         .matrix = l->out,
-                         .bias = l->out_bias,
-                         .residual = h,
-                         .batch = batch,
-                         .rows = steps });
-    ak_layer_norm (plan, &(AkLayerNorm){ .y = g,
-                             .x = h,
-                             .weight = l->final_weight,
-                             .bias = l->final_bias,
-                             .eps = EPS,
-                             .batch = batch,
-                             .rows = steps,
-                             .cols = hidden });
-    ak_linear (plan, &(AkLinear){ .y = up,
-                         .x = g,
-                         .matrix = l->up,
-                         .bias = l->up_bias,
-                         .activation = AK_ACT_GELU,
-                         .batch = batch,
-                         .rows = steps });
-    ak_linear (plan, &(AkLinear){ .y = h,
-                         .x = up,
-                         .matrix = l->down,
-                         .bias = l->down_bias,
-                         .residual = h,
-                         .batch = batch,
-                         .rows = steps });
-    am_tap (taps, plan, h, steps, hidden, "layer/%u", i);
+    am_block_record (&w->layers[i], plan, &b);
+    am_tap (taps, plan, b.x, steps, hidden, "layer/%u", i);
   }
-  kept = ak_from (h, first, 0);
   ak_layer_norm (plan, &(AkLayerNorm){ .y = y,
-                           .x = kept,
+                           .x = ak_from (b.x, first, 0),
                            .weight = w->norm_weight,
                            .bias = w->norm_bias,
                            .eps = EPS,

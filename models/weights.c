@@ -63,27 +63,6 @@ am_dtype_from_name (const char *name, AmDType *dtype)
   return FALSE;
 }
 
-char *
-am_text_for_message (const char *s, size_t n)
-{
-  GString *out = g_string_new ("\"");
-
-  for (size_t i = 0; i < n; i++) {
-    guchar c = (guchar) s[i];
-
-    if (out->len > 80) {
-      g_string_append (out, "...");
-      break;
-    }
-    if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
-      g_string_append_printf (out, "\\x%02x", c);
-    else
-      g_string_append_c (out, (char) c);
-  }
-  g_string_append_c (out, '"');
-  return g_string_free (out, FALSE);
-}
-
 gboolean
 am_weights_fail (const AmWeights *w, GError **error, AmError code, const char *format, ...)
 {

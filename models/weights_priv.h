@@ -58,10 +58,6 @@ gboolean am_weights_fail (const AmWeights *w, GError **error, AmError code, cons
  * Computes n and bytes from dtype and shape. Returns: FALSE if a product does not fit in 63 bits. */
 gboolean am_tensor_finish (AmTensor *t);
 
-/* am_text_for_message:
- * Returns: (transfer full): at most 80 bytes of @s in quotes, harmless in a terminal. */
-char *am_text_for_message (const char *s, size_t n);
-
 /* am_weights_check_entry:
  * Checks the entry of w->unchecked that holds the byte at @data, if there is one. FALSE with @error. */
 gboolean am_weights_check_entry (const AmWeights *w, const void *data, GError **error);

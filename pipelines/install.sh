@@ -12,8 +12,12 @@ artalk_packages_run=(
   gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
 # shellcheck disable=SC2034
+artalk_packages_core=( # for -Dgstreamer=false
+  gcc g++ libc6-dev meson ninja-build pkg-config libglib2.0-dev libjson-glib-dev zlib1g-dev libdnnl-dev python3
+)
+# shellcheck disable=SC2034
 artalk_packages_test=(
-  python3 python3-numpy python3-scipy clang llvm libclang-rt-dev clang-format valgrind libc6-dbg shellcheck
+  g++ python3 python3-numpy python3-scipy clang llvm libclang-rt-dev clang-format valgrind libc6-dbg shellcheck
 )
 
 # artalk_install PACKAGE...: apt-get install for those that are missing; does nothing where none is.

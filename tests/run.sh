@@ -6,6 +6,8 @@
 #                                     checks the networks against a folder of golden files; large cases
 #                                     take their weights from PATH, or make them with --large
 #   bash tests/run.sh --benchmark     runs the benchmarks
+#   bash tests/run.sh --cuda          on a machine with an NVIDIA card and a CUDA toolkit: builds without GStreamer, checks
+#                                     the card against the processor, and prints what it gives beside the goals
 # The last line of a full run is "N passed, N failed, N skipped"; the exit status is 0 if none failed.
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -14,7 +16,7 @@ cd "$root" || exit 1
 . pipelines/install.sh
 
 usage() {
-  sed -n 's/^# \{0,1\}//; 3,9p' "$root/tests/run.sh"
+  sed -n 's/^# \{0,1\}//; 3,11p' "$root/tests/run.sh"
 }
 
 # How each build folder is made: the folder names the purpose.
@@ -78,11 +80,11 @@ tests() { # NAME FOLDER ARGUMENT...: runs meson test, remembers its log; failure
 }
 
 gcc_tests() {
-  CC=gcc build build-gcc -Dbuildtype=debugoptimized && tests gcc build-gcc
+  CC=gcc build build-gcc -Dbuildtype=debugoptimized -Dnvcc_arch=90 && tests gcc build-gcc
 }
 
 sanitized_tests() {
-  CC=clang build build-clang -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false || return 1
+  CC=clang build build-clang -Dbuildtype=debugoptimized -Dcuda=disabled -Db_sanitize=address,undefined -Db_lundef=false || return 1
   # in one process each: clang 14's leak checker may crash in a forked child, which has fewer threads than it knows of
   CK_FORK=no ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
     LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0 \
@@ -94,12 +96,56 @@ valgrind_tests() {
 }
 
 core_tests() {
-  CC=gcc build build-core -Dgstreamer=false -Dbuildtype=debugoptimized && tests core build-core --suite models
+  CC=gcc build build-core -Dgstreamer=false -Dcuda=disabled -Dbuildtype=debugoptimized && tests core build-core --suite models
+}
+
+cuda_build() {
+  CC=gcc build build-cuda -Dgstreamer=false -Dcuda=enabled -Dbuildtype=release
+}
+
+cuda_tests() {
+  tests cuda build-cuda --suite kernels --suite models
+}
+
+# every memory access of the operations; a card is needed
+cuda_sanitizer() {
+  local tool
+  tool=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
+  [ -n "$tool" ] || { echo '   skipped: there is no compute-sanitizer here'; return 0; }
+  env ARTALK_MODULE_DIR="$root/build-cuda/kernels/cuda" "$tool" --error-exitcode 9 \
+    build-cuda/tests/kernels/kernels-check --device=cuda --only=linear,conv,norm,attention,codebook,splat,draw || [ $? -eq 77 ]
+}
+
+# The built-in model, and one of the published sizes with pseudo-random weights; PyTorch beside it where it is installed.
+cuda_table() {
+  local folder rc=0 precision
+  export ARTALK_DATA_DIR=$root/models/default ARTALK_MODULE_DIR=$root/build-cuda/kernels/cuda
+  build-cuda/tests/models/device-bench --streams=1 --windows=1 --alone || { [ $? -eq 77 ]; return; }
+  folder=$(mktemp -d)
+  build-cuda/tests/models/make-published "$folder/published.pt" || rc=1
+  for precision in f32 bf16; do
+    build-cuda/tests/models/device-bench --precision=$precision || rc=1
+    build-cuda/tests/models/device-bench --precision=$precision "$folder/published.pt" || rc=1
+  done
+  python3 tests/bench/pytorch.py --device=cuda build-cuda/tests/models/model-bench build-cuda/tests/models/make-published \
+    "$folder/published.pt" || [ $? -eq 77 ] || rc=1
+  rm -r "$folder"
+  return $rc
+}
+
+cuda() {
+  phase 'packages' artalk_install "${artalk_packages_core[@]}"
+  phase 'CUDA: build' cuda_build
+  phase 'CUDA: tests' cuda_tests
+  phase 'CUDA: accesses to memory' cuda_sanitizer
+  phase 'CUDA: table' cuda_table
+  python3 tests/summary.py "${logs[@]/#/--log=}" "${bad[@]/#/--bad=}"
+  exit
 }
 
 fuzz_tests() {
   [ -f tests/fuzz/meson.build ] || return 0
-  CC=clang build build-fuzz -Dfuzz=true -Dgstreamer=false -Dbuildtype=debugoptimized -Db_lundef=false \
+  CC=clang build build-fuzz -Dfuzz=true -Dgstreamer=false -Dcuda=disabled -Dbuildtype=debugoptimized -Db_lundef=false \
     -Db_sanitize=address,undefined && tests fuzz build-fuzz --suite fuzz
 }
 
@@ -107,6 +153,7 @@ case ${1:-} in
   '') ;;
   --golden) [ $# -ge 2 ] || { usage >&2; exit 2; }; shift; golden "$@" ;;
   --benchmark) benchmark ;;
+  --cuda) cuda ;;
   --help | -h) usage; exit 0 ;;
   *) usage >&2; exit 2 ;;
 esac

@@ -148,7 +148,7 @@ ak_bind_plain (const void *args, size_t from, size_t to)
     }
     disc (a->scales + 3 * i, a->rotations + 4 * i, p, q, a->thickness);
     light (a, i, n, color);
-    if (a->features)
+    if (a->feature)
       memcpy (color + 3, a->feature + i * a->features, a->features * sizeof *color);
   }
 }

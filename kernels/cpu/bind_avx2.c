@@ -222,7 +222,7 @@ bind8 (const AkBind *a, size_t i)
       c[d] = out[4 + d][k];
       c[3 + a->features + (size_t) d] = out[7 + d][k];
     }
-    if (a->features)
+    if (a->feature)
       memcpy (c + 3, a->feature + (i + k) * a->features, a->features * sizeof *c);
   }
 }

@@ -149,17 +149,53 @@ windows_part (void *data, unsigned i, unsigned n)
   }
 }
 
+/* The same of what is wanted: some rows of the result for each thread. */
+static void
+spans_part (void *data, unsigned i, unsigned n)
+{
+  const AkConv2dPiece *piece = data;
+  const AkWindows *w = &piece->w;
+  size_t width = w->out_width, rows = w->pixels / width;
+
+  for (size_t r = rows * i / n; r < rows * (i + 1) / n; r++) {
+    AkSpan s = piece->spans[(piece->first + r) / 2];
+    size_t to = 2 * (size_t) s.to < width ? 2 * (size_t) s.to : width;
+
+    if (s.from < s.to)
+      ak_conv2d_avx2 (w, r * width + 2 * (size_t) s.from, r * width + to, 0, w->p.n);
+  }
+}
+
+static void
+scale_panels (float *to, const AkConv2dPiece *piece)
+{
+  const AkPanels *p = &piece->w.p;
+  const float *from = p->panels;
+
+  for (size_t i = 0; i < (p->n + 15) / 16 * p->k; i++)
+    for (size_t j = 0; j < 16; j++)
+      to[16 * i + j] = from[16 * i + j] * piece->scale[i % p->k];
+}
+
 static void
 conv2d_run (AkCpu *cpu, const void *data)
 {
   const Node *n = data;
-  AkWindows w = n->piece.w;
+  AkConv2dPiece piece = n->piece;
+  AkWindows w;
 
-  if (n->piece.gather.rows) {
-    w.p.x = (float *) n->plan->scratch;
-    ak_gather_run (cpu, &n->piece.gather, (float *) n->plan->scratch);
+  if (piece.scale) {
+    piece.w.p.panels = n->plan->scratch;
+    scale_panels ((float *) n->plan->scratch, &n->piece);
   }
-  if (w.pixels * w.p.n * w.p.k >= AK_CPU_PARALLEL_MACS)
+  if (piece.gather.rows) {
+    piece.w.p.x = (float *) n->plan->scratch;
+    ak_gather_run (cpu, &piece.gather, (float *) n->plan->scratch);
+  }
+  w = piece.w;
+  if (piece.spans)
+    ak_cpu_parallel (cpu, spans_part, &piece);
+  else if (w.pixels * w.p.n * w.p.k >= AK_CPU_PARALLEL_MACS)
     ak_cpu_parallel (cpu, windows_part, &w);
   else
     ak_conv2d_avx2 (&w, 0, w.pixels, 0, w.p.n);
@@ -169,35 +205,71 @@ static void
 append (AkPlan *plan, const AkConv2dPiece *piece)
 {
   Node n = { *piece, (AkCpuPlan *) plan };
+  const AkGather *g = &piece->gather;
+  size_t panels = (piece->w.p.n + 15) / 16 * 16 * piece->w.p.k;
 
-  ak_cpu_scratch (plan, ak_gather_size (&piece->gather) * sizeof (float));
+  /* where only the scale stands against reading the image in place, the weights get it, if these are fewer */
+  if (g->rows && g->scale && g->padding == 0 && g->x_row == g->channels && piece->w.side == 1 &&
+      panels <= ak_gather_size (g)) {
+    n.piece.scale = g->scale;
+    n.piece.w.p.x = g->x + g->first * g->width * g->channels;
+    n.piece.gather = (AkGather){ 0 };
+    ak_cpu_scratch (plan, panels * sizeof (float));
+  }
+  ak_cpu_scratch (plan, ak_gather_size (&n.piece.gather) * sizeof (float));
   ak_cpu_append (plan, AK_NODE_POOLED, conv2d_run, NULL, &n, sizeof n);
 }
 
 /* From so many tiles on the transformed weights, 16 for 9, are worth reading. */
 #define WINOGRAD_TILES 60
 #define WINOGRAD_WIDTH 8
+#define WINOGRAD_STEP 96
 
 typedef struct
 {
   AkWinograd w;
   AkCpuPlan *plan;
-  size_t first, count, step; /* tiles; of them so many at once in a thread */
+  const AkSpan *spans;
+  size_t first, count, step; /* rows of tiles; so many tiles at once in a thread */
 } WinogradNode;
+
+/* The tiles *from … *to-1 of a row of them are wanted. Returns how many. */
+static size_t
+wanted_tiles (const WinogradNode *node, size_t row, size_t *from, size_t *to)
+{
+  size_t across = node->w.tiles_across;
+
+  *from = node->spans ? node->spans[row].from : 0;
+  *to = node->spans && node->spans[row].to < across ? node->spans[row].to : across;
+  return *to > *from ? *to - *from : 0;
+}
 
 static void
 winograd_part (void *data, unsigned i, unsigned n)
 {
   const WinogradNode *node = data;
   float *scratch = (float *) node->plan->scratch + i * ak_winograd_scratch (&node->w, node->step);
-  size_t sixths = (node->count + 5) / 6, end = sixths * (i + 1) / n * 6;
+  size_t count = 0, begin, end, at = 0, listed = 0, from, to;
+  uint32_t list[WINOGRAD_STEP];
 
-  if (end > node->count)
-    end = node->count;
-  for (size_t first = sixths * i / n * 6, last; first < end; first = last) {
-    last = first + node->step < end ? first + node->step : end;
-    ak_winograd_avx2 (&node->w, node->first + first, node->first + last, scratch);
+  for (size_t r = node->first; r < node->first + node->count; r++)
+    count += wanted_tiles (node, r, &from, &to);
+  begin = (count + 5) / 6 * i / n * 6;
+  end = (count + 5) / 6 * (i + 1) / n * 6;
+  for (size_t r = node->first; r < node->first + node->count && at < end; r++) {
+    size_t here = wanted_tiles (node, r, &from, &to), first = begin > at ? begin - at : 0;
+
+    for (size_t k = first; k < here && at + k < end; k++) {
+      list[listed++] = (uint32_t) (r * node->w.tiles_across + from + k);
+      if (listed == node->step) {
+        ak_winograd_avx2 (&node->w, list, listed, scratch);
+        listed = 0;
+      }
+    }
+    at += here;
   }
+  if (listed)
+    ak_winograd_avx2 (&node->w, list, listed, scratch);
 }
 
 static void
@@ -224,7 +296,8 @@ winograd_record (
     AkPlan *plan, const AkConv2d *a, const AkPanels *p, size_t b, size_t height, size_t width)
 {
   AkCpuMatrix *m = (AkCpuMatrix *) a->matrix;
-  size_t tiles = (height + 1) / 2 * ((width + 1) / 2), threads = plan->dev->threads;
+  size_t rows = (height + 1) / 2, across = (width + 1) / 2, tiles = rows * across;
+  size_t threads = plan->dev->threads;
   size_t block = AK_CPU_NODE_MACS / (16 * m->base.in * m->n) / 6 * 6;
   WinogradNode n = {
     .w = {
@@ -238,9 +311,10 @@ winograd_record (
       .padding = a->padding,
       .out_height = height,
       .out_width = width,
-      .tiles_across = (width + 1) / 2,
+      .tiles_across = across,
     },
     .plan = (AkCpuPlan *) plan,
+    .spans = a->spans,
   };
 
   if (m->base.side != 3 || a->stride != 1 || m->base.in < WINOGRAD_WIDTH || m->n < WINOGRAD_WIDTH ||
@@ -252,11 +326,12 @@ winograd_record (
     return 1;
   }
   n.w.p.panels = m->winograd;
-  n.step = block < 48 ? 48 : block > 96 ? 96 : block;
-  block = (block < n.step ? n.step : block / n.step * n.step) * threads;
+  n.step = block < 48 ? 48 : block > WINOGRAD_STEP ? WINOGRAD_STEP : block;
+  block = (block < n.step ? n.step : block) * threads / across;
+  block = block ? block : 1;
   ak_cpu_scratch (plan, threads * ak_winograd_scratch (&n.w, n.step) * sizeof (float));
-  for (n.first = 0; n.first < tiles; n.first += n.count) {
-    n.count = n.first + block < tiles ? block : tiles - n.first;
+  for (n.first = 0; n.first < rows; n.first += n.count) {
+    n.count = n.first + block < rows ? block : rows - n.first;
     ak_cpu_append (plan, AK_NODE_POOLED, winograd_run, NULL, &n, sizeof n);
   }
   return 1;
@@ -304,6 +379,8 @@ make_piece (const AkConv2d *a, size_t b, size_t first, size_t count)
       .side = side,
       .span = side * channels,
     },
+    .spans = a->spans,
+    .first = first,
   };
   AkWindows *w = &piece.w;
 

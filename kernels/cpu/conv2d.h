@@ -34,5 +34,8 @@ void ak_gather_run (AkCpu *cpu, const AkGather *g, float *to);
 typedef struct
 {
   AkWindows w;
-  AkGather gather; /* rows 0: w.p.x is set, nothing is copied */
+  AkGather gather;     /* rows 0: w.p.x is set, nothing is copied */
+  const AkSpan *spans; /* of the whole result, or NULL */
+  size_t first;        /* row of the result that the piece begins with */
+  const float *scale;  /* [k] of the panels' rows, or NULL */
 } AkConv2dPiece;

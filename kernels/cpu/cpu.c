@@ -10,22 +10,6 @@
 #include <sys/mman.h>
 
 void *
-ak_cpu_memory (size_t bytes)
-{
-  size_t rounded = bytes + (-bytes & 63);
-  void *ptr;
-
-  if (rounded < bytes)
-    return NULL;
-  if (rounded == 0)
-    rounded = 64;
-  ptr = aligned_alloc (64, rounded);
-  if (ptr)
-    memset (ptr, 0, rounded);
-  return ptr;
-}
-
-void *
 ak_cpu_weights (size_t bytes)
 {
   const size_t huge = (size_t) 1 << 21;
@@ -35,6 +19,17 @@ ak_cpu_weights (size_t bytes)
     return NULL;
   if (bytes >= huge) /* the last part of a huge page would be memory that nobody needs */
     (void) madvise (ptr, bytes / huge * huge, MADV_HUGEPAGE);
+  return ptr;
+}
+
+void *
+ak_cpu_memory (size_t bytes)
+{
+  size_t rounded = bytes ? bytes + (-bytes & 63) : 64;
+  void *ptr = rounded >= bytes ? ak_cpu_weights (rounded) : NULL;
+
+  if (ptr)
+    memset (ptr, 0, rounded);
   return ptr;
 }
 
@@ -58,14 +53,13 @@ cpu_queue_new (AkDevice *dev)
   AkQueue *queue = calloc (1, sizeof *queue);
 
   if (queue)
-    queue->dev = ak_device_ref (dev);
+    queue->dev = dev;
   return queue;
 }
 
 static void
 cpu_queue_free (AkQueue *queue)
 {
-  ak_device_unref (queue->dev);
   free (queue);
 }
 
@@ -95,7 +89,7 @@ cpu_plan_new (AkDevice *dev)
 
   if (!plan)
     return NULL;
-  plan->base.dev = ak_device_ref (dev);
+  plan->base.dev = dev;
   return &plan->base;
 }
 
@@ -314,6 +308,7 @@ ak_cpu_open (const char *variant, unsigned threads, AkStatus *status)
   ak_cpu_mesh_init (&cpu->base.ops);
   ak_cpu_picture_init (&cpu->base.ops);
   ak_cpu_published_init (&cpu->base.ops);
+  ak_cpu_spans_init (&cpu->base.ops);
   ak_cpu_splat_init (&cpu->base.ops);
   cpu->worker = ak_worker_new (cpu, status);
   if (!cpu->worker) {

@@ -91,10 +91,10 @@ AkStatus ak_worker_run (AkWorker *worker, AkCpuPlan *plan, const atomic_int *can
  * are made for the number of threads that will run them. */
 void ak_worker_call (AkWorker *worker, void (*fn) (void *arg), void *arg);
 
-/* 64-byte aligned, zeroed; freed with free(). */
+/* 64-byte aligned, zeroed, in huge pages where it is large; freed with free(). */
 void *ak_cpu_memory (size_t bytes);
 
-/* The same, not zeroed, in huge pages where it is large: for what is filled once and read often. */
+/* The same, not zeroed: for what is filled once. */
 void *ak_cpu_weights (size_t bytes);
 
 /* act (x), the definition. */
@@ -122,6 +122,7 @@ void ak_cpu_points_init (AkOps *ops);
 void ak_cpu_mesh_init (AkOps *ops);
 void ak_cpu_picture_init (AkOps *ops);
 void ak_cpu_published_init (AkOps *ops);
+void ak_cpu_spans_init (AkOps *ops);
 void ak_cpu_splat_init (AkOps *ops);
 
 /* May `dev` (a CPU device) use AVX2 and FMA? */

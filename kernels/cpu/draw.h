@@ -33,23 +33,29 @@ typedef struct
   float r, g, b, q; /* sRGB 0 … 255, depth */
 } AkLook;
 
-/* A face to draw and its box in 1/256 pixels. */
+/* Faces turned to the camera whose boxes hold the middle of a pixel of the picture or of its margin, by ascending
+ * number; AK_FACE_LARGE is set in the number of those larger than AK_DRAW_LARGE. */
 typedef struct
 {
-  uint32_t face;
-  int32_t x0, x1, y0, y1;
-} AkVisible;
+  uint32_t *face;        /* [F + 8] */
+  int32_t *top, *bottom; /* [F + 8]: the first and the last row of middles */
+  size_t n;
+  int32_t x0, x1, y0,
+      y1; /* what faces turned to the camera span, 1/256 pixels; x0 > x1 if there are none */
+} AkFaceList;
+#define AK_FACE_LARGE (1u << 31)
 
 typedef struct
 {
   const AkCpuMesh *mesh;
   const AkPoint *points;
   const AkLook *looks;
-  int row0, rows; /* of the blocks, margins included; even */
-  int out0, out1; /* rows of the picture that are wanted; out0 is even */
-  int column0;    /* of the first block; a multiple of 4 */
-  int columns;    /* blocks in a row of blocks */
-  AkBlock *blocks;
+  int row0, rows;  /* of the blocks, margins included; even */
+  int out0, out1;  /* rows of the picture that are wanted; out0 is even */
+  int column0;     /* of the first block; a multiple of 8 */
+  int columns;     /* blocks in a row of blocks; even */
+  int first, last; /* blocks of a row that something was drawn in */
+  AkBlock *blocks; /* all 0 before a band is drawn, and again once it was written */
 } AkBand;
 
 /* Where vertices are seen and how they are lit. */
@@ -64,65 +70,88 @@ typedef struct
 } AkVertexStage;
 
 typedef void AkLightFn (const AkVertexStage *stage);
-/* Draws a face where it covers the middles of pixels. */
-typedef void AkFaceFn (const AkBand *band, const AkVisible *visible);
-/* For every block of the block row `by` but the band's last: which lanes show another part of the mesh than the pixel to
- * their right (bits 0 … 7) or below (8 … 15); background is no part. */
-typedef void AkBordersFn (const AkBand *band, int by, uint16_t *pairs);
-/* Writes rows out0 … out1-1 as RGBA. `background`: 0xAABBGGRR. */
+/* Lists the faces to draw in a picture of width x height. front: [F + 8], 255 for faces turned to the camera, else 0. */
+typedef void AkCullFn (const AkCpuMesh *mesh, const AkPoint *points, unsigned width,
+    unsigned height, uint8_t *front, AkFaceList *list);
+/* Lists the edges between a face that is turned to the camera and one that is not, or none; returns their number.
+ * edges: [n_edges + 8]. */
+typedef size_t AkEdgesFn (const AkCpuMesh *mesh, const uint8_t *front, uint32_t *edges);
+/* Draws the listed faces where they cover the middles of pixels of the band; sets its `first` and `last`. */
+typedef void AkFacesFn (AkBand *band, const AkFaceList *list);
+/* A block and which of its lanes show another part of the mesh than the pixel to their right (bits 0 … 7) or
+ * below (8 … 15); background is no part. */
+typedef struct
+{
+  uint16_t column, pairs;
+} AkBorder;
+
+/* Lists the blocks `first` … `last` of the block row `by`, not the band's last, that have such lanes; returns their number. */
+typedef size_t AkBordersFn (const AkBand *band, int by, AkBorder *borders);
+/* How far, as a share of q, a surface may come forward between its outline and the middle beside it (a round one
+ * of 10 cm that is seen from 2 m: 12 mm in a pixel), and how much nearer must be what hides an outline. */
+#define AK_SAME_SURFACE 0.012f
+#define AK_NEARER 0.0002f
+
+/* An outline to be followed along its longer axis, here called x, from a to b. */
+typedef struct
+{
+  const AkBand *band;
+  const AkLook *a, *b;
+  int32_t x, y;        /* a's */
+  float dy, inverse;   /* b's y less a's; 1 / (b's x less a's) */
+  int steep, inward;   /* x and y are exchanged; 1 or -1: where on the axis y the seen face lies */
+  uint32_t part;       /* the seen face's */
+  uint32_t background; /* 0xAABBGGRR */
+} AkWalk;
+
+/* The place of a pixel in a band: 8 times the number of its block, and its lane. Wanted are the pixels of the rows
+ * out0 … out1-1 in the columns of the blocks `first` … `last`.
+ *
+ * Pixels that an outline cuts: what share, of 255, of which colour they get. */
+#define AK_MAX_HITS 64
+#define AK_OUTSIDE (-2)
+typedef struct
+{
+  int32_t at[AK_MAX_HITS + 8], share[AK_MAX_HITS + 8];
+  int32_t beyond
+      [AK_MAX_HITS +
+          8]; /* AK_OUTSIDE if the pixel's middle lies outside the face; else the pixel whose colour it
+                                      gets, -1 if that is not wanted */
+  uint32_t color[AK_MAX_HITS + 8];
+} AkHits;
+
+/* Follows an outline where x is from … to-1, at most AK_MAX_HITS steps; returns the number of hits. */
+typedef size_t AkWalkFn (const AkWalk *walk, int from, int to, AkHits *hits);
+/* Writes rows out0 … out1-1 as RGBA and clears their blocks. `background`: 0xAABBGGRR. */
 typedef void AkResolveFn (const AkBand *band, uint32_t background, uint8_t *rgba, size_t stride);
+/* The same into a picture of planes, as wide as a multiple of 8 and as high as one of 2; whole rows, beyond the blocks too. */
+typedef void AkPlanesFn (const AkBand *band, uint32_t background, const AkPicture *picture);
 
 typedef struct
 {
   AkLightFn *light;
-  AkFaceFn *middles;
+  AkCullFn *cull;
+  AkEdgesFn *edges;
+  AkFacesFn *faces;
+  AkWalkFn *walk;
   AkBordersFn *borders;
   AkResolveFn *resolve;
+  AkPlanesFn *planes; /* NULL: through RGBA */
 } AkDrawFns;
 
 extern const AkDrawFns ak_draw_plain, ak_draw_avx2;
+AkCullFn ak_cull_avx2;
+AkEdgesFn ak_edges_avx2;
+AkFacesFn ak_faces_avx2;
+AkWalkFn ak_walk_plain, ak_walk_avx2;
+AkPlanesFn ak_planes_avx2;
 
-/* A face as planes over the picture: edges that are >= 0 inside (top and left edges included), and
- * r, g, b, q. All from the face's first vertex, `dx` and `dy` in 1/256 pixels. */
-typedef struct
+/* Draws one face. */
+void ak_face_plain (AkBand *band, uint32_t face);
+
+/* Is the face turned to the camera? No vertex is bad. */
+static inline int
+ak_face_is_turned (AkPoint a, AkPoint b, AkPoint c)
 {
-  int32_t x[3], y[3]; /* vertices */
-  int32_t a[3], b[3]; /* edge k, from vertex k to the next: a_k (x - x_k) + b_k (y - y_k) - out_k */
-  int32_t out[3];     /* 1 if points on the edge belong to the neighbour */
-  float at[4], gx[4], gy[4]; /* value at vertex 0, change per 1/256 pixel */
-  float low[4], high[4];     /* of the vertices */
-  uint32_t part;             /* the face's part, in the place of alpha */
-} AkFacePlanes;
-
-static inline void
-ak_face_planes (AkFacePlanes *p, const AkBand *band, uint32_t face)
-{
-  const uint32_t *i = band->mesh->indices + 3 * (size_t) face;
-  const float *f0 = &band->looks[i[0]].r, *f1 = &band->looks[i[1]].r, *f2 = &band->looks[i[2]].r;
-  float X1, Y1, X2, Y2, inverse;
-
-  for (int k = 0; k < 3; k++) {
-    p->x[k] = band->points[i[k]].x;
-    p->y[k] = band->points[i[k]].y;
-  }
-  for (int k = 0; k < 3; k++) {
-    int next = k == 2 ? 0 : k + 1;
-
-    p->a[k] = p->y[next] - p->y[k];
-    p->b[k] = p->x[k] - p->x[next];
-    p->out[k] = !(p->a[k] > 0 || (p->a[k] == 0 && p->b[k] > 0));
-  }
-  X1 = (float) (p->x[1] - p->x[0]), Y1 = (float) (p->y[1] - p->y[0]);
-  X2 = (float) (p->x[2] - p->x[0]), Y2 = (float) (p->y[2] - p->y[0]);
-  inverse = (float) (1.0 / ((double) X1 * Y2 - (double) X2 * Y1));
-  for (int k = 0; k < 4; k++) {
-    float d1 = f1[k] - f0[k], d2 = f2[k] - f0[k];
-
-    p->at[k] = f0[k];
-    p->gx[k] = (d1 * Y2 - d2 * Y1) * inverse;
-    p->gy[k] = (d2 * X1 - d1 * X2) * inverse;
-    p->low[k] = f0[k] < f1[k] ? (f0[k] < f2[k] ? f0[k] : f2[k]) : (f1[k] < f2[k] ? f1[k] : f2[k]);
-    p->high[k] = f0[k] > f1[k] ? (f0[k] > f2[k] ? f0[k] : f2[k]) : (f1[k] > f2[k] ? f1[k] : f2[k]);
-  }
-  p->part = (uint32_t) band->mesh->face_part[face] << 24;
+  return (int64_t) (c.x - a.x) * (b.y - a.y) > (int64_t) (b.x - a.x) * (c.y - a.y);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* FLAME on the CPU: packing, the joints' transforms, and the plain C loops over the vertices. */
 #include "flame.h"
+#include "../flame_pack.h"
 #include "cpu.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../flame_skeleton.h"
 
 static void
 flame_free (AkFlame *base)
@@ -24,7 +27,6 @@ flame_free (AkFlame *base)
   free (f->joint_dirs);
   free (f->weights);
   free (f->used);
-  ak_device_unref (base->dev);
   free (f);
 }
 
@@ -68,31 +70,6 @@ pack_column (AkFlameColumn *col, const float *planes, size_t blocks)
   return 1;
 }
 
-/* dirs: [V][3][stride], column `c` of it; spread over the planes. */
-static void
-spread (const AkCpuFlame *f, float *planes, const float *dirs, size_t stride, size_t c)
-{
-  for (size_t v = 0; v < f->base.vertices; v++)
-    for (size_t k = 0; k < 3; k++)
-      planes[k * f->padded + v] = dirs[(3 * v + k) * stride + c];
-}
-
-/* joints [J][3] = regressor * planes */
-static void
-regress (const AkCpuFlame *f, double *joints, const float *regressor, const float *planes)
-{
-  size_t V = f->base.vertices;
-
-  for (size_t j = 0; j < f->base.joints; j++)
-    for (size_t k = 0; k < 3; k++) {
-      double sum = 0;
-
-      for (size_t v = 0; v < V; v++)
-        sum += (double) regressor[j * V + v] * planes[k * f->padded + v];
-      joints[3 * j + k] = sum;
-    }
-}
-
 static int
 pack (AkCpuFlame *f, const AkFlameDesc *d)
 {
@@ -115,29 +92,21 @@ pack (AkCpuFlame *f, const AkFlameDesc *d)
   }
 
   memcpy (f->parents, d->parents, J * sizeof *f->parents);
-  for (size_t v = 0; v < V; v++) {
-    for (size_t k = 0; k < 3; k++) {
-      const float *row = dirs ? d->shapedirs + (3 * v + k) * dirs : NULL;
-      double sum = d->v_template[3 * v + k];
-
-      for (size_t s = 0; s < d->n_shape; s++)
-        sum += (double) row[s] * d->shape[s];
-      f->shaped[k * P + v] = (float) sum;
-    }
+  ak_flame_shaped (d, f->shaped, P);
+  for (size_t v = 0; v < V; v++)
     for (size_t j = 0; j < J; j++) {
       f->weights[j * P + v] = d->weights[v * J + j];
       if (d->weights[v * J + j] != 0)
         f->used[v / 8] |= 1u << j;
     }
-  }
-  regress (f, f->joints, d->regressor, f->shaped);
+  ak_flame_regress (d, f->joints, f->shaped, P);
   for (size_t c = 0; c < E && good; c++) {
-    spread (f, planes, d->shapedirs, dirs, d->shapes + c);
-    regress (f, f->joint_dirs + 3 * J * c, d->regressor, planes);
+    ak_flame_spread (d, planes, P, d->shapedirs, dirs, d->shapes + c);
+    ak_flame_regress (d, f->joint_dirs + 3 * J * c, planes, P);
     good = pack_column (&f->columns[c], planes, blocks);
   }
   for (size_t c = 0; c < poses && good; c++) {
-    spread (f, planes, d->posedirs, poses, c);
+    ak_flame_spread (d, planes, P, d->posedirs, poses, c);
     good = pack_column (&f->columns[E + c], planes, blocks);
   }
   free (planes);
@@ -153,7 +122,7 @@ flame_new (AkDevice *dev, const AkFlameDesc *desc, AkStatus *status)
     *status = AK_ERR_MEMORY;
     return NULL;
   }
-  f->base = (AkFlame){ ak_device_ref (dev), desc->vertices, desc->joints, desc->expressions };
+  f->base = (AkFlame){ dev, desc->vertices, desc->joints, desc->expressions };
   f->padded = (desc->vertices + AK_FLAME_BLOCK - 1) / AK_FLAME_BLOCK * AK_FLAME_BLOCK;
   f->scale = desc->scale;
   if (!pack (f, desc)) {
@@ -162,57 +131,6 @@ flame_new (AkDevice *dev, const AkFlameDesc *desc, AkStatus *status)
     return NULL;
   }
   return &f->base;
-}
-
-/* R [3][3] of the axis-angle r; k = r / |r + 1e-8| is not quite a unit vector (as trained). */
-static void
-rotation (double R[9], const float *r)
-{
-  double sx = r[0] + 1e-8, sy = r[1] + 1e-8, sz = r[2] + 1e-8;
-  double a = sqrt (sx * sx + sy * sy + sz * sz);
-  double x = a > 0 ? r[0] / a : 0, y = a > 0 ? r[1] / a : 0, z = a > 0 ? r[2] / a : 0;
-  double s = sin (a), c = 1 - cos (a);
-
-  R[0] = 1 - c * (y * y + z * z);
-  R[1] = c * x * y - s * z;
-  R[2] = c * x * z + s * y;
-  R[3] = c * x * y + s * z;
-  R[4] = 1 - c * (x * x + z * z);
-  R[5] = c * y * z - s * x;
-  R[6] = c * x * z - s * y;
-  R[7] = c * y * z + s * x;
-  R[8] = 1 - c * (x * x + y * y);
-}
-
-/* m [J][12]: the skinning matrices times scale, from the rotations and the unposed joints. */
-static void
-skin_matrices (const AkCpuFlame *f, float *m, double (*R)[9], const double *joint)
-{
-  double G[AK_FLAME_MAX_JOINTS][12];
-
-  for (size_t j = 0; j < f->base.joints; j++) {
-    const double *p = j ? G[f->parents[j]] : NULL;
-    double at[3];
-
-    for (int k = 0; k < 3; k++)
-      at[k] = joint[3 * j + k] - (p ? joint[3 * f->parents[j] + k] : 0);
-    for (int i = 0; i < 3; i++) {
-      for (int k = 0; k < 3; k++)
-        G[j][4 * i + k] =
-            p ? p[4 * i] * R[j][k] + p[4 * i + 1] * R[j][3 + k] + p[4 * i + 2] * R[j][6 + k]
-              : R[j][3 * i + k];
-      G[j][4 * i + 3] =
-          p ? p[4 * i] * at[0] + p[4 * i + 1] * at[1] + p[4 * i + 2] * at[2] + p[4 * i + 3] : at[i];
-    }
-    for (int i = 0; i < 3; i++) {
-      const double *g = G[j] + 4 * i;
-      double move = g[3] - g[0] * joint[3 * j] - g[1] * joint[3 * j + 1] - g[2] * joint[3 * j + 2];
-
-      for (int k = 0; k < 3; k++)
-        m[12 * j + 4 * i + k] = (float) (g[k] * f->scale);
-      m[12 * j + 4 * i + 3] = (float) (move * f->scale);
-    }
-  }
 }
 
 static void
@@ -266,7 +184,7 @@ pose_run (AkCpu *cpu, const void *args)
   const Pose *p = args;
   const AkCpuFlame *f = p->flame;
   size_t J = f->base.joints, E = f->base.expressions;
-  double joint[3 * AK_FLAME_MAX_JOINTS], R[AK_FLAME_MAX_JOINTS][9];
+  double joint[3 * AK_FLAME_MAX_JOINTS], R[AK_FLAME_MAX_JOINTS][9], G[AK_FLAME_MAX_JOINTS][12];
   float m[12 * AK_FLAME_MAX_JOINTS];
 
   (void) cpu;
@@ -280,7 +198,7 @@ pose_run (AkCpu *cpu, const void *args)
       joint[i] += p->expression[e] * f->joint_dirs[3 * J * e + i];
   }
   for (size_t j = 0; j < J; j++) {
-    rotation (R[j], p->pose + 3 * j);
+    ak_flame_rotation (R[j], p->pose + 3 * j);
     for (size_t i = 0; j > 0 && i < 9; i++) {
       float c = (float) (R[j][i] - (i % 4 == 0));
 
@@ -288,7 +206,7 @@ pose_run (AkCpu *cpu, const void *args)
         p->add (p->planes, &f->columns[E + 9 * (j - 1) + i], c);
     }
   }
-  skin_matrices (f, m, R, joint);
+  ak_flame_skin_matrices (m, G, J, f->parents, f->scale, R, joint);
   p->skin (f, p->planes, m, p->vertices);
 }
 

@@ -49,7 +49,6 @@ matrix_new (AkDevice *dev, const AkMatrix *sizes, AkStatus *status)
 
       memset ((char *) m->data + g * ak_panels_size (m) - last, 0, last);
     }
-  ak_device_ref (dev);
   return &m->base;
 
 no_memory:

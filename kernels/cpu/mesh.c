@@ -1,166 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Packing a mesh's topology, and the vertex normals. */
+/* The CPU's mesh, and the vertex normals. */
 #include "mesh.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-double
-ak_srgb_decode (double srgb)
-{
-  return srgb <= 0.04045 ? srgb / 12.92 : pow ((srgb + 0.055) / 1.055, 2.4);
-}
-
-double
-ak_srgb_encode (double linear)
-{
-  return linear <= 0.0031308 ? linear * 12.92 : 1.055 * pow (linear, 1 / 2.4) - 0.055;
-}
 
 static void
 mesh_free (AkMesh *base)
 {
   AkCpuMesh *m = (AkCpuMesh *) base;
 
-  free (m->indices);
-  free (m->first_face);
-  free (m->vertex_faces);
-  free (m->edges);
-  free (m->albedo);
-  free (m->materials);
-  free (m->face_part);
-  ak_device_unref (base->dev);
+  ak_mesh_unpack (m);
   free (m);
-}
-
-static int
-pack_faces (AkCpuMesh *m, const AkMeshDesc *d)
-{
-  size_t V = d->vertices, F = d->faces;
-  uint32_t *next;
-
-  m->indices = malloc (3 * F * sizeof *m->indices);
-  m->first_face = calloc (V + 2, sizeof *m->first_face);
-  m->vertex_faces = malloc (3 * F * sizeof *m->vertex_faces);
-  if (!m->indices || !m->first_face || !m->vertex_faces)
-    return 0;
-  memcpy (m->indices, d->indices, 3 * F * sizeof *m->indices);
-  /* counted two places ahead, so that filling moves each start to its place */
-  next = m->first_face + 1;
-  for (size_t i = 0; i < 3 * F; i++)
-    next[d->indices[i] + 1]++;
-  for (size_t v = 1; v <= V; v++)
-    next[v] += next[v - 1];
-  for (size_t i = 0; i < 3 * F; i++)
-    m->vertex_faces[next[d->indices[i]]++] = (uint32_t) (i / 3);
-  return 1;
-}
-
-typedef struct
-{
-  uint32_t low, high, face;
-} Side;
-
-static int
-compare_sides (const void *a, const void *b)
-{
-  const Side *x = a, *y = b;
-
-  if (x->low != y->low)
-    return x->low < y->low ? -1 : 1;
-  if (x->high != y->high)
-    return x->high < y->high ? -1 : 1;
-  return x->face < y->face ? -1 : x->face > y->face;
-}
-
-static int
-pack_edges (AkCpuMesh *m)
-{
-  size_t n = 3 * m->base.faces;
-  Side *sides = malloc (n * sizeof *sides);
-
-  m->edges = malloc (n * sizeof *m->edges);
-  if (!sides || !m->edges) {
-    free (sides);
-    return 0;
-  }
-  for (size_t i = 0; i < n; i++) {
-    uint32_t a = m->indices[i], b = m->indices[i % 3 == 2 ? i - 2 : i + 1];
-
-    sides[i] = (Side){ a < b ? a : b, a < b ? b : a, (uint32_t) (i / 3) };
-  }
-  qsort (sides, n, sizeof *sides, compare_sides);
-  for (size_t i = 0; i < n; i++) {
-    int pair = i + 1 < n && sides[i].low == sides[i + 1].low && sides[i].high == sides[i + 1].high;
-
-    m->edges[m->n_edges++] = (AkMeshEdge){ { sides[i].low, sides[i].high },
-      { sides[i].face, pair ? sides[i + 1].face : AK_NO_FACE } };
-    i += (size_t) pair;
-  }
-  free (sides);
-  return 1;
-}
-
-static uint32_t
-root_of (uint32_t *parent, uint32_t v)
-{
-  while (parent[v] != v)
-    v = parent[v] = parent[parent[v]];
-  return v;
-}
-
-/* Parts are the connected pieces of the mesh, numbered in the order of their lowest vertex, and where
- * the material of a piece changes, so does the part. */
-static int
-pack_parts (AkCpuMesh *m)
-{
-  size_t V = m->base.vertices, F = m->base.faces;
-  uint32_t *parent = malloc (V * sizeof *parent), *number = calloc (V, sizeof *number), n = 0;
-
-  m->face_part = malloc (F);
-  if (!parent || !number || !m->face_part) {
-    free (parent);
-    free (number);
-    return 0;
-  }
-  for (size_t v = 0; v < V; v++)
-    parent[v] = (uint32_t) v;
-  for (size_t f = 0; f < F; f++)
-    for (int k = 1; k < 3; k++) {
-      uint32_t a = root_of (parent, m->indices[3 * f]),
-               b = root_of (parent, m->indices[3 * f + (size_t) k]);
-
-      if (a < b)
-        parent[b] = a;
-      else
-        parent[a] = b;
-    }
-  for (size_t f = 0; f < F; f++) {
-    uint32_t r = root_of (parent, m->indices[3 * f]);
-
-    if (!number[r])
-      number[r] = ++n;
-    m->face_part[f] = (uint8_t) (1 + (number[r] - 1) % 255);
-  }
-  free (parent);
-  free (number);
-  return 1;
-}
-
-static int
-pack_looks (AkCpuMesh *m, const AkMeshDesc *d)
-{
-  m->albedo = ak_cpu_memory (3 * m->padded * sizeof *m->albedo);
-  m->materials = ak_cpu_memory (m->padded);
-  if (!m->albedo || !m->materials)
-    return 0;
-  for (size_t v = 0; v < d->vertices; v++) {
-    for (size_t k = 0; k < 3; k++)
-      m->albedo[k * m->padded + v] = (float) ak_srgb_decode (d->colors[3 * v + k]);
-    m->materials[v] = d->materials ? d->materials[v] : AK_MATERIAL_SKIN;
-  }
-  return pack_edges (m) && pack_parts (m);
 }
 
 static AkMesh *
@@ -172,9 +23,7 @@ mesh_new (AkDevice *dev, const AkMeshDesc *desc, AkStatus *status)
     *status = AK_ERR_MEMORY;
     return NULL;
   }
-  m->base = (AkMesh){ ak_device_ref (dev), desc->vertices, desc->faces, desc->colors != NULL };
-  m->padded = (desc->vertices + 7) / 8 * 8;
-  if (!pack_faces (m, desc) || (desc->colors && !pack_looks (m, desc))) {
+  if (!ak_mesh_pack (m, dev, desc)) {
     mesh_free (&m->base);
     *status = AK_ERR_MEMORY;
     return NULL;
@@ -183,7 +32,7 @@ mesh_new (AkDevice *dev, const AkMeshDesc *desc, AkStatus *status)
 }
 
 static void
-normals_c (const AkCpuMesh *m, float *normals, float *face_normals, const float *vertices)
+normals_c (const AkCpuMesh *m, float *normals, float *face_normals, const float *vertices, int unit)
 {
   for (size_t f = 0; f < m->base.faces; f++) {
     const uint32_t *i = m->indices + 3 * f;
@@ -225,7 +74,7 @@ typedef struct
 {
   const AkCpuMesh *mesh;
   AkNormalsFn *fn;
-  float *normals, *face_normals;
+  float *normals, *scratch;
   const float *vertices;
 } Normals;
 
@@ -235,7 +84,7 @@ normals_run (AkCpu *cpu, const void *args)
   const Normals *n = args;
 
   (void) cpu;
-  n->fn (n->mesh, n->normals, n->face_normals, n->vertices);
+  n->fn (n->mesh, n->normals, n->scratch, n->vertices, 1);
 }
 
 static void
@@ -243,8 +92,8 @@ mesh_normals (AkPlan *plan, const AkMesh *mesh, float *normals, const float *ver
 {
   Normals args = { (const AkCpuMesh *) mesh, ak_normals_for (plan->dev), normals, NULL, vertices };
 
-  args.face_normals = ak_plan_memory (plan, 4 * mesh->faces * sizeof (float));
-  if (args.face_normals)
+  args.scratch = ak_plan_memory (plan, 4 * (mesh->faces + 1 + mesh->vertices) * sizeof (float));
+  if (args.scratch)
     ak_cpu_append (plan, AK_NODE_INLINE, normals_run, NULL, &args, sizeof args);
 }
 

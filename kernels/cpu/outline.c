@@ -4,11 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* How far, as a share of q, a surface may come forward between its outline and the middle beside it (a round one
- * of 10 cm that is seen from 2 m: 12 mm in a pixel), and how much nearer must be what hides an outline. */
-#define SAME_SURFACE 0.012f
-#define NEARER 0.0002f
-
 #define INNER 128 /* bit of a share */
 
 typedef struct
@@ -16,8 +11,7 @@ typedef struct
   const AkBand *band;
   const AkBlends *blends;
   size_t n_touched, n_inner;
-  uint32_t background, part;
-  int width;
+  uint32_t background;
 } Edges;
 
 typedef struct
@@ -41,35 +35,20 @@ pixel_at (const AkBand *band, int x, int y)
 }
 
 static inline uint32_t
-shown (const Edges *e, Pixel p)
+shown (uint32_t color, uint32_t background)
 {
-  return p.color >> 24 ? p.color | 0xff000000 : e->background;
+  return color >> 24 ? color | 0xff000000 : background;
 }
 
-/* Place of a pixel in the blends; -1 if it is not wanted. */
-static inline int
-place (const Edges *e, int x, int y)
-{
-  int column = x - e->band->column0;
-
-  if (column < 0 || column >= e->width || y < e->band->out0 || y >= e->band->out1)
-    return -1;
-  return (y - e->band->out0) * 4 * e->band->columns + column;
-}
-
-/* Gives the pixel `share` (0 … ½) of `color`: the larger one, if it had one of the same kind. A pixel whose middle the
- * surface covers (`inner`) gets the smaller one, and keeps what it has of the other kind: of several outlines
- * the outermost counts. */
+/* Gives the pixel at the place `at` the share `s` of `color`: the larger one, if it had one of the same kind. A pixel
+ * whose middle the surface covers (`inner`) gets the smaller one, and keeps what it has of the other kind: of
+ * several outlines the outermost counts. */
 static inline void
-put (Edges *e, int x, int y, float share, int inner, uint32_t color)
+put (Edges *e, size_t at, int s, int inner, uint32_t color)
 {
-  int at = place (e, x, y), s = (int) (255 * share);
-  uint8_t old;
+  uint8_t old = e->blends->shares[at];
 
-  if (at < 0 || !s)
-    return;
-  old = e->blends->shares[at];
-  if (inner ? old && (!(old & INNER) || (old & ~INNER) <= s) : old >= s)
+  if (!s || (inner ? old && (!(old & INNER) || (old & ~INNER) <= s) : old >= s))
     return;
   if (!old)
     e->blends->touched[e->n_touched++] = (uint32_t) at;
@@ -77,11 +56,11 @@ put (Edges *e, int x, int y, float share, int inner, uint32_t color)
   e->blends->colors[at] = color;
 }
 
-/* Lighting may give slightly less than 0. */
+/* Lighting may give slightly more than 255. */
 static inline uint32_t
 byte_of (float c)
 {
-  return c < 0 ? 0 : c > 255 ? 255 : (uint32_t) (c + 0.5f);
+  return c > 255 ? 255 : (uint32_t) (c + 0.5f);
 }
 
 static inline uint32_t
@@ -91,58 +70,99 @@ mixed (const AkLook *a, const AkLook *b, float t)
          byte_of (a->b + t * (b->b - a->b)) << 16 | 0xff000000;
 }
 
+/* Place of a pixel; -1 if it is not wanted. */
+static inline int
+place (const AkBand *band, int x, int y)
+{
+  int column = x - band->column0, row = y - band->row0;
+
+  if (column < 4 * band->first || column >= 4 * band->last + 4 || y < band->out0 || y >= band->out1)
+    return -1;
+  return (row / 2 * band->columns + column / 4) * 8 + row % 2 * 4 + column % 4;
+}
+
+size_t
+ak_walk_plain (const AkWalk *w, int from, int to, AkHits *hits)
+{
+  size_t n = 0;
+
+  for (int i = from; i < to; i++) {
+    float along = (float) (256 * i - w->x) * w->inverse, y = (float) w->y + w->dy * along;
+    float q = w->a->q + along * (w->b->q - w->a->q);
+    int j = ((int) y + 128) >> 8, px = w->steep ? j : i, py = w->steep ? i : j;
+    float d = y * (1.0f / 256) - (float) j;
+    int share = (int) (255 * (0.5f - fabsf (d))), at = place (w->band, px, py), beyond = AK_OUTSIDE;
+    Pixel here = pixel_at (w->band, px, py);
+    uint32_t color;
+
+    if (at < 0 || share <= 0)
+      continue;
+    if (d * (float) w->inward > 0) { /* the middle is outside */
+      if (here.q >= q * (1 + AK_NEARER))
+        continue;
+      color = mixed (w->a, w->b, along);
+    } else {
+      int bx = w->steep ? px - w->inward : px, by = w->steep ? py : py - w->inward;
+      Pixel other = pixel_at (w->band, bx, by);
+
+      if (here.color >> 24 != w->part || here.q > q * (1 + AK_SAME_SURFACE) ||
+          here.q <= q * (1 - AK_SAME_SURFACE) || other.q >= q * (1 + AK_NEARER))
+        continue;
+      beyond = place (w->band, bx, by);
+      color = shown (other.color, w->background);
+    }
+    hits->at[n] = at;
+    hits->beyond[n] = beyond;
+    hits->share[n] = share;
+    hits->color[n++] = color;
+  }
+  return n;
+}
+
+/* Follows an outline through the band. */
 static void
-outline (Edges *e, const AkOutline *o)
+outline (Edges *e, AkWalkFn *walk, const AkOutline *o)
 {
   const AkBand *band = e->band;
   AkPoint a = band->points[o->vertex[0]], b = band->points[o->vertex[1]],
-          c = band->points[o->opposite];
-  const AkLook *la = band->looks + o->vertex[0], *lb = band->looks + o->vertex[1];
-  int top = 256 * band->out0 - 128, bottom = 256 * band->out1 - 128, steep, inward, from, to, low,
-      high;
-  float dx, dy, first, inverse;
+          c = band->points[o->opposite], d;
+  AkWalk w = { .band = band, .part = band->mesh->face_part[o->face], .background = e->background };
+  int from, to, low, high, back;
+  AkHits hits;
 
-  if ((a.y < top && b.y < top) || (a.y >= bottom && b.y >= bottom))
-    return;
-  steep = abs (b.y - a.y) > abs (b.x - a.x);
-  if (steep) /* exchange the axes: from here on x is the longer one */
-    a = (AkPoint){ a.y, a.x }, b = (AkPoint){ b.y, b.x }, c = (AkPoint){ c.y, c.x };
-  if (a.x > b.x) {
-    AkPoint p = a;
-    const AkLook *l = la;
-
-    a = b, b = p;
-    la = lb, lb = l;
-  }
-  dx = (float) (b.x - a.x), dy = (float) (b.y - a.y);
-  /* where the seen face lies on the shorter axis */
-  inward = dx * (float) (c.y - a.y) > dy * (float) (c.x - a.x) ? 1 : -1;
-  low = steep ? band->out0 : band->column0;
-  high = steep ? band->out1 : band->column0 + e->width;
+  w.steep = abs (b.y - a.y) > abs (b.x - a.x);
+  /* exchange the axes of steep ones, so that x is the longer one, and the ends, so that a comes first; without
+   * branches, as either is as likely */
+  a = (AkPoint){ w.steep ? a.y : a.x, w.steep ? a.x : a.y };
+  b = (AkPoint){ w.steep ? b.y : b.x, w.steep ? b.x : b.y };
+  c = (AkPoint){ w.steep ? c.y : c.x, w.steep ? c.x : c.y };
+  back = a.x > b.x;
+  w.a = band->looks + o->vertex[back];
+  w.b = band->looks + o->vertex[!back];
+  d = (AkPoint){ back ? b.x : a.x, back ? b.y : a.y };
+  b = (AkPoint){ back ? a.x : b.x, back ? a.y : b.y };
+  a = d;
+  low = w.steep ? band->out0 : band->column0 + 4 * band->first;
+  high = w.steep ? band->out1 : band->column0 + 4 * band->last + 4;
   from = (a.x + 255) >> 8, to = (b.x + 255) >> 8; /* middles in [a, b) */
   from = from < low ? low : from;
   to = to > high ? high : to;
-  inverse = to > from ? 1 / dx : 0;
-  first = (float) (256 * from - a.x);
-  for (int i = from; i < to; i++, first += 256) {
-    float along = first * inverse, at = (float) a.y + dy * along;
-    float q = la->q + along * (lb->q - la->q);
-    int j = ((int) at + 128) >> 8, x = steep ? j : i, y = steep ? i : j;
-    float d = at * (1.0f / 256) - (float) j, share = 0.5f - fabsf (d);
-    Pixel here = pixel_at (band, x, y);
+  if (from >= to)
+    return;
+  w.x = a.x, w.y = a.y;
+  w.dy = (float) (b.y - a.y);
+  w.inverse = 1 / (float) (b.x - a.x);
+  /* where the seen face lies on the shorter axis */
+  w.inward = (float) (b.x - a.x) * (float) (c.y - a.y) > w.dy * (float) (c.x - a.x) ? 1 : -1;
+  for (; from < to; from += AK_MAX_HITS) {
+    size_t n = walk (&w, from, to - from < AK_MAX_HITS ? to : from + AK_MAX_HITS, &hits);
 
-    if (here.q > q * (1 + SAME_SURFACE))
-      continue;
-    if (d * (float) inward > 0) { /* the middle is outside */
-      if (here.q < q * (1 + NEARER))
-        put (e, x, y, share, 0, mixed (la, lb, along));
-    } else if (here.color >> 24 == e->part && here.q > q * (1 - SAME_SURFACE)) {
-      int bx = steep ? x - inward : x, by = steep ? y : y - inward;
-      Pixel beyond = pixel_at (band, bx, by);
-
-      if (beyond.q < q * (1 + NEARER) && e->n_inner < AK_MAX_INNER)
-        e->blends->inner[e->n_inner++] = (AkInner){ x, y, bx, by, share, shown (e, beyond) };
-    }
+    for (size_t i = 0; i < n; i++)
+      if (hits.beyond[i] == AK_OUTSIDE)
+        put (e, (size_t) hits.at[i], hits.share[i], 0, hits.color[i]);
+      else if (e->n_inner < AK_MAX_INNER)
+        e->blends->inner[e->n_inner++] =
+            (AkInner){ hits.at[i], hits.beyond[i], hits.share[i], hits.color[i] };
   }
 }
 
@@ -164,22 +184,29 @@ static void
 cross (Edges *e, int x, int y, int dx, int dy)
 {
   const AkBand *band = e->band;
-  Pixel a = pixel_at (band, x, y), b = pixel_at (band, x + dx, y + dy);
-  size_t at = (size_t) ((y - band->out0) * 4 * band->columns + x - band->column0);
-  size_t next = at + (size_t) (dy * 4 * band->columns + dx);
-  float along, across, t;
+  int at = place (band, x, y), next = place (band, x + dx, y + dy);
+  float slope_b, before, along, across, t;
+  Pixel a, b;
 
-  if (e->blends->shares[at] || (y + dy < band->out1 && e->blends->shares[next]))
+  if (at < 0 || e->blends->shares[at] || (next >= 0 && e->blends->shares[next]))
     return;
-  along = slope (band, a, x, y, dx, dy) - slope (band, b, x + dx, y + dy, dx, dy);
+  a = pixel_at (band, x, y);
+  b = pixel_at (band, x + dx, y + dy);
+  slope_b = slope (band, b, x + dx, y + dy, dx, dy);
+  before = b.q - slope_b - a.q; /* how much nearer b's surface is at a, and at b: along less */
+  if (before >= 0)
+    return;
+  along = slope (band, a, x, y, dx, dy) - slope_b;
+  if (along >= before) /* a does not fall behind b here */
+    return;
   across = slope (band, a, x, y, dy, dx) - slope (band, b, x + dx, y + dy, dy, dx);
-  if (along >= 0 || fabsf (across) > -along)
-    return; /* not a falls behind b here, or the other axis is the one to look along */
-  t = (b.q - slope (band, b, x + dx, y + dy, dx, dy) - a.q) / along;
-  if (t > 0 && t < 0.5f)
-    put (e, x, y, 0.5f - t, 0, shown (e, b));
-  else if (t >= 0.5f && t < 1)
-    put (e, x + dx, y + dy, t - 0.5f, 0, shown (e, a));
+  if (fabsf (across) > -along) /* the other axis is the one to look along */
+    return;
+  t = before / along;
+  if (t < 0.5f)
+    put (e, (size_t) at, (int) (255 * (0.5f - t)), 0, shown (b.color, e->background));
+  else if (next >= 0)
+    put (e, (size_t) next, (int) (255 * (t - 0.5f)), 0, shown (a.color, e->background));
 }
 
 static void
@@ -188,45 +215,72 @@ crossings (Edges *e, AkBordersFn *borders)
   const AkBand *band = e->band;
 
   for (int y = band->out0; y < band->out1; y += 2) {
-    borders (band, (y - band->row0) / 2, e->blends->pairs);
-    for (int bx = 0; bx < band->columns; bx++)
-      for (unsigned pairs = e->blends->pairs[bx]; pairs; pairs &= pairs - 1) {
+    size_t n = borders (band, (y - band->row0) / 2, e->blends->borders);
+
+    for (size_t i = 0; i < n; i++)
+      for (unsigned pairs = e->blends->borders[i].pairs; pairs; pairs &= pairs - 1) {
         int bit = __builtin_ctz (pairs), lane = bit & 7, down = bit >> 3;
 
-        if (y + lane / 4 < band->out1)
-          cross (e, band->column0 + 4 * bx + lane % 4, y + lane / 4, !down, down);
+        cross (e, band->column0 + 4 * e->blends->borders[i].column + lane % 4, y + lane / 4, !down,
+            down);
       }
   }
 }
 
-void
-ak_edges_blend (const AkBand *band, const AkOutline *outlines, size_t n, const AkBlends *blends,
-    AkBordersFn *borders, uint32_t background, uint8_t *rgba, size_t stride, int width, int alpha)
+size_t
+ak_edges_find (const AkBand *band, const AkOutline *outlines, size_t n, const AkBlends *blends,
+    const AkDrawFns *fns, uint32_t background)
 {
-  Edges e = { band, blends, 0, 0, background, 0, width };
+  Edges e = { band, blends, 0, 0, background };
 
-  for (size_t i = 0; i < n; i++) {
-    e.part = band->mesh->face_part[outlines[i].face];
-    outline (&e, outlines + i);
-  }
+  for (size_t i = 0; i < n; i++)
+    if (outlines[i].y1 >= 256 * band->out0 - 128 && outlines[i].y0 < 256 * band->out1 - 128)
+      outline (&e, fns->walk, outlines + i);
   for (size_t i = 0; i < e.n_inner; i++) {
     const AkInner *p = blends->inner + i;
-    int beyond = place (&e, p->beyond_x, p->beyond_y);
 
     /* if an outline lies in the pixel beyond, it is that one that counts */
-    if (beyond < 0 || !blends->shares[beyond] || (blends->shares[beyond] & INNER))
-      put (&e, p->x, p->y, p->share, 1, p->color);
+    if (p->beyond < 0 || !blends->shares[p->beyond] || (blends->shares[p->beyond] & INNER))
+      put (&e, (size_t) p->at, p->share, 1, p->color);
   }
-  crossings (&e, borders);
-  for (size_t i = 0; i < e.n_touched; i++) {
-    size_t at = blends->touched[i], w = (size_t) (4 * band->columns);
-    uint8_t *pixel = rgba + at / w * stride + at % w * 4;
-    int share = blends->shares[at] & ~INNER;
+  crossings (&e, fns->borders);
+  return e.n_touched;
+}
 
-    for (int k = 0; k < (alpha ? 4 : 3); k++)
-      pixel[k] = (uint8_t) ((pixel[k] * (255 - share) +
-                                (int) (blends->colors[at] >> (8 * k) & 255) * share + 127) /
-                            255);
+/* Gives r, g, b and, with 4 channels, alpha of `color` its share `s` of 255. */
+static inline uint32_t
+blended (uint32_t under, uint32_t color, uint32_t s, int channels)
+{
+  uint32_t out = channels == 4 ? 0 : 0xff000000;
+
+  for (int k = 0; k < 8 * channels; k += 8)
+    out |= ((under >> k & 255) * (255 - s) + (color >> k & 255) * s + 127) / 255 << k;
+  return out;
+}
+
+void
+ak_edges_blend (const AkBand *band, const AkBlends *blends, size_t n_touched, uint32_t background)
+{
+  for (size_t i = 0; i < n_touched; i++) {
+    size_t at = blends->touched[i];
+    uint32_t *pixel = &band->blocks[at / 8].color[at % 8];
+
+    *pixel = blended (
+        shown (*pixel, background), blends->colors[at], blends->shares[at] & (INNER - 1), 3);
+    blends->shares[at] = 0;
+  }
+}
+
+void
+ak_edges_blend_rgba (
+    const AkBand *band, const AkBlends *blends, size_t n_touched, uint32_t *rgba, size_t stride)
+{
+  for (size_t i = 0; i < n_touched; i++) {
+    size_t at = blends->touched[i], columns = (size_t) band->columns;
+    size_t row = at / 8 / columns * 2 + at % 8 / 4 - (size_t) (band->out0 - band->row0);
+    uint32_t *pixel = rgba + row * stride + at / 8 % columns * 4 + at % 4;
+
+    *pixel = blended (*pixel, blends->colors[at], blends->shares[at] & (INNER - 1), 4);
     blends->shares[at] = 0;
   }
 }

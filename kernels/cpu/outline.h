@@ -8,30 +8,28 @@
 typedef struct
 {
   uint32_t vertex[2], face, opposite; /* the seen face and its vertex away from the edge */
+  int32_t y0, y1;                     /* what it spans */
 } AkOutline;
 
-/* A pixel that an outline cuts, its middle on the near side, and the one beyond. */
+/* A pixel that an outline cuts, its middle on the near side, with what it gets of the one beyond. */
 typedef struct
 {
-  int x, y, beyond_x, beyond_y;
-  float share;
-  uint32_t color; /* of the one beyond */
+  int32_t at, beyond, share;
+  uint32_t color;
 } AkInner;
 
 #define AK_MAX_INNER 16384 /* in a band; more are left as they are */
 
-/* Scratch of a band of `columns` blocks: a share (0 … 127 of 255; 0: none) and a colour for every wanted pixel
- * [AK_DRAW_BAND][4 * columns], and the pixels that have one. */
+/* Scratch: a share (0 … 127 of 255; 0: none) and a colour for every pixel of a band, by places, and the pixels that have one. */
 typedef struct
 {
   uint8_t *shares; /* all 0 between bands */
   uint32_t *colors, *touched;
-  uint16_t *pairs; /* [columns] */
-  AkInner *inner;  /* [AK_MAX_INNER] */
+  AkBorder *borders; /* [columns] */
+  AkInner *inner;    /* [AK_MAX_INNER] */
 } AkBlends;
 
-/* Blends the rows out0 … out1-1 of a band that was resolved into `rgba` (`stride` bytes a row, from row out0 and
- * column0 on, at least `width` columns).
+/* Finds how to blend the wanted pixels of a band; returns how many are to be.
  *
  * An outline is followed along its longer axis, a pixel a step. Where it crosses a pixel at the distance d (in
  * pixels) from its middle, it cuts off ½ - |d| of it. If the middle lies on the seen face's side, the pixel
@@ -42,7 +40,14 @@ typedef struct
  * Where two parts of the mesh meet without an outline one sinks into the other: their depths, continued from
  * both sides, say where between two middles they cross, and that divides the pixel.
  *
- * `background`: 0xAABBGGRR. With `alpha` the colours are premultiplied, the background's too. */
-void ak_edges_blend (const AkBand *band, const AkOutline *outlines, size_t n,
-    const AkBlends *blends, AkBordersFn *borders, uint32_t background, uint8_t *rgba, size_t stride,
-    int width, int alpha);
+ * `background`: 0xAABBGGRR, premultiplied if the picture has alpha. */
+size_t ak_edges_find (const AkBand *band, const AkOutline *outlines, size_t n,
+    const AkBlends *blends, const AkDrawFns *fns, uint32_t background);
+
+/* Blends what was found, in the blocks: r, g and b. */
+void ak_edges_blend (
+    const AkBand *band, const AkBlends *blends, size_t n_touched, uint32_t background);
+
+/* Blends what was found, in what the band was resolved to: r, g, b and alpha, premultiplied. `stride`: pixels. */
+void ak_edges_blend_rgba (
+    const AkBand *band, const AkBlends *blends, size_t n_touched, uint32_t *rgba, size_t stride);

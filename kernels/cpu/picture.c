@@ -5,29 +5,11 @@
 
 #include <stdlib.h>
 
-/* ITU-R BT.601 and BT.709 in limited range, from their kr and kb. */
-#define Q(x) ((int16_t) ((x) *32768.0 + ((x) < 0 ? -0.5 : 0.5)))
-#define LUMA (219 / 255.0)
-#define CHROMA (112 / 255.0)
-#define YUV(kr, kb)                                                                                \
-  {                                                                                                \
-    { Q (LUMA * (kr)), Q (LUMA * (1 - (kr) - (kb))), Q (LUMA * (kb)) },                            \
-        { Q (-CHROMA * (kr) / (1 - (kb))), -Q (CHROMA) - Q (-CHROMA * (kr) / (1 - (kb))),          \
-          Q (CHROMA) },                                                                            \
-    {                                                                                              \
-      Q (CHROMA), -Q (CHROMA) - Q (-CHROMA *(kb) / (1 - (kr))), Q (-CHROMA *(kb) / (1 - (kr)))     \
-    }                                                                                              \
-  }
-static const AkYuv yuv_601 = YUV (0.299, 0.114), yuv_709 = YUV (0.2126, 0.0722);
-
 static void
 pack_c (uint8_t *dst, const uint8_t *rgba, size_t n, AkPixels pixels, int alpha)
 {
-  /* places of r, g, b, a */
-  static const uint8_t order[][4] = { { 0, 1, 2, 3 }, { 2, 1, 0, 3 }, { 1, 2, 3, 0 },
-    { 3, 2, 1, 0 }, { 0, 1, 2, 0 }, { 2, 1, 0, 0 } };
-  const uint8_t *to = order[pixels];
-  size_t bytes = pixels == AK_PIXELS_RGB || pixels == AK_PIXELS_BGR ? 3 : 4;
+  const uint8_t *to = ak_pixels_order[pixels];
+  size_t bytes = ak_pixels_bytes (pixels);
 
   for (size_t i = 0; i < n; i++, dst += bytes, rgba += 4) {
     if (bytes == 4)
@@ -102,7 +84,7 @@ write_packed (uint8_t *dst, int avx2, const uint8_t *rgba, size_t n, AkPixels pi
     done = ak_pixels_pack_avx2 (dst, rgba, n, pixels, alpha);
 #endif
   (void) avx2;
-  pack_c (dst + done * (pixels >= AK_PIXELS_RGB ? 3 : 4), rgba + 4 * done, n - done, pixels, alpha);
+  pack_c (dst + done * ak_pixels_bytes (pixels), rgba + 4 * done, n - done, pixels, alpha);
 }
 
 static uint8_t *
@@ -111,11 +93,17 @@ line (const AkPicture *p, int plane, size_t y)
   return p->plane[plane] + (ptrdiff_t) y * p->stride[plane];
 }
 
+const AkYuv *
+ak_picture_yuv (const AkPicture *picture)
+{
+  return ak_yuv + (picture->bt709 != 0);
+}
+
 void
 ak_picture_rows (
     const AkPicture *p, int avx2, unsigned y0, unsigned rows, const uint8_t *rgba, size_t stride)
 {
-  const AkYuv *yuv = p->bt709 ? &yuv_709 : &yuv_601;
+  const AkYuv *yuv = ak_picture_yuv (p);
 
   for (size_t r = 0; r < rows; r++) {
     const uint8_t *src = rgba + r * stride;

@@ -2,18 +2,15 @@
 /* Rows of RGBA to any picture format. For kernels/cpu only. */
 #pragma once
 
-#include "../picture.h"
+#include "../picture_priv.h"
 
 /* Writes `rows` rows from row y0 (even; `rows` even unless they end the picture). rgba: rows of
  * [width][4], `stride` bytes apart. `avx2`: may it be used; the bytes are the same. */
 void ak_picture_rows (const AkPicture *picture, int avx2, unsigned y0, unsigned rows,
     const uint8_t *rgba, size_t stride);
 
-/* Factors of r, g, b (0 … 255) in 2^-15: luma, and the two colour differences. */
-typedef struct
-{
-  int16_t y[3], u[3], v[3];
-} AkYuv;
+/* Those of the picture's colour matrix. */
+const AkYuv *ak_picture_yuv (const AkPicture *picture);
 
 /* The first pixels of a row, a multiple of 8 of them; these return how many they did. The chroma of
  * two rows of pixels goes to `u` and `v`, `step` bytes (1, or 2 with v = u + 1) apart. */

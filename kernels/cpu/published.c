@@ -29,7 +29,7 @@ typedef struct
   const AkPicture *picture; /* or NULL */
   AkFragments out;
   AkNormalsFn *normals_fn;
-  float *normals, *face_normals;
+  float *normals, *scratch;
   Seen *seen;      /* [V] */
   Box *box;        /* [F] */
   int32_t *face;   /* [BAND][width] */
@@ -206,7 +206,7 @@ published_run (AkCpu *cpu, const void *args)
   const Published *p = args;
 
   (void) cpu;
-  p->normals_fn (p->mesh, p->normals, p->face_normals, p->vertices);
+  p->normals_fn (p->mesh, p->normals, p->scratch, p->vertices, 1);
   look (p);
   for (unsigned y0 = 0; y0 < p->height; y0 += BAND) {
     unsigned rows = p->height - y0 < BAND ? p->height - y0 : BAND;
@@ -229,7 +229,7 @@ record (AkPlan *plan, Published *args)
   args->normals_fn = ak_normals_for (plan->dev);
   args->avx2 = ak_cpu_has_avx2 (plan->dev);
   args->normals = ak_plan_memory (plan, 3 * V * sizeof (float));
-  args->face_normals = ak_plan_memory (plan, 4 * F * sizeof (float));
+  args->scratch = ak_plan_memory (plan, 4 * (F + 1 + V) * sizeof (float));
   args->seen = ak_plan_memory (plan, V * sizeof *args->seen);
   args->box = ak_plan_memory (plan, F * sizeof *args->box);
   args->face = ak_plan_memory (plan, band * sizeof *args->face);

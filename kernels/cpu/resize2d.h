@@ -2,15 +2,8 @@
 /* Two-dimensional resizing on the CPU: positions are computed at recording, in double. */
 #pragma once
 
+#include "../resize2d_taps.h"
 #include "cpu.h"
-
-/* Which pixels of an axis make one of the result: `count` from `first` on, with the weights from `at`
- * on in the axis's table. Linear resizing has two
- * weights each, also where only the first counts. */
-typedef struct
-{
-  size_t first, count, at;
-} AkTaps;
 
 typedef struct
 {
@@ -19,6 +12,17 @@ typedef struct
   const AkTaps *down, *across; /* [out_height], [out_width] */
   const double *down_weights, *across_weights;
 } AkResizer;
+
+/* The pixels *from … *to-1 of the result's row are wanted. */
+static inline void
+ak_resizer_span (const AkResizer *f, size_t row, size_t *from, size_t *to)
+{
+  const AkResize2d *a = &f->a;
+  const AkSpan *s = a->spans ? a->spans + row % a->out_height / 2 : NULL;
+
+  *from = s ? 2 * (size_t) s->from : 0;
+  *to = s && 2 * (size_t) s->to < a->out_width ? 2 * (size_t) s->to : a->out_width;
+}
 
 /* Rows first + from … of batch · out_height rows of the result, linear (AVX2). */
 AkRowsFn ak_resize2d_linear_avx2;

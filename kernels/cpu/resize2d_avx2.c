@@ -8,24 +8,24 @@
 
 /* The same numbers for a dense row x0, x1 → y of few channels: down first, whole vectors of it. */
 static void
-resize_few (
-    const AkResizer *f, const AkTaps *down, const float *x0, const float *x1, float *y, size_t n)
+resize_few (const AkResizer *f, const AkTaps *down, const float *x0, const float *x1, float *y,
+    size_t n, size_t from, size_t to)
 {
-  const AkResize2d *a = &f->a;
   __m256 d0 = _mm256_set1_ps ((float) f->down_weights[down->at]);
   __m256 d1 = _mm256_set1_ps ((float) f->down_weights[down->at + 1]);
-  size_t numbers = a->in_width * n, end = a->out_width * n;
+  const AkTaps *rightmost = f->across + to - 1;
+  size_t numbers = (rightmost->first + rightmost->count) * n, end = to * n;
   _Alignas(32) float row[WIDEST + 8];
 
-  for (size_t i = 0; i < numbers; i += 8) {
+  for (size_t i = f->across[from].first * n; i < numbers; i += 8) {
     int whole = numbers - i >= 8;
     __m256i mask = ak_mask8 (whole ? 8 : numbers - i);
     __m256 v = _mm256_mul_ps (d0, ak_load8 (x0 + i, whole, mask));
 
-    _mm256_store_ps (row + i, _mm256_fmadd_ps (d1, ak_load8 (x1 + i, whole, mask), v));
+    _mm256_storeu_ps (row + i, _mm256_fmadd_ps (d1, ak_load8 (x1 + i, whole, mask), v));
   }
   _mm256_storeu_ps (row + numbers, _mm256_setzero_ps ()); /* read, but not used */
-  for (size_t q = 0; q < a->out_width; q++) {
+  for (size_t q = from; q < to; q++) {
     const AkTaps *across = &f->across[q];
     const double *weights = f->across_weights + across->at;
     const float *left = row + across->first * n, *right = across->count > 1 ? left + n : left;
@@ -61,12 +61,17 @@ ak_resize2d_linear_avx2 (const void *args, size_t from, size_t to)
     const float *x1 = down->count > 1 ? x0 + a->in_width * a->x.row : x0;
     float *y =
         a->y.data + i / a->out_height * a->y.batch + i % a->out_height * a->out_width * a->y.row;
+    size_t first, end;
 
+    ak_resizer_span (f, i, &first, &end);
+    if (first >= end)
+      continue;
     if (few) {
-      resize_few (f, down, x0, x1, y, a->channels);
+      resize_few (f, down, x0, x1, y, a->channels, first, end);
       continue;
     }
-    for (size_t q = 0; q < a->out_width; q++, y += a->y.row) {
+    y += first * a->y.row;
+    for (size_t q = first; q < end; q++, y += a->y.row) {
       const AkTaps *across = &f->across[q];
       __m256 c0 = _mm256_set1_ps ((float) f->across_weights[across->at]);
       __m256 c1 = _mm256_set1_ps ((float) f->across_weights[across->at + 1]);

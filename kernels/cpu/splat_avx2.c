@@ -1,67 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Step 5 of splat.h with AVX2 and FMA.
  *
- * A tile is 32 blocks of 8 pixels in a row. Its list is taken in batches: first each entry's weights α T go
- * to the lists of the blocks that it can reach, then each block's list is a small product, weights [pixels][entries]
- * by colours [entries][channels], held in registers. So transmittances are read once per entry and block and colours
- * are added at the speed of multiplication.
+ * A tile is 32 blocks of 4 by 2 pixels. Its list is taken in batches: first each entry's weights α T go to the lists
+ * of the blocks that it can reach, then each block's list is a small product, weights [pixels][entries] by colours
+ * [entries][channels], held in registers. So transmittances are read once per entry and block and colours are added
+ * at the speed of multiplication.
  *
- * For a picture of half the size the weights of two blocks, one above the other, are added up to those of 4 of its
- * pixels, which have the lists; the few channels of full size are added on the spot. */
-#include "splat.h"
+ * For a picture of half the size a block's weights are also added up to those of its 2 pixels there, by which most
+ * colours are multiplied; those by the block's own weights are the few channels of full size. */
+#include "splat_avx2.h"
 
-#include <immintrin.h>
-#include <math.h>
-#include <string.h>
-
-#define INLINE static inline __attribute__ ((always_inline))
-#define BLOCKS 32 /* block b: row b % 16, columns 8 (b / 16) … */
-#define PAIRS 16  /* pair p: blocks 2 p and 2 p + 1, 4 pixels of half the size */
-#define BATCH 128
-#define AHEAD 8
-
-typedef struct
-{
-  uint32_t x0, y0, x1, y1;
-} Box;
-
-typedef struct
-{
-  _Alignas(64) float transmittance[BLOCKS][8]; /* negative: the pixel is done */
-  int32_t last[BLOCKS][8];
-  float front[BLOCKS][AK_SPLAT_FRONT][8]; /* colours of full size beside `half` */
-  uint32_t live;                          /* blocks with a pixel that is not done */
-  Box box;                                /* around these, in pixels of the picture */
-  uint32_t place;                         /* entries before those of the list */
-  uint32_t n;
-  uint32_t list[AK_SPLAT_PART + AHEAD];
-} Tile;
-
-/* A splat in a batch, with its numbers for the rows of the tile. */
-typedef struct
-{
-  /* exponents of 2: constant + slope dx + square dx² */
-  _Alignas(64) float constant[AK_SPLAT_TILE], slope[AK_SPLAT_TILE];
-  float square, dx; /* dx of the tile's first column */
-  float opacity;
-  uint32_t blocks; /* that it can reach */
-  int32_t place;
-  const float *color;
-} Entry;
+#include "simd_avx2.h"
 
 /* One thread's memory; the tiles' colours [AK_SPLAT_STRIP][BLOCKS][8][padded] follow, with `half`
- * [AK_SPLAT_STRIP][PAIRS][4][padded], not yet divided by 4. */
+ * [AK_SPLAT_STRIP][BLOCKS][2][padded]. */
 typedef struct
 {
   Tile tile[AK_SPLAT_STRIP];
-  union {
-    float weight[BLOCKS * BATCH][8];     /* those of block b from b * BATCH on, and so on */
-    float half_weight[PAIRS * BATCH][4]; /* of pairs instead of blocks */
-  };
+  List list[AK_SPLAT_STRIP];
+  _Alignas(64) float weight[BLOCKS * BATCH][8]; /* those of block b from b * BATCH on, and so on */
+  float half_weight[BLOCKS * BATCH][2];         /* their means in squares */
   Entry batch[BATCH];
   uint32_t entries;
   uint32_t entry[BLOCKS * BATCH]; /* where in `color` the entry's colour is */
-  uint32_t end[BLOCKS];           /* of a block's or a pair's weights */
+  uint32_t end[BLOCKS];           /* of a block's weights */
   _Alignas(64) float color[BATCH * AK_SPLAT_CHANNELS_MAX]; /* [BATCH][padded] */
 } Scratch;
 
@@ -85,112 +47,6 @@ ak_splat_scratch_avx2 (const AkSplat *args)
          ak_splat_strip_tiles (args) * tile_floats (args) * sizeof (float);
 }
 
-/* 2^x for x of -126 to 0; relative error 2e-7. 2^0 is 1, so that an opacity of 1/255 is seen in the middle. */
-INLINE __m256
-exp2_8 (__m256 x)
-{
-  const __m256 magic =
-      _mm256_set1_ps (12582912.0f); /* 1.5 · 2^23: the sum's last bits are round (x) */
-  __m256 sum = _mm256_add_ps (x, magic), square, p, q, r;
-
-  x = _mm256_sub_ps (x, _mm256_sub_ps (sum, magic));
-  /* in pairs, which waits less for one another than one power after the other */
-  square = _mm256_mul_ps (x, x);
-  p = _mm256_fmadd_ps (x, _mm256_set1_ps (0.693146978f), _mm256_set1_ps (1.0f));
-  q = _mm256_fmadd_ps (x, _mm256_set1_ps (0.0555073374f), _mm256_set1_ps (0.240222421f));
-  r = _mm256_fmadd_ps (x, _mm256_set1_ps (0.00132647273f), _mm256_set1_ps (0.0096715127f));
-  p = _mm256_fmadd_ps (_mm256_fmadd_ps (r, square, q), square, p);
-  return _mm256_castsi256_ps (_mm256_add_epi32 (
-      _mm256_castps_si256 (p), _mm256_slli_epi32 (_mm256_castps_si256 (sum), 23)));
-}
-
-/* Returns the blocks that the splat can reach. */
-INLINE uint32_t
-prepare (Entry *rows, const AkSplatShape *s, unsigned x0, unsigned y0)
-{
-  const float log2e = 1.44269504088896341f;
-  const __m256 count = _mm256_setr_ps (0, 1, 2, 3, 4, 5, 6, 7);
-  float dx = (float) (s->u[0] - x0), dy0 = (float) (s->u[1] - y0);
-  __m256 dy = _mm256_sub_ps (_mm256_set1_ps (dy0), count);
-  __m256 b = _mm256_set1_ps (-log2e * s->conic[1]),
-         c = _mm256_set1_ps (-0.5f * log2e * s->conic[2]);
-  __m256 shear = _mm256_set1_ps (s->shear), reach = _mm256_set1_ps (s->reach),
-         fall = _mm256_set1_ps (s->fall);
-  uint32_t blocks = 0;
-
-  rows->dx = dx;
-  rows->square = -0.5f * log2e * s->conic[0];
-  rows->opacity = s->opacity;
-  for (int half = 0; half < 2; half++) {
-    __m256 square = _mm256_mul_ps (dy, dy), middle, width, low, high, left, right;
-
-    _mm256_store_ps (rows->constant + 8 * half, _mm256_mul_ps (c, square));
-    _mm256_store_ps (rows->slope + 8 * half, _mm256_mul_ps (b, dy));
-    /* columns middle ± width; NaN, which compares as false, where the row is missed */
-    width = _mm256_sqrt_ps (_mm256_fnmadd_ps (fall, square, reach));
-    width = _mm256_add_ps (width, _mm256_set1_ps (0.05f));
-    middle = _mm256_fnmadd_ps (shear, dy, _mm256_set1_ps (dx));
-    low = _mm256_sub_ps (middle, width);
-    high = _mm256_add_ps (middle, width);
-    left = _mm256_and_ps (_mm256_cmp_ps (low, _mm256_set1_ps (7), _CMP_LE_OQ),
-        _mm256_cmp_ps (high, _mm256_setzero_ps (), _CMP_GE_OQ));
-    right = _mm256_and_ps (_mm256_cmp_ps (low, _mm256_set1_ps (15), _CMP_LE_OQ),
-        _mm256_cmp_ps (high, _mm256_set1_ps (8), _CMP_GE_OQ));
-    blocks |= (uint32_t) _mm256_movemask_ps (left) << 8 * half;
-    blocks |= (uint32_t) _mm256_movemask_ps (right) << (16 + 8 * half);
-    dy = _mm256_sub_ps (dy, _mm256_set1_ps (8));
-  }
-  return blocks;
-}
-
-/* A batch's entry, ready for the columns of both halves of the tile. */
-typedef struct
-{
-  __m256 dx[2], square, opacity;
-} Columns;
-
-INLINE Columns
-columns (const Entry *entry)
-{
-  __m256 left = _mm256_sub_ps (_mm256_set1_ps (entry->dx), _mm256_setr_ps (0, 1, 2, 3, 4, 5, 6, 7));
-
-  return (Columns){ { left, _mm256_sub_ps (left, _mm256_set1_ps (8)) },
-    _mm256_set1_ps (entry->square), _mm256_set1_ps (entry->opacity) };
-}
-
-/* The weights of an entry in block b, which is changed accordingly; `dead` gets the block if all its pixels are
- * done. Of a block that the entry cannot reach, or that is dead, nothing changes. */
-INLINE __m256
-weigh_block (
-    Tile *tile, const Entry *entry, const Columns *c, unsigned b, uint32_t *dead, int count_places)
-{
-  const __m256 sign = _mm256_set1_ps (-0.0f);
-  __m256 dx = b & 16 ? c->dx[1] : c->dx[0], t, alpha, w, next, seen, used, p;
-  unsigned row = b & 15;
-
-  t = _mm256_load_ps (tile->transmittance[b]);
-  p = _mm256_fmadd_ps (c->square, dx, _mm256_broadcast_ss (entry->slope + row));
-  p = _mm256_fmadd_ps (p, dx, _mm256_broadcast_ss (entry->constant + row));
-  p = _mm256_min_ps (_mm256_max_ps (p, _mm256_set1_ps (-126)), _mm256_setzero_ps ());
-  alpha = _mm256_min_ps (_mm256_mul_ps (exp2_8 (p), c->opacity), _mm256_set1_ps (AK_SPLAT_SOLID));
-  w = _mm256_mul_ps (alpha, t);
-  next = _mm256_sub_ps (t, w);
-  seen = _mm256_cmp_ps (alpha, _mm256_set1_ps (AK_SPLAT_FAINT), _CMP_GE_OQ);
-  used = _mm256_and_ps (seen, _mm256_cmp_ps (next, _mm256_set1_ps (AK_SPLAT_DONE), _CMP_GE_OQ));
-  w = _mm256_and_ps (w, used);
-  /* unused though seen: done, now or already */
-  t = _mm256_or_ps (_mm256_sub_ps (t, w), _mm256_and_ps (_mm256_andnot_ps (used, seen), sign));
-  _mm256_store_ps (tile->transmittance[b], t);
-  *dead |= (uint32_t) (_mm256_movemask_ps (t) == 0xff) << b;
-  if (count_places) {
-    __m256i *last = (__m256i *) tile->last[b];
-
-    _mm256_store_si256 (last, _mm256_blendv_epi8 (_mm256_load_si256 (last),
-                                  _mm256_set1_epi32 (entry->place), _mm256_castps_si256 (used)));
-  }
-  return w;
-}
-
 /* Is a number other than 0? (Weights are never negative.) */
 INLINE int
 any (__m256 w)
@@ -200,57 +56,28 @@ any (__m256 w)
 
 /* The weights of an entry into the lists of its blocks; `color`: where its colour will be in s->color. */
 INLINE void
-weigh (Scratch *s, Tile *tile, const Entry *entry, uint32_t color, int count_places)
+weigh (Scratch *s, Tile *tile, List *list, const Entry *entry, __m256 rest, uint32_t color,
+    const How how)
 {
-  const Columns c = columns (entry);
-  uint32_t blocks = entry->blocks & tile->live, dead = 0;
+  uint32_t blocks = entry->blocks & list->live, dead = 0;
 
   while (blocks) {
     unsigned b = (unsigned) __builtin_ctz (blocks);
-    __m256 w = weigh_block (tile, entry, &c, b, &dead, count_places);
+    __m256 w = weigh_block (tile, entry, rest, b, &dead, how);
+    uint32_t end = s->end[b];
 
     blocks &= blocks - 1;
-    _mm256_store_ps (s->weight[s->end[b]], w);
-    s->entry[s->end[b]] = color;
-    s->end[b] += (uint32_t) any (w);
+    _mm256_store_ps (s->weight[end], w);
+    if (how.half) {
+      __m128 sum = _mm_add_ps (_mm256_castps256_ps128 (w), _mm256_extractf128_ps (w, 1));
+
+      sum = _mm_mul_ps (_mm_hadd_ps (sum, sum), _mm_set1_ps (0.25f));
+      _mm_storel_pi ((__m64 *) s->half_weight[end], sum);
+    }
+    s->entry[end] = color;
+    s->end[b] = end + (uint32_t) any (w);
   }
-  tile->live &= ~dead;
-}
-
-INLINE void
-add_front (float (*sum)[8], __m256 w, const __m256 *front)
-{
-  for (int i = 0; i < AK_SPLAT_FRONT; i++)
-    _mm256_store_ps (sum[i], _mm256_fmadd_ps (w, front[i], _mm256_load_ps (sum[i])));
-}
-
-/* The same with `half`: into the lists of pairs. */
-INLINE void
-weigh_pairs (Scratch *s, Tile *tile, const Entry *entry, uint32_t color, int count_places)
-{
-  const Columns c = columns (entry);
-  uint32_t blocks = entry->blocks & tile->live, dead = 0;
-  uint32_t pairs = (blocks | blocks >> 1) & 0x55555555;
-  __m256 front[AK_SPLAT_FRONT];
-
-  for (int i = 0; i < AK_SPLAT_FRONT; i++)
-    front[i] = _mm256_broadcast_ss (entry->color + i);
-  while (pairs) {
-    unsigned b = (unsigned) __builtin_ctz (pairs), pair = b / 2;
-    __m256 w0 = weigh_block (tile, entry, &c, b, &dead, count_places);
-    __m256 w1 = weigh_block (tile, entry, &c, b + 1, &dead, count_places), sum;
-
-    pairs &= pairs - 1;
-    add_front (tile->front[b], w0, front);
-    add_front (tile->front[b + 1], w1, front);
-    sum = _mm256_add_ps (w0, w1);
-    sum = _mm256_hadd_ps (sum, sum);
-    _mm_store_ps (s->half_weight[s->end[pair]],
-        _mm_movelh_ps (_mm256_castps256_ps128 (sum), _mm256_extractf128_ps (sum, 1)));
-    s->entry[s->end[pair]] = color;
-    s->end[pair] += (uint32_t) any (sum);
-  }
-  tile->live &= ~dead;
+  list->live &= ~dead;
 }
 
 /* sum [pixels][padded] += Σ weight · colour, for `pixels` pixels and 8 · `vectors` channels; `step`: from one entry's
@@ -259,32 +86,32 @@ INLINE void
 add_colors (int pixels, int vectors, float *sum, size_t padded, const float *weight, size_t step,
     const uint32_t *entry, uint32_t n, const float *color)
 {
-  __m256 acc[8][2];
+  __m256 acc[8][4];
 
 #pragma GCC unroll 8
   for (int i = 0; i < pixels; i++)
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
       acc[i][v] = _mm256_load_ps (sum + (size_t) i * padded + 8 * v);
   for (uint32_t k = 0; k < n; k++) {
     const float *from = color + entry[k];
-    __m256 add[2];
+    __m256 add[4];
 
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
       add[v] = _mm256_load_ps (from + 8 * v);
 #pragma GCC unroll 8
     for (int i = 0; i < pixels; i++) {
       __m256 w = _mm256_broadcast_ss (weight + step * (size_t) k + i);
 
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int v = 0; v < vectors; v++)
         acc[i][v] = _mm256_fmadd_ps (w, add[v], acc[i][v]);
     }
   }
 #pragma GCC unroll 8
   for (int i = 0; i < pixels; i++)
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
       _mm256_store_ps (sum + (size_t) i * padded + 8 * v, acc[i][v]);
 }
@@ -305,18 +132,29 @@ add_block (const Scratch *s, unsigned b, float *sum, size_t padded)
     add_colors (8, 1, sum + c, padded, &weight[0][0], 8, entry, n, s->color + c);
 }
 
+/* The same with `half`, and the channels of full size. */
 static void
-add_pair (const Scratch *s, unsigned pair, float *sum, size_t padded)
+add_half (const Scratch *s, unsigned b, float *sum, size_t padded, float (*front)[8])
 {
-  const float *weight = s->half_weight[pair * BATCH];
-  const uint32_t *entry = s->entry + pair * BATCH;
-  uint32_t n = s->end[pair] - pair * BATCH;
+  const float (*weight)[8] = s->weight + b * BATCH;
+  const float *half = s->half_weight[b * BATCH];
+  const uint32_t *entry = s->entry + b * BATCH;
+  uint32_t n = s->end[b] - b * BATCH;
+  __m256 acc[AK_SPLAT_FRONT];
   size_t c = 0;
 
-  for (; c + 16 <= padded; c += 16)
-    add_colors (4, 2, sum + c, padded, weight, 4, entry, n, s->color + c);
-  if (c < padded)
-    add_colors (4, 1, sum + c, padded, weight, 4, entry, n, s->color + c);
+  for (; c + 32 <= padded; c += 32)
+    add_colors (2, 4, sum + c, padded, half, 2, entry, n, s->color + c);
+  for (; c < padded; c += 8)
+    add_colors (2, 1, sum + c, padded, half, 2, entry, n, s->color + c);
+  for (int i = 0; i < AK_SPLAT_FRONT; i++)
+    acc[i] = _mm256_load_ps (front[i]);
+  for (uint32_t k = 0; k < n; k++)
+    for (int i = 0; i < AK_SPLAT_FRONT; i++)
+      acc[i] = _mm256_fmadd_ps (
+          _mm256_load_ps (weight[k]), _mm256_broadcast_ss (s->color + entry[k] + i), acc[i]);
+  for (int i = 0; i < AK_SPLAT_FRONT; i++)
+    _mm256_store_ps (front[i], acc[i]);
 }
 
 static void
@@ -325,7 +163,7 @@ copy_color (float *to, const float *from, size_t channels)
   size_t c = 0;
 
   for (; c + 8 <= channels; c += 8)
-    _mm256_store_ps (to + c, _mm256_loadu_ps (from + c));
+    _mm256_storeu_ps (to + c, _mm256_loadu_ps (from + c));
   for (; c < channels; c++)
     to[c] = from[c];
 }
@@ -334,20 +172,20 @@ copy_color (float *to, const float *from, size_t channels)
  * their colours fetched, which lie far apart. Returns where it stopped. */
 INLINE uint32_t
 gather (
-    const AkSplatJob *job, Scratch *s, const Tile *tile, uint32_t from, unsigned x0, unsigned y0)
+    const AkSplatJob *job, Scratch *s, const List *list, uint32_t from, unsigned x0, unsigned y0)
 {
   uint32_t n = 0;
 
-  for (; from < tile->n && n < BATCH; from++) {
-    const AkSplatShape *shape = job->ordered + tile->list[from];
+  for (; from < list->n && n < BATCH; from++) {
+    const AkSplatShape *shape = job->ordered + list->list[from];
     Entry *entry = s->batch + n;
 
-    _mm_prefetch ((const char *) (job->ordered + tile->list[from + AHEAD]), _MM_HINT_T0);
-    entry->blocks = prepare (entry, shape, x0, y0) & tile->live;
+    _mm_prefetch ((const char *) (job->ordered + list->list[from + AHEAD]), _MM_HINT_T0);
+    entry->blocks = prepare (entry, shape, x0, y0) & list->live;
     if (!entry->blocks)
       continue;
     entry->color = job->args.colors + shape->index * job->args.channels;
-    entry->place = (int32_t) (tile->place + from + 1);
+    entry->place = (int32_t) (list->place + from + 1);
     _mm_prefetch ((const char *) entry->color, _MM_HINT_T0);
     _mm_prefetch ((const char *) entry->color + 64, _MM_HINT_T0);
     n++;
@@ -356,135 +194,75 @@ gather (
   return from;
 }
 
-/* Draws the tile's list into sum [BLOCKS][8][padded], or [PAIRS][4][padded], and empties it. */
+/* Draws the tile's list into sum [BLOCKS][8][padded], or [BLOCKS][2][padded], and empties it. */
 INLINE void
-draw_list_as (const AkSplatJob *job, Scratch *s, Tile *tile, unsigned x0, unsigned y0, float *sum,
-    int half, int count_places)
+draw_list_as (const AkSplatJob *job, Scratch *s, Tile *tile, List *list, unsigned x0, unsigned y0,
+    float *sum, const How how)
 {
   size_t channels = job->args.channels, padded = padded_channels (&job->args);
+  const __m256 rest = _mm256_set1_ps (job->args.rest);
   uint32_t i = 0;
 
-  while (i < tile->n && tile->live) {
-    i = gather (job, s, tile, i, x0, y0);
+  while (i < list->n && list->live) {
+    i = gather (job, s, list, i, x0, y0);
     for (uint32_t b = 0; b < BLOCKS; b++)
       s->end[b] = b * BATCH;
     for (uint32_t e = 0; e < s->entries; e++) {
-      if (half)
-        weigh_pairs (s, tile, s->batch + e, (uint32_t) (e * padded), count_places);
-      else
-        weigh (s, tile, s->batch + e, (uint32_t) (e * padded), count_places);
+      weigh (s, tile, list, s->batch + e, rest, (uint32_t) (e * padded), how);
       copy_color (s->color + e * padded, s->batch[e].color, channels);
     }
-    for (unsigned b = 0; b < (half ? PAIRS : BLOCKS); b++)
-      if (s->end[b] > b * BATCH) {
-        if (half)
-          add_pair (s, b, sum + 4 * b * padded, padded);
-        else
-          add_block (s, b, sum + 8 * b * padded, padded);
-      }
+    for (unsigned b = 0; b < BLOCKS; b++) {
+      if (s->end[b] == b * BATCH)
+        continue;
+      if (how.half)
+        add_half (s, b, sum + 2 * b * padded, padded, tile->front[b]);
+      else
+        add_block (s, b, sum + 8 * b * padded, padded);
+    }
   }
-  tile->place += tile->n;
-  tile->n = 0;
+  list->place += list->n;
+  list->n = 0;
 }
 
 static void
-draw_list (const AkSplatJob *job, Scratch *s, Tile *tile, unsigned x0, unsigned y0, float *sum)
+draw_list (const AkSplatJob *job, Scratch *s, unsigned t, unsigned x0, unsigned y0, float *sum)
 {
-  int count_places = job->args.details.contributions != NULL;
+  const AkSplat *a = &job->args;
+  int half = a->half != NULL, whole = a->rest == 0;
+  Tile *tile = s->tile + t;
+  List *list = s->list + t;
 
-  if (job->args.half && count_places)
-    draw_list_as (job, s, tile, x0, y0, sum, 1, 1);
-  else if (job->args.half)
-    draw_list_as (job, s, tile, x0, y0, sum, 1, 0);
-  else if (count_places)
-    draw_list_as (job, s, tile, x0, y0, sum, 0, 1);
+  if (a->details.contributions)
+    draw_list_as (job, s, tile, list, x0, y0, sum, (How){ half, whole, 1 });
+  else if (half && !whole)
+    draw_list_as (job, s, tile, list, x0, y0, sum, (How){ 1, 0, 0 });
+  else if (half)
+    draw_list_as (job, s, tile, list, x0, y0, sum, (How){ 1, 1, 0 });
   else
-    draw_list_as (job, s, tile, x0, y0, sum, 0, 0);
-}
-
-/* The pixels of a tile's live blocks. */
-static void
-find_live (Tile *tile, unsigned x0, unsigned y0, int count_places)
-{
-  uint32_t left = tile->live & 0xffff, right = tile->live >> 16, rows = left | right;
-
-  tile->box = (Box){ 0, 0, 0, 0 };
-  if (rows)
-    tile->box = count_places ? (Box){ x0, y0, x0 + AK_SPLAT_TILE, y0 + AK_SPLAT_TILE }
-                             : (Box){ x0 + (left ? 0 : 8), y0 + (unsigned) __builtin_ctz (rows),
-                                 x0 + (right ? 16 : 8), y0 + 32 - (unsigned) __builtin_clz (rows) };
-}
-
-/* Appends splats from the place `from` of the order to the lists of the strip's live tiles, until all are looked
- * at or a list is full. Returns how far it came. */
-static size_t
-fill_lists (const AkSplatJob *job, Scratch *s, unsigned tiles, unsigned first_tile, size_t from)
-{
-  Box all = { UINT16_MAX, UINT16_MAX, 0, 0 };
-  __m256i left, top, right, bottom;
-  uint32_t longest = 0;
-
-  for (unsigned t = 0; t < tiles; t++)
-    if (s->tile[t].live) {
-      const Box *box = &s->tile[t].box;
-
-      all.x0 = box->x0 < all.x0 ? box->x0 : all.x0;
-      all.y0 = box->y0 < all.y0 ? box->y0 : all.y0;
-      all.x1 = box->x1 > all.x1 ? box->x1 : all.x1;
-      all.y1 = box->y1 > all.y1 ? box->y1 : all.y1;
-    }
-  left = _mm256_set1_epi16 ((short) all.x0);
-  top = _mm256_set1_epi16 ((short) all.y0);
-  right = _mm256_set1_epi16 ((short) all.x1);
-  bottom = _mm256_set1_epi16 ((short) all.y1);
-  for (; from < job->drawn && longest + 16 <= AK_SPLAT_PART; from += 16) {
-    __m256i x0 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[0] + from)),
-            y0 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[1] + from)),
-            x1 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[2] + from)),
-            y1 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[3] + from));
-    __m256i in = _mm256_and_si256 (_mm256_cmpgt_epi16 (bottom, y0), _mm256_cmpgt_epi16 (y1, top));
-    uint32_t mask;
-
-    in = _mm256_and_si256 (
-        in, _mm256_and_si256 (_mm256_cmpgt_epi16 (right, x0), _mm256_cmpgt_epi16 (x1, left)));
-    mask = (uint32_t) _mm256_movemask_epi8 (in) & 0x55555555u;
-    while (mask) {
-      size_t i = from + (unsigned) __builtin_ctz (mask) / 2;
-      Box b = { job->sorted[0][i], job->sorted[1][i], job->sorted[2][i], job->sorted[3][i] };
-      unsigned t = b.x0 / AK_SPLAT_TILE, end = (b.x1 + AK_SPLAT_TILE - 1) / AK_SPLAT_TILE;
-
-      mask &= mask - 1;
-      t = t > first_tile ? t - first_tile : 0;
-      end = end - first_tile < tiles ? end - first_tile : tiles;
-      for (; t < end; t++) {
-        Tile *tile = s->tile + t;
-
-        tile->list[tile->n] = (uint32_t) i;
-        tile->n += (b.x0 < tile->box.x1) & (b.x1 > tile->box.x0) & (b.y0 < tile->box.y1) &
-                   (b.y1 > tile->box.y0);
-        longest = tile->n > longest ? tile->n : longest;
-      }
-    }
-  }
-  return from < job->drawn ? from : job->drawn;
+    draw_list_as (job, s, tile, list, x0, y0, sum, (How){ 0, whole, 0 });
 }
 
 static void
-begin_tile (Tile *tile, unsigned columns, unsigned rows)
+begin_tile (Tile *tile, List *list, unsigned columns, unsigned rows, float *sum, size_t floats)
 {
-  tile->live = tile->place = tile->n = 0;
+  list->live = UINT32_MAX;
   memset (tile->last, 0, sizeof tile->last);
   memset (tile->front, 0, sizeof tile->front);
+  memset (sum, 0, floats * sizeof *sum);
+  for (unsigned b = 0; b < BLOCKS; b++)
+    _mm256_store_ps (tile->transmittance[b], _mm256_set1_ps (1));
+  if (columns >= AK_SPLAT_TILE && rows >= AK_SPLAT_TILE)
+    return;
   for (unsigned b = 0; b < BLOCKS; b++) {
     int inside = 0;
 
     for (unsigned i = 0; i < 8; i++) {
-      int in = b % 16 < rows && 8 * (b / 16) + i < columns;
+      int in = b % 8 * DOWN + i / ACROSS < rows && b / 8 * ACROSS + i % ACROSS < columns;
 
-      tile->transmittance[b][i] = in ? 1 : -1;
+      tile->transmittance[b][i] = in ? 1 : -0.0f;
       inside |= in;
     }
-    tile->live |= (uint32_t) inside << b;
+    list->live &= ~((uint32_t) !inside << b);
   }
 }
 
@@ -495,72 +273,114 @@ behind (const AkSplat *a, float t, size_t c)
   return a->background ? t * a->background[c] : 0;
 }
 
-/* Writes a tile's block b, of which n pixels lie in the picture, to its place there. */
+/* Writes row r of a tile's block b, of which n pixels lie in the picture, to its place there. */
 static void
-end_block (const AkSplat *a, const Tile *tile, unsigned b, size_t at, size_t n, const float *sum)
+end_row (const AkSplat *a, const Tile *tile, unsigned b, unsigned r, size_t at, size_t n,
+    const float *sum)
 {
-  size_t padded = padded_channels (a);
-  float *to = a->image + at * a->channels;
+  size_t padded = padded_channels (a), shown = a->half ? AK_SPLAT_FRONT : a->channels;
+  float *to = a->image + at * shown;
 
-  if (a->half) {
-    to = a->image + at * AK_SPLAT_FRONT;
-    for (size_t i = 0; i < n; i++)
-      for (size_t c = 0; c < AK_SPLAT_FRONT; c++)
-        to[i * AK_SPLAT_FRONT + c] =
-            tile->front[b][c][i] + behind (a, fabsf (tile->transmittance[b][i]), c);
-  } else if (!a->background && padded == a->channels) {
+  if (!a->half && !a->background && padded == shown)
     memcpy (to, sum, n * padded * sizeof *to);
-  } else {
+  else
     for (size_t i = 0; i < n; i++)
-      for (size_t c = 0; c < a->channels; c++)
-        to[i * a->channels + c] =
-            sum[i * padded + c] + behind (a, fabsf (tile->transmittance[b][i]), c);
-  }
+      for (size_t c = 0; c < shown; c++)
+        to[i * shown + c] = (a->half ? tile->front[b][c][ACROSS * r + i] : sum[i * padded + c]) +
+                            behind (a, fabsf (tile->transmittance[b][ACROSS * r + i]), c);
   for (size_t i = 0; i < n && a->transmittance; i++)
-    a->transmittance[at + i] = fabsf (tile->transmittance[b][i]);
+    a->transmittance[at + i] = fabsf (tile->transmittance[b][ACROSS * r + i]);
   for (size_t i = 0; i < n && a->details.contributions; i++)
-    a->details.contributions[at + i] = tile->last[b][i];
+    a->details.contributions[at + i] = tile->last[b][ACROSS * r + i];
 }
 
-/* Writes a pair, n pixels of half the size, to its place. */
+/* Writes n pixels of half the size of block b to their place. */
 static void
-end_pair (const AkSplat *a, const Tile *tile, unsigned pair, size_t at, size_t n, const float *sum)
+end_half (const AkSplat *a, const Tile *tile, unsigned b, size_t at, size_t n, const float *sum)
 {
-  const float (*t)[8] = tile->transmittance + 2 * pair;
+  const float *t = tile->transmittance[b];
   size_t padded = padded_channels (a), channels = a->channels;
   float *to = a->half + at * channels;
 
-  for (size_t i = 0; i < n; i++, to += channels, sum += padded) {
-    float left = (fabsf (t[0][2 * i]) + fabsf (t[0][2 * i + 1]) + fabsf (t[1][2 * i]) +
-                     fabsf (t[1][2 * i + 1])) /
-                 4;
-    size_t c = 0;
+  for (size_t i = 0; i < n; i++, to += channels, sum += padded, t += 2) {
+    float left = (fabsf (t[0]) + fabsf (t[1]) + fabsf (t[ACROSS]) + fabsf (t[ACROSS + 1])) / 4;
 
-    for (; c + 8 <= channels && !a->background; c += 8)
-      _mm256_storeu_ps (to + c, _mm256_mul_ps (_mm256_set1_ps (0.25f), _mm256_load_ps (sum + c)));
-    for (; c < channels; c++)
-      to[c] = 0.25f * sum[c] + behind (a, left, c);
+    memcpy (to, sum, channels * sizeof *to);
+    for (size_t c = 0; c < channels && a->background; c++)
+      to[c] += behind (a, left, c);
   }
 }
 
+/* Writes a tile that lies wholly in the picture, with `half` and without a background. */
 static void
-end_tile (const AkSplatJob *job, const Tile *tile, unsigned x0, unsigned y0, const float *sum)
+end_whole (const AkSplat *a, const Tile *tile, unsigned x0, unsigned y0, const float *sum)
 {
-  const AkSplat *a = &job->args;
-  size_t block = a->half ? 0 : 8 * padded_channels (a), pair = 4 * padded_channels (a);
+  size_t width = a->width, channels = a->channels, padded = padded_channels (a);
 
   for (unsigned b = 0; b < BLOCKS; b++) {
-    unsigned x = x0 + b / 16 * 8, y = y0 + b % 16;
+    size_t at = (y0 + b % 8 * DOWN) * width + x0 + b / 8 * ACROSS;
+    const __m256 absolute = _mm256_castsi256_ps (_mm256_set1_epi32 (INT32_MAX));
+    __m256 t = _mm256_and_ps (_mm256_load_ps (tile->transmittance[b]), absolute);
+    const float (*front)[8] = tile->front[b];
+    float rows[8 * AK_SPLAT_FRONT];
 
-    if (x < a->width && y < a->height)
-      end_block (a, tile, b, (size_t) y * a->width + x, a->width - x < 8 ? a->width - x : 8,
-          sum + b * block);
+    simd_store_xyz (
+        rows, _mm256_load_ps (front[0]), _mm256_load_ps (front[1]), _mm256_load_ps (front[2]));
+    for (size_t r = 0; r < DOWN; r++)
+      memcpy (a->image + (at + r * width) * AK_SPLAT_FRONT, rows + r * ACROSS * AK_SPLAT_FRONT,
+          ACROSS * AK_SPLAT_FRONT * sizeof *rows);
+    if (a->transmittance) {
+      _mm_storeu_ps (a->transmittance + at, _mm256_castps256_ps128 (t));
+      _mm_storeu_ps (a->transmittance + at + width, _mm256_extractf128_ps (t, 1));
+    }
+    at = (y0 / 2 + b % 8) * (width / 2) + x0 / 2 + b / 8 * 2;
+    for (size_t i = 0; i < 2; i++)
+      copy_color (a->half + (at + i) * channels, sum + (2 * b + i) * padded, channels);
   }
-  for (unsigned p = 0; p < PAIRS && a->half; p++) {
-    unsigned x = x0 / 2 + p / 8 * 4, y = y0 / 2 + p % 8, width = a->width / 2;
+}
 
-    if (x < width && y < a->height / 2)
-      end_pair (a, tile, p, (size_t) y * width + x, width - x < 4 ? width - x : 4, sum + p * pair);
+/* Writes a tile that no splat has reached likewise. */
+static void
+end_empty (const AkSplat *a, unsigned x0, unsigned y0)
+{
+  for (size_t y = y0; y < y0 + AK_SPLAT_TILE; y++) {
+    size_t at = y * a->width + x0;
+
+    memset (a->image + at * AK_SPLAT_FRONT, 0, AK_SPLAT_TILE * AK_SPLAT_FRONT * sizeof (float));
+    for (size_t x = 0; x < AK_SPLAT_TILE && a->transmittance; x++)
+      a->transmittance[at + x] = 1;
+  }
+  for (size_t y = y0 / 2; y < (y0 + AK_SPLAT_TILE) / 2; y++)
+    memset (a->half + (y * (a->width / 2) + x0 / 2) * a->channels, 0,
+        AK_SPLAT_TILE / 2 * a->channels * sizeof (float));
+}
+
+static void
+end_tile (const AkSplatJob *job, Tile *tile, List *list, unsigned x0, unsigned y0, float *sum)
+{
+  const AkSplat *a = &job->args;
+  size_t padded = padded_channels (a);
+  int inside = x0 + AK_SPLAT_TILE <= a->width && y0 + AK_SPLAT_TILE <= a->height;
+
+  if (inside && a->half && !a->background && !a->details.contributions) {
+    if (list->place)
+      end_whole (a, tile, x0, y0, sum);
+    else
+      end_empty (a, x0, y0);
+    return;
+  }
+  if (!list->place)
+    begin_tile (tile, list, a->width - x0, a->height - y0, sum, tile_floats (a));
+  for (unsigned b = 0; b < BLOCKS; b++) {
+    unsigned x = x0 + b / 8 * ACROSS, y = y0 + b % 8 * DOWN;
+    size_t n = x < a->width ? a->width - x : 0;
+
+    n = n < ACROSS ? n : ACROSS;
+    for (unsigned r = 0; r < DOWN && n && y + r < a->height; r++)
+      end_row (a, tile, b, r, (size_t) (y + r) * a->width + x, n,
+          a->half ? NULL : sum + (8 * b + ACROSS * r) * padded);
+    if (a->half && n && y < a->height)
+      end_half (a, tile, b, (size_t) (y / 2) * (a->width / 2) + x / 2, n / 2, sum + 2 * b * padded);
   }
 }
 
@@ -574,23 +394,27 @@ ak_splat_strip_avx2 (const AkSplatJob *job, unsigned strip, char *scratch)
   unsigned tiles = place.tile1 - place.tile0, y0 = place.row * AK_SPLAT_TILE, live;
   int count_places = job->args.details.contributions != NULL;
 
-  memset (sums, 0, tiles * colors * sizeof *sums);
-  for (unsigned t = 0; t < tiles; t++)
-    begin_tile (
-        s->tile + t, job->args.width - (place.tile0 + t) * AK_SPLAT_TILE, job->args.height - y0);
+  for (unsigned t = 0; t < tiles; t++) {
+    s->list[t].live = UINT32_MAX; /* those of pixels outside, too, before there is a list */
+    s->list[t].place = s->list[t].n = 0;
+  }
   do {
     for (unsigned t = 0; t < tiles; t++)
-      find_live (s->tile + t, (place.tile0 + t) * AK_SPLAT_TILE, y0, count_places);
-    from = fill_lists (job, s, tiles, place.tile0, from);
+      find_live (s->list + t, (place.tile0 + t) * AK_SPLAT_TILE, y0, count_places);
+    from = fill_lists (job, s->list, tiles, place.tile0, from);
     live = 0;
     for (unsigned t = 0; t < tiles; t++) {
-      Tile *tile = s->tile + t;
       unsigned x0 = (place.tile0 + t) * AK_SPLAT_TILE;
+      List *list = s->list + t;
 
-      draw_list (job, s, tile, x0, y0, sums + t * colors);
-      live |= tile->live;
+      if (list->n && !list->place)
+        begin_tile (s->tile + t, list, job->args.width - x0, job->args.height - y0,
+            sums + t * colors, colors);
+      draw_list (job, s, t, x0, y0, sums + t * colors);
+      live |= list->live;
     }
   } while (live && from < job->drawn);
   for (unsigned t = 0; t < tiles; t++)
-    end_tile (job, s->tile + t, (place.tile0 + t) * AK_SPLAT_TILE, y0, sums + t * colors);
+    end_tile (
+        job, s->tile + t, s->list + t, (place.tile0 + t) * AK_SPLAT_TILE, y0, sums + t * colors);
 }

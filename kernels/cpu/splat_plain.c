@@ -15,6 +15,7 @@ static Pixel
 draw_pixel (
     const AkSplatJob *job, const uint32_t *list, size_t n, unsigned x, unsigned y, double *color)
 {
+  double rest = job->args.rest;
   Pixel pixel = { 1, 0 };
 
   for (size_t i = 0; i < n; i++) {
@@ -27,11 +28,15 @@ draw_pixel (
     if (!(alpha >= AK_SPLAT_FAINT))
       continue;
     next = pixel.transmittance * (1 - alpha);
-    if (next < AK_SPLAT_DONE)
+    if (next < rest)
+      next = 0;
+    else if (rest == 0 && next < AK_SPLAT_DONE)
       break;
     for (size_t c = 0; c < job->args.channels; c++)
-      color[c] += add[c] * alpha * pixel.transmittance;
+      color[c] += add[c] * (pixel.transmittance - next);
     pixel = (Pixel){ next, (int32_t) i + 1 };
+    if (next == 0)
+      break;
   }
   return pixel;
 }

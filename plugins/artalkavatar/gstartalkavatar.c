@@ -2,13 +2,18 @@
 /**
  * SECTION:element-artalkavatar
  * @title: artalkavatar
- * @see_also: artalkaudioenc, artalkmotion, artalksmooth, flamemesh, gagsplat
+ * @see_also: artalkaudioenc, artalkmotion, artalksmooth, artalkidle, flamemesh, gagsplat
  *
  * Speech in, talking head out: all elements in a row, with the queues between them that keep capture from
  * waiting for the networks and pictures from waiting for the next window. The children are called
- * `audioenc`, `motion`, `smooth` and `renderer`; their properties are set as in
+ * `audioenc`, `motion`, `smooth`, `idle` and `renderer`; their properties are set as in
  * `artalkavatar smooth::fix-pose=true`. The renderer is flamemesh or, with `renderer=splat` or where an avatar is
  * named, gagsplat; set that before the renderer's own properties.
+ *
+ * While nobody speaks the face lives on (#GstArtalkAvatar:idle); in a live pipeline pictures come on time also while
+ * no sound does. A custom event `artalk-interrupt`, out of band at the sink pad or upstream at a source pad, ends
+ * what is being said at once: what waits in the queues is dropped, sound and pictures together, and an element message
+ * `artalk-interrupted` tells how much was heard.
  *
  * The request pad `audio_src` gives the input audio, cut to the segment and queued as long as the video
  * takes, so that it can go to the same muxer or player.
@@ -21,6 +26,9 @@
  * gst-launch-1.0 autoaudiosrc ! artalkavatar style=lively ! videoconvert ! autovideosink
  * ]| Speaks after you.
  * |[
+ * gst-launch-1.0 autoaudiosrc ! artalkavatar latency-mode=low ! videoconvert ! autovideosink
+ * ]| The same, sooner: windows overlap, for which more is computed.
+ * |[
  * gst-launch-1.0 filesrc location=speech.wav ! decodebin ! artalkavatar renderer=splat ! videoconvert ! autovideosink
  * ]| The built-in Gaussian avatar.
  * |[
@@ -31,6 +39,8 @@
 
 #include <gst/audio/audio.h>
 
+#include "gstartalkcut.h"
+
 GST_DEBUG_CATEGORY_STATIC (artalkavatar_debug);
 #define GST_CAT_DEFAULT artalkavatar_debug
 
@@ -38,12 +48,19 @@ GST_DEBUG_CATEGORY_STATIC (artalkavatar_debug);
  * per thread), during which audio has to wait. */
 #define ENCODER_DELAY (8 * GST_SECOND)
 #define MIN_INPUT_TIME (1 * GST_SECOND)
+#define NORMAL_DELAY 4 /* frames that artalksmooth waits for */
+#define LOW_DELAY 2
 
 typedef enum {
   RENDERER_AUTO,
   RENDERER_MESH,
   RENDERER_SPLAT,
 } Renderer;
+
+typedef enum {
+  LATENCY_NORMAL,
+  LATENCY_LOW,
+} LatencyMode;
 
 enum {
   PROP_0,
@@ -54,6 +71,9 @@ enum {
   PROP_HEAD,
   PROP_STYLE,
   PROP_RENDERER,
+  PROP_LATENCY_MODE,
+  PROP_IDLE,
+  PROP_SEED,
 };
 
 struct _GstArtalkAvatar
@@ -62,14 +82,16 @@ struct _GstArtalkAvatar
 
   /* children; NULL if the element is not installed */
   GstElement *tee, *input, *convert, *resample;
-  GstElement *audioenc, *motion, *smooth, *frames, *renderer;
+  GstElement *audioenc, *motion, *smooth, *idle, *frames, *renderer;
   GstElement *audio; /* queue of audio_src, while that is requested; a weak pointer */
   GstPad *srcpad;
+  GstArtalkCut cut;
   const char *missing; /* a factory that is not there, or NULL */
   const char *drawing; /* the renderer's factory */
 
   /* object lock */
   Renderer wanted;
+  LatencyMode latency_mode;
   char *model, *avatar_model, *avatars, *avatar, *head;
 };
 
@@ -97,6 +119,23 @@ renderer_get_type (void)
 
   if (g_once_init_enter (&type))
     g_once_init_leave (&type, g_enum_register_static ("GstArtalkAvatarRenderer", values));
+  return type;
+}
+
+#define TYPE_LATENCY_MODE (latency_mode_get_type ())
+static GType
+latency_mode_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { LATENCY_NORMAL, "Whole windows, smoothed as published", "normal" },
+    { LATENCY_LOW, "Windows that overlap, smoothed with what is there: sooner, for more computing",
+        "low" },
+    { 0, NULL, NULL },
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstArtalkAvatarLatencyMode", values));
   return type;
 }
 
@@ -130,6 +169,20 @@ set_if_there (GstElement *child, const char *property, const char *value)
 {
   if (child && g_object_class_find_property (G_OBJECT_GET_CLASS (child), property))
     g_object_set (child, property, value, NULL);
+}
+
+/* What the mode means for the children. */
+static void
+set_latency_mode (GstArtalkAvatar *self, LatencyMode mode)
+{
+  GST_OBJECT_LOCK (self);
+  self->latency_mode = mode;
+  GST_OBJECT_UNLOCK (self);
+  if (self->missing)
+    return;
+  g_object_set (
+      self->audioenc, "hop", mode == LATENCY_LOW ? G_MAXUINT64 : G_GUINT64_CONSTANT (0), NULL);
+  g_object_set (self->smooth, "delay", mode == LATENCY_LOW ? LOW_DELAY : NORMAL_DELAY, NULL);
 }
 
 /* Tells a new renderer the properties that are meant for it. */
@@ -265,7 +318,18 @@ change_state (GstElement *element, GstStateChange transition)
   ret = GST_ELEMENT_CLASS (gst_artalk_avatar_parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret != GST_STATE_CHANGE_FAILURE)
     size_queues (self);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    gst_artalk_cut_reset (&self->cut);
   return ret;
+}
+
+/* Interruptions that are sent to the bin itself; the rest as in any bin. */
+static gboolean
+send_event (GstElement *element, GstEvent *event)
+{
+  if (gst_artalk_cut_event (&GST_ARTALK_AVATAR (element)->cut, event))
+    return TRUE;
+  return GST_ELEMENT_CLASS (gst_artalk_avatar_parent_class)->send_event (element, event);
 }
 
 /* audio_src */
@@ -327,8 +391,10 @@ request_new_pad (
   if (!self->audio)
     return NULL;
   target = gst_element_get_static_pad (self->audio, "src");
+  gst_artalk_gate_watch (&self->cut.audio, self->audio);
   gst_pad_add_probe (target, GST_PAD_PROBE_TYPE_BUFFER, clip_audio, NULL, NULL);
   pad = gst_ghost_pad_new_from_template ("audio_src", target, template);
+  gst_artalk_cut_listen (&self->cut, pad);
   gst_pad_set_active (pad, TRUE);
   gst_element_add_pad (element, pad);
   gst_element_sync_state_with_parent (self->audio);
@@ -420,6 +486,17 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
       GST_OBJECT_UNLOCK (self);
       renderer_changed (self);
       break;
+    case PROP_LATENCY_MODE:
+      set_latency_mode (self, g_value_get_enum (value));
+      break;
+    case PROP_IDLE:
+      if (self->idle)
+        g_object_set_property (G_OBJECT (self->idle), "strength", value);
+      break;
+    case PROP_SEED:
+      if (self->idle)
+        g_object_set_property (G_OBJECT (self->idle), "seed", value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -430,9 +507,15 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
   GstArtalkAvatar *self = GST_ARTALK_AVATAR (object);
 
-  if (id == PROP_STYLE) {
-    if (self->motion)
-      g_object_get_property (G_OBJECT (self->motion), "style", value);
+  if (id == PROP_STYLE || id == PROP_IDLE || id == PROP_SEED) {
+    GstElement *child = id == PROP_STYLE ? self->motion : self->idle;
+
+    if (child)
+      g_object_get_property (G_OBJECT (child),
+          id == PROP_STYLE  ? "style"
+          : id == PROP_IDLE ? "strength"
+                            : "seed",
+          value);
     return;
   }
   GST_OBJECT_LOCK (self);
@@ -455,6 +538,9 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
     case PROP_RENDERER:
       g_value_set_enum (value, self->wanted);
       break;
+    case PROP_LATENCY_MODE:
+      g_value_set_enum (value, self->latency_mode);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -467,6 +553,7 @@ gst_artalk_avatar_finalize (GObject *object)
   GstArtalkAvatar *self = GST_ARTALK_AVATAR (object);
 
   g_clear_weak_pointer (&self->audio);
+  gst_artalk_cut_clear (&self->cut);
   g_free (self->model);
   g_free (self->avatar_model);
   g_free (self->avatars);
@@ -488,6 +575,7 @@ gst_artalk_avatar_init (GstArtalkAvatar *self)
   self->audioenc = add (self, "artalkaudioenc", "audioenc");
   self->motion = add (self, "artalkmotion", "motion");
   self->smooth = add (self, "artalksmooth", "smooth");
+  self->idle = add (self, "artalkidle", "idle");
   self->frames = add_queue (self, "frames", MIN_INPUT_TIME);
   self->renderer = add (self, "flamemesh", "renderer");
   self->drawing = "flamemesh";
@@ -498,14 +586,20 @@ gst_artalk_avatar_init (GstArtalkAvatar *self)
   self->srcpad = gst_ghost_pad_new_no_target_from_template (
       "src", gst_element_class_get_pad_template (GST_ELEMENT_GET_CLASS (self), "src"));
   gst_element_add_pad (GST_ELEMENT (self), self->srcpad);
+  gst_artalk_cut_init (&self->cut, GST_ELEMENT (self));
   if (self->missing)
     return;
   input = gst_element_get_static_pad (self->input, "sink");
   gst_pad_add_probe (input, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, leave_rate_open, self, NULL);
   sink = gst_element_get_static_pad (self->tee, "sink");
   gst_ghost_pad_set_target (GST_GHOST_PAD (ghost), sink);
+  gst_artalk_cut_watch_input (&self->cut, sink);
+  gst_artalk_cut_listen (&self->cut, ghost);
+  gst_artalk_cut_listen (&self->cut, self->srcpad);
+  gst_artalk_gate_watch (&self->cut.sound, self->input);
+  gst_artalk_gate_watch (&self->cut.frames, self->frames);
   if (!gst_element_link_many (self->tee, self->input, self->convert, self->resample, self->audioenc,
-          self->motion, self->smooth, self->frames, NULL) ||
+          self->motion, self->smooth, self->idle, self->frames, NULL) ||
       !link_renderer (self))
     GST_ERROR_OBJECT (self, "the children do not fit together");
 }
@@ -522,6 +616,7 @@ gst_artalk_avatar_class_init (GstArtalkAvatarClass *klass)
   object_class->get_property = get_property;
   object_class->finalize = gst_artalk_avatar_finalize;
   element_class->change_state = change_state;
+  element_class->send_event = send_event;
   element_class->request_new_pad = request_new_pad;
   element_class->release_pad = release_pad;
 
@@ -547,8 +642,9 @@ gst_artalk_avatar_class_init (GstArtalkAvatarClass *klass)
           G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING));
   g_object_class_install_property (object_class, PROP_HEAD,
       g_param_spec_string ("head", "Head",
-          "Head to pose: a FLAME file, .pt or .safetensors (NULL: the built-in head)", NULL,
-          ready));
+          "Head to pose: a FLAME file, .pt or .safetensors, or the name of a built-in face (NULL: "
+          "the built-in head)",
+          NULL, ready));
   g_object_class_install_property (object_class, PROP_STYLE,
       g_param_spec_string ("style", "Style",
           "Manner of speaking, from the next window on: the name of a built-in style or a file "
@@ -558,7 +654,20 @@ gst_artalk_avatar_class_init (GstArtalkAvatarClass *klass)
   g_object_class_install_property (object_class, PROP_RENDERER,
       g_param_spec_enum (
           "renderer", "Renderer", "How the head is drawn", TYPE_RENDERER, RENDERER_AUTO, ready));
+  g_object_class_install_property (object_class, PROP_LATENCY_MODE,
+      g_param_spec_enum ("latency-mode", "Latency mode",
+          "How soon lips follow the voice: chooses the hop of audioenc and the delay of smooth",
+          TYPE_LATENCY_MODE, LATENCY_NORMAL, ready));
+  g_object_class_install_property (object_class, PROP_IDLE,
+      g_param_spec_float ("idle", "Idle life",
+          "How far the head sways and the eyes look around in silence (0: off, and nothing is "
+          "made while no sound comes)",
+          0, 1, 1, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING));
+  g_object_class_install_property (object_class, PROP_SEED,
+      g_param_spec_uint ("seed", "Seed", "Chooses among idle lives, each always the same", 0,
+          G_MAXUINT, 0, ready));
   gst_type_mark_as_plugin_api (TYPE_RENDERER, 0);
+  gst_type_mark_as_plugin_api (TYPE_LATENCY_MODE, 0);
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);
   gst_element_class_add_static_pad_template (element_class, &audio_src_template);

@@ -9,7 +9,12 @@
  * In the basis "flame", whose expressions have no lids and eyes of their own, only head and jaw rest in this way.
  *
  * Frames that are missing are made: for the time of a GAP event at once, for a hole between two buffers (up to
- * #GstArtalkIdle:max-fill) when the second comes. Where one stream follows another without a flush, the face lives on.
+ * #GstArtalkIdle:max-fill) when the second comes. In a live pipeline they are made on time: a frame that has not come
+ * by the latency that upstream promises is not waited for, however long nothing comes, and dropped if it comes later.
+ * Where one stream follows another without a flush, the face lives on.
+ *
+ * After an interruption (an event `artalk-interrupt`) the mouth is shut within two frames and life goes on, on time
+ * also in a pipeline that is not live, until something new comes.
  *
  * ## Example launch line
  * |[
@@ -19,7 +24,6 @@
 #include "gstartalkidle.h"
 
 #include "gst/gstartalkcaps.h"
-#include "gst/gstartalkstream.h"
 #include "models/idle.h"
 
 GST_DEBUG_CATEGORY_STATIC (artalkidle_debug);
@@ -29,6 +33,7 @@ GST_DEBUG_CATEGORY_STATIC (artalkidle_debug);
 #define DEFAULT_SEED 0
 #define DEFAULT_MAX_FILL (10 * GST_SECOND)
 #define GAP_FRAMES 15000 /* ten minutes: no GAP event makes more */
+#define HALF (GST_ARTALK_FRAME_TIME / 2)
 
 enum {
   PROP_0,
@@ -39,30 +44,34 @@ enum {
 
 struct _GstArtalkIdle
 {
-  GstElement parent;
-  GstPad *sinkpad, *srcpad;
+  GstArtalkFilter parent;
+
+  GMutex starting; /* held while the timer is started; goes before the object lock */
 
   /* object lock */
   gfloat strength;
   guint seed;
   GstClockTime max_fill;
+  gboolean playing, live;
+  GstClockTime latency; /* that upstream promises */
+  GstClockID wait;      /* what the timer waits for, or NULL */
+  gboolean resting;     /* the timer waits for nothing */
+  gboolean woken;       /* it is to look at things anew */
 
-  /* streaming thread */
-  AmIdle *idle;      /* from the caps event on */
-  guint dim;         /* numbers per frame */
-  char *basis;       /* what they mean */
-  float *frame;      /* [dim], the frame in work */
-  GstClockTime next; /* when the next frame is due; NONE: any time */
-  guint64 offset;    /* its number; NONE: that of the next buffer */
-  gboolean filled;   /* the frame before was made here */
+  /* streaming thread; the timer holds the stream lock of the sink pad as well */
+  AmIdle *idle;        /* from the caps event on */
+  float *frame;        /* [dim], the frame in work */
+  GstClockTime next;   /* when the next frame is due; NONE: any time */
+  GstClockTime resume; /* if that is NONE: when life goes on, as running time, or NONE */
+  guint64 offset;      /* its number; NONE: that of the next buffer */
+  gboolean filled;     /* the frame before was made here */
+  gboolean ahead;      /* of the input: what comes for a time before `next` is too late */
+  gboolean cut;        /* interrupted, and nothing new has come since */
+  gboolean ended;      /* by EOS */
+  gboolean waited;     /* for a first frame, since the pipeline began to play */
 };
 
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
-    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_ARTALK_FLAME_CAPS));
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
-    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_ARTALK_FLAME_CAPS));
-
-G_DEFINE_FINAL_TYPE (GstArtalkIdle, gst_artalk_idle, GST_TYPE_ELEMENT)
+G_DEFINE_FINAL_TYPE (GstArtalkIdle, gst_artalk_idle, GST_TYPE_ARTALK_FILTER)
 GST_ELEMENT_REGISTER_DEFINE (artalkidle, "artalkidle", GST_RANK_NONE, GST_TYPE_ARTALK_IDLE)
 
 static gfloat
@@ -80,9 +89,9 @@ strength (GstArtalkIdle *self)
 static void
 retime (GstArtalkIdle *self)
 {
-  self->next = GST_CLOCK_TIME_NONE;
+  self->next = self->resume = GST_CLOCK_TIME_NONE;
   self->offset = GST_BUFFER_OFFSET_NONE;
-  self->filled = FALSE;
+  self->filled = self->ahead = FALSE;
 }
 
 /* All begins anew. */
@@ -97,12 +106,14 @@ restart (GstArtalkIdle *self)
   if (self->idle)
     am_idle_reset (self->idle, seed);
   retime (self);
+  self->cut = FALSE;
 }
 
 /* Makes and pushes `n` frames from the time self->next on. */
 static GstFlowReturn
 fill (GstArtalkIdle *self, guint64 n)
 {
+  GstArtalkFilter *filter = GST_ARTALK_FILTER (self);
   GstFlowReturn flow = GST_FLOW_OK;
 
   GST_DEBUG_OBJECT (self, "filling %" G_GUINT64_FORMAT " frames from %" GST_TIME_FORMAT, n,
@@ -111,7 +122,7 @@ fill (GstArtalkIdle *self, guint64 n)
     GstBuffer *buffer;
 
     am_idle_push (self->idle, NULL, strength (self), self->frame);
-    buffer = gst_buffer_new_memdup (self->frame, self->dim * sizeof (float));
+    buffer = gst_artalk_filter_new_frame (filter, self->frame);
     if (self->offset == GST_BUFFER_OFFSET_NONE) {
       self->offset = 0;
       GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
@@ -122,7 +133,7 @@ fill (GstArtalkIdle *self, guint64 n)
     GST_BUFFER_OFFSET_END (buffer) = self->offset;
     self->next += GST_ARTALK_FRAME_TIME;
     self->filled = TRUE;
-    flow = gst_pad_push (self->srcpad, buffer);
+    flow = gst_pad_push (gst_artalk_filter_src_pad (filter), buffer);
   }
   return flow;
 }
@@ -132,7 +143,6 @@ fill (GstArtalkIdle *self, guint64 n)
 static gboolean
 bridges (GstArtalkIdle *self, GstClockTime time)
 {
-  const GstClockTime half = GST_ARTALK_FRAME_TIME / 2;
   GstClockTime max_fill;
 
   if (!GST_CLOCK_TIME_IS_VALID (self->next))
@@ -140,13 +150,208 @@ bridges (GstArtalkIdle *self, GstClockTime time)
   GST_OBJECT_LOCK (self);
   max_fill = self->strength > 0 ? self->max_fill : 0;
   GST_OBJECT_UNLOCK (self);
-  if (time >= self->next ? time - self->next <= MAX (max_fill, half) : self->next - time <= half)
+  if (time >= self->next ? time - self->next <= MAX (max_fill, HALF) : self->next - time <= HALF)
     return TRUE;
   GST_DEBUG_OBJECT (self, "restart at %" GST_TIME_FORMAT ", due was %" GST_TIME_FORMAT,
       GST_TIME_ARGS (time), GST_TIME_ARGS (self->next));
   restart (self);
   return FALSE;
 }
+
+/* The timer: in a live pipeline, and after an interruption in any, no frame is waited for that does not come in time. */
+
+static GstClockTime
+running_time (GstArtalkIdle *self, GstClockTime position)
+{
+  const GstSegment *segment = gst_artalk_filter_segment (GST_ARTALK_FILTER (self));
+
+  return segment->format == GST_FORMAT_TIME
+             ? gst_segment_to_running_time (segment, GST_FORMAT_TIME, position)
+             : GST_CLOCK_TIME_NONE;
+}
+
+/* Life goes on at the running time `time` if it can. */
+static void
+resume_at (GstArtalkIdle *self, GstClockTime time)
+{
+  const GstSegment *segment = gst_artalk_filter_segment (GST_ARTALK_FILTER (self));
+  GstClockTime position = GST_CLOCK_TIME_NONE;
+
+  if (GST_CLOCK_TIME_IS_VALID (time) && segment->format == GST_FORMAT_TIME)
+    position = gst_segment_position_from_running_time (segment, GST_FORMAT_TIME, time);
+  if (!GST_CLOCK_TIME_IS_VALID (position))
+    return;
+  if (GST_CLOCK_TIME_IS_VALID (self->next) && self->offset != GST_BUFFER_OFFSET_NONE &&
+      position <
+          self->next) { /* frames that were sent are not shown: their numbers are used again */
+    const guint64 unseen = (self->next - position + HALF) / GST_ARTALK_FRAME_TIME;
+
+    self->offset -= MIN (unseen, self->offset);
+  }
+  self->next = position;
+  self->resume = GST_CLOCK_TIME_NONE;
+  self->ahead = TRUE;
+}
+
+/* The running time on the clock at which the next frame is to be made if it has not come; NONE: never. `now`: that it is. */
+static GstClockTime
+due (GstArtalkIdle *self, GstClockTime now)
+{
+  GstClockTime time, latency;
+  gboolean live, off;
+
+  GST_OBJECT_LOCK (self);
+  live = self->live;
+  latency = self->latency;
+  off = self->strength <= 0 || self->max_fill == 0;
+  GST_OBJECT_UNLOCK (self);
+  if (off || self->ended || !(live || self->cut))
+    return GST_CLOCK_TIME_NONE;
+  if (gst_artalk_filter_segment (GST_ARTALK_FILTER (self))->format == GST_FORMAT_UNDEFINED) {
+    if (now < latency) {
+      self->waited = TRUE;
+      return latency;
+    }
+    if (!live || !gst_artalk_filter_begin (GST_ARTALK_FILTER (self)))
+      return GST_CLOCK_TIME_NONE;
+    self->resume =
+        self->waited ? 0 : (now - latency) / GST_ARTALK_FRAME_TIME * GST_ARTALK_FRAME_TIME;
+  }
+  if (!GST_CLOCK_TIME_IS_VALID (self->next))
+    resume_at (self, self->resume);
+  if (!GST_CLOCK_TIME_IS_VALID (self->next))
+    return GST_CLOCK_TIME_NONE;
+  time = self->idle ? running_time (self, self->next) : GST_CLOCK_TIME_NONE;
+  if (!GST_CLOCK_TIME_IS_VALID (time))
+    return time;
+  if (!live)
+    return time - MIN (time, GST_ARTALK_FRAME_TIME);
+  /* computing that takes a little longer than was promised is no reason to interfere */
+  return time + latency + (self->ahead ? 0 : HALF);
+}
+
+static void timer (gpointer data);
+
+/* Starts the timer, or makes it look at things anew. Any thread. */
+static void
+wake (GstArtalkIdle *self)
+{
+  gboolean start;
+
+  g_mutex_lock (&self->starting);
+  GST_OBJECT_LOCK (self);
+  self->woken = TRUE;
+  start = self->playing && self->resting;
+  if (start)
+    self->resting = FALSE;
+  if (self->wait)
+    gst_clock_id_unschedule (self->wait);
+  GST_OBJECT_UNLOCK (self);
+  if (start)
+    gst_pad_start_task (gst_artalk_filter_src_pad (GST_ARTALK_FILTER (self)), timer, self, NULL);
+  g_mutex_unlock (&self->starting);
+}
+
+/* The clock and its reading as running time, or NULL. (transfer full) */
+static GstClock *
+read_clock (GstArtalkIdle *self, GstClockTime *now)
+{
+  GstClock *clock = gst_element_get_clock (GST_ELEMENT (self));
+  GstClockTime base, time;
+
+  if (!clock)
+    return NULL;
+  base = gst_element_get_base_time (GST_ELEMENT (self));
+  time = gst_clock_get_time (clock);
+  *now = time - MIN (base, time);
+  return clock;
+}
+
+/* Waits until `clock` reads the running time `time`, or until woken. */
+static void
+wait_for (GstArtalkIdle *self, GstClock *clock, GstClockTime time)
+{
+  GstClockID id = NULL;
+
+  GST_OBJECT_LOCK (self);
+  if (!self->playing || (!self->woken && (!clock || !GST_CLOCK_TIME_IS_VALID (time)))) {
+    self->resting = TRUE;
+    gst_pad_pause_task (gst_artalk_filter_src_pad (GST_ARTALK_FILTER (self)));
+  } else if (!self->woken) {
+    id = gst_clock_new_single_shot_id (clock, GST_ELEMENT_CAST (self)->base_time + time);
+    self->wait = id;
+  }
+  self->woken = FALSE;
+  GST_OBJECT_UNLOCK (self);
+  if (!id)
+    return;
+  gst_clock_id_wait (id, NULL);
+  GST_OBJECT_LOCK (self);
+  self->wait = NULL;
+  GST_OBJECT_UNLOCK (self);
+  gst_clock_id_unref (id);
+}
+
+/* One turn of the timer's thread. */
+static void
+timer (gpointer data)
+{
+  GstArtalkIdle *self = GST_ARTALK_IDLE (data);
+  GstPad *sinkpad = gst_artalk_filter_sink_pad (GST_ARTALK_FILTER (self));
+  GstClockTime time, now = 0;
+  g_autoptr (GstClock) clock = read_clock (self, &now);
+  gboolean playing;
+
+  GST_PAD_STREAM_LOCK (sinkpad);
+  GST_OBJECT_LOCK (self);
+  playing = self->playing;
+  GST_OBJECT_UNLOCK (self);
+  if (playing)
+    gst_artalk_filter_settle (GST_ARTALK_FILTER (self));
+  time = playing && clock ? due (self, now) : GST_CLOCK_TIME_NONE;
+  if (GST_CLOCK_TIME_IS_VALID (time) && now >= time) {
+    self->ahead = TRUE;
+    time = fill (self, 1) == GST_FLOW_OK ? due (self, now) : GST_CLOCK_TIME_NONE;
+  }
+  GST_PAD_STREAM_UNLOCK (sinkpad);
+  wait_for (self, clock, time);
+}
+
+static void
+notice (GstArtalkFilter *filter)
+{
+  wake (GST_ARTALK_IDLE (filter));
+}
+
+static void
+note_latency (GstArtalkFilter *filter, gboolean live, GstClockTime latency)
+{
+  GstArtalkIdle *self = GST_ARTALK_IDLE (filter);
+  gboolean changed;
+
+  GST_OBJECT_LOCK (self);
+  changed = self->live != live || self->latency != latency;
+  self->live = live;
+  self->latency = latency;
+  GST_OBJECT_UNLOCK (self);
+  if (changed && live)
+    wake (self);
+}
+
+/* After the streaming thread has changed what the timer goes by. */
+static void
+wake_if_resting (GstArtalkIdle *self)
+{
+  gboolean rests;
+
+  GST_OBJECT_LOCK (self);
+  rests = self->resting && self->live;
+  GST_OBJECT_UNLOCK (self);
+  if (rests)
+    wake (self);
+}
+
+/* Data */
 
 /* Gives `buffer` its number, and the frame in work if that is not what it holds. */
 static GstBuffer *
@@ -155,7 +360,7 @@ finish (GstArtalkIdle *self, GstBuffer *buffer, gboolean changed)
   if (self->offset == GST_BUFFER_OFFSET_NONE)
     self->offset = GST_BUFFER_OFFSET_IS_VALID (buffer) ? GST_BUFFER_OFFSET (buffer) : 0;
   if (changed) {
-    GstBuffer *out = gst_buffer_new_memdup (self->frame, self->dim * sizeof (float));
+    GstBuffer *out = gst_artalk_filter_new_frame (GST_ARTALK_FILTER (self), self->frame);
 
     gst_buffer_copy_into (out, buffer, GST_BUFFER_COPY_METADATA, 0, -1);
     gst_buffer_unref (buffer);
@@ -173,56 +378,62 @@ finish (GstArtalkIdle *self, GstBuffer *buffer, gboolean changed)
   return buffer;
 }
 
-static GstFlowReturn
-chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
+/* Whether a frame for the time `pts` comes too late: another one was sent for it. */
+static gboolean
+is_late (GstArtalkIdle *self, GstClockTime pts)
 {
-  GstArtalkIdle *self = GST_ARTALK_IDLE (parent);
+  if (!self->ahead)
+    return FALSE;
+  if (GST_CLOCK_TIME_IS_VALID (self->next) && pts + HALF < self->next)
+    return TRUE;
+  self->ahead = FALSE;
+  return FALSE;
+}
+
+static GstFlowReturn
+take_frame (GstArtalkFilter *filter, const float *numbers, GstBuffer *buffer)
+{
+  GstArtalkIdle *self = GST_ARTALK_IDLE (filter);
   const GstClockTime pts = GST_BUFFER_PTS (buffer);
   GstFlowReturn flow = GST_FLOW_OK;
-  GstMapInfo map;
-  gboolean changed;
 
-  if (!self->idle) {
-    gst_buffer_unref (buffer);
-    return GST_FLOW_NOT_NEGOTIATED;
-  }
-  if (!gst_buffer_map (buffer, &map, GST_MAP_READ) || map.size != self->dim * sizeof (float)) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("A buffer of motion must be one frame of %u numbers.", self->dim),
-        ("it has %" G_GSIZE_FORMAT " bytes", gst_buffer_get_size (buffer)));
-    if (map.data)
-      gst_buffer_unmap (buffer, &map);
-    gst_buffer_unref (buffer);
-    return GST_FLOW_ERROR;
-  }
+  if (!GST_CLOCK_TIME_IS_VALID (self->next))
+    resume_at (self, self->resume);
   if (GST_CLOCK_TIME_IS_VALID (pts)) {
+    if (is_late (self, pts)) {
+      GST_DEBUG_OBJECT (self, "too late for %" GST_TIME_FORMAT, GST_TIME_ARGS (pts));
+      gst_buffer_unref (buffer);
+      return GST_FLOW_OK;
+    }
     if (bridges (self, pts) && pts > self->next)
-      flow = fill (self, (pts - self->next + GST_ARTALK_FRAME_TIME / 2) / GST_ARTALK_FRAME_TIME);
+      flow = fill (self, (pts - self->next + HALF) / GST_ARTALK_FRAME_TIME);
     self->next = pts + GST_ARTALK_FRAME_TIME;
   } else if (GST_CLOCK_TIME_IS_VALID (self->next)) {
     self->next += GST_ARTALK_FRAME_TIME;
   }
+  self->cut = self->ended = FALSE;
   if (flow != GST_FLOW_OK) {
-    gst_buffer_unmap (buffer, &map);
     gst_buffer_unref (buffer);
     return flow;
   }
-  changed = am_idle_push (self->idle, (const float *) map.data, strength (self), self->frame);
-  gst_buffer_unmap (buffer, &map);
-  return gst_pad_push (self->srcpad, finish (self, buffer, changed));
+  flow = gst_pad_push (gst_artalk_filter_src_pad (filter),
+      finish (self, buffer, am_idle_push (self->idle, numbers, strength (self), self->frame)));
+  wake_if_resting (self);
+  return flow;
 }
 
 /* Takes a GAP event: frames for its time, as far as it is not covered. What is less than a frame is left to what follows. */
 static gboolean
-handle_gap (GstArtalkIdle *self, GstPad *pad, GstEvent *event)
+gap (GstArtalkFilter *filter, GstEvent *event)
 {
+  GstArtalkIdle *self = GST_ARTALK_IDLE (filter);
   GstClockTime time, duration, end;
   GstFlowReturn flow = GST_FLOW_OK;
 
   gst_event_parse_gap (event, &time, &duration);
   if (!self->idle || time > G_MAXINT64 || !GST_CLOCK_TIME_IS_VALID (duration) ||
       strength (self) <= 0)
-    return gst_pad_event_default (pad, GST_OBJECT (self), event);
+    return gst_pad_event_default (gst_artalk_filter_sink_pad (filter), GST_OBJECT (self), event);
   gst_event_unref (event);
   end = time + MIN (duration, GAP_FRAMES * GST_ARTALK_FRAME_TIME);
   if (GST_CLOCK_TIME_IS_VALID (self->next) && end <= self->next)
@@ -230,83 +441,69 @@ handle_gap (GstArtalkIdle *self, GstPad *pad, GstEvent *event)
   if (!bridges (self, MAX (time, GST_CLOCK_TIME_IS_VALID (self->next) ? self->next : 0)))
     self->next = time;
   flow = fill (self, (end - self->next) / GST_ARTALK_FRAME_TIME);
+  wake_if_resting (self);
   return flow == GST_FLOW_OK;
 }
 
-static gboolean
-handle_caps (GstArtalkIdle *self, GstEvent *event)
+/* Another time line follows. In a live pipeline running time goes on, and so does life. */
+static void
+boundary (GstArtalkFilter *filter, GstEvent *event)
 {
-  const char *basis;
-  guint expression;
-  GstCaps *caps;
+  GstArtalkIdle *self = GST_ARTALK_IDLE (filter);
+  GstClockTime resume = self->resume;
+  gboolean live;
 
-  gst_event_parse_caps (event, &caps);
-  if (!gst_artalk_flame_parse (caps, &expression, &basis))
-    return FALSE;
-  if (!self->idle || self->dim != expression + GST_ARTALK_POSE ||
-      !g_str_equal (self->basis, basis)) {
-    am_idle_free (self->idle);
-    g_free (self->basis);
-    g_free (self->frame);
-    self->dim = expression + GST_ARTALK_POSE;
-    self->basis = g_strdup (basis);
-    self->frame = g_new (float, self->dim);
-    self->idle = am_idle_new (self->dim, basis, 0);
-    restart (self);
-  }
-  return TRUE;
-}
-
-static gboolean
-sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
-{
-  GstArtalkIdle *self = GST_ARTALK_IDLE (parent);
-
-  switch (GST_EVENT_TYPE (event)) {
-    case GST_EVENT_CAPS:
-      if (!handle_caps (self, event)) {
-        gst_event_unref (event);
-        return FALSE;
-      }
-      break;
-    case GST_EVENT_STREAM_START:
-      if (gst_artalk_is_new_stream (pad, event))
-        retime (self);
-      break;
-    case GST_EVENT_SEGMENT:
-      if (gst_artalk_is_new_timeline (pad, event))
-        retime (self);
-      break;
-    case GST_EVENT_GAP:
-      return handle_gap (self, pad, event);
-    case GST_EVENT_EOS:
-      retime (self);
-      break;
-    case GST_EVENT_FLUSH_STOP:
-      restart (self);
-      break;
-    default:
-      break;
-  }
-  return gst_pad_event_default (pad, parent, event);
-}
-
-static gboolean
-src_event (GstPad *pad, GstObject *parent, GstEvent *event)
-{
-  if (gst_artalk_is_backward_seek (parent, event)) {
-    gst_event_unref (event);
-    return FALSE;
-  }
-  return gst_pad_event_default (pad, parent, event);
+  GST_OBJECT_LOCK (self);
+  live = self->live;
+  GST_OBJECT_UNLOCK (self);
+  if (live && GST_CLOCK_TIME_IS_VALID (self->next))
+    resume = running_time (self, self->next);
+  retime (self);
+  self->resume = resume;
+  self->ended = GST_EVENT_TYPE (event) == GST_EVENT_EOS;
 }
 
 static void
-forget (GstArtalkIdle *self)
+interrupt (GstArtalkFilter *filter, GstClockTime time)
 {
+  GstArtalkIdle *self = GST_ARTALK_IDLE (filter);
+
+  if (!self->idle)
+    return;
+  am_idle_interrupt (self->idle);
+  resume_at (self, time);
+  self->cut = self->filled = TRUE;
+}
+
+static void
+reset (GstArtalkFilter *filter)
+{
+  GstArtalkIdle *self = GST_ARTALK_IDLE (filter);
+
+  restart (self);
+  self->ended = self->waited = FALSE;
+}
+
+static void
+stop (GstArtalkFilter *filter)
+{
+  GstArtalkIdle *self = GST_ARTALK_IDLE (filter);
+
   g_clear_pointer (&self->idle, am_idle_free);
   g_clear_pointer (&self->frame, g_free);
-  g_clear_pointer (&self->basis, g_free);
+  reset (filter);
+}
+
+static void
+set_format (GstArtalkFilter *filter, guint dim, const char *basis)
+{
+  GstArtalkIdle *self = GST_ARTALK_IDLE (filter);
+
+  am_idle_free (self->idle);
+  g_free (self->frame);
+  self->frame = g_new (float, dim);
+  self->idle = am_idle_new (dim, basis, 0);
+  restart (self);
 }
 
 static GstStateChangeReturn
@@ -314,12 +511,31 @@ change_state (GstElement *element, GstStateChange transition)
 {
   GstArtalkIdle *self = GST_ARTALK_IDLE (element);
   GstStateChangeReturn ret;
+  gboolean live;
 
-  ret = GST_ELEMENT_CLASS (gst_artalk_idle_parent_class)->change_state (element, transition);
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
-    forget (self);
-    restart (self);
+  if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED) {
+    g_mutex_lock (&self->starting);
+    GST_OBJECT_LOCK (self);
+    self->playing = FALSE; /* the thread may be held up downstream: it sees this later */
+    if (self->wait)
+      gst_clock_id_unschedule (self->wait);
+    GST_OBJECT_UNLOCK (self);
+    g_mutex_unlock (&self->starting);
+  } else if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
+    gst_pad_stop_task (gst_artalk_filter_src_pad (GST_ARTALK_FILTER (self)));
   }
+  ret = GST_ELEMENT_CLASS (gst_artalk_idle_parent_class)->change_state (element, transition);
+  GST_OBJECT_LOCK (self);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
+    self->playing = TRUE;
+  } else if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
+    self->live = FALSE;
+    self->resting = TRUE;
+  }
+  live = self->live;
+  GST_OBJECT_UNLOCK (self);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING && live)
+    wake (self);
   return ret;
 }
 
@@ -372,7 +588,7 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 static void
 gst_artalk_idle_finalize (GObject *object)
 {
-  forget (GST_ARTALK_IDLE (object));
+  g_mutex_clear (&GST_ARTALK_IDLE (object)->starting);
   G_OBJECT_CLASS (gst_artalk_idle_parent_class)->finalize (object);
 }
 
@@ -382,18 +598,9 @@ gst_artalk_idle_init (GstArtalkIdle *self)
   self->strength = DEFAULT_STRENGTH;
   self->seed = DEFAULT_SEED;
   self->max_fill = DEFAULT_MAX_FILL;
+  self->resting = TRUE;
+  g_mutex_init (&self->starting);
   restart (self);
-
-  self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
-  gst_pad_set_chain_function (self->sinkpad, chain);
-  gst_pad_set_event_function (self->sinkpad, sink_event);
-  GST_PAD_SET_PROXY_CAPS (self->sinkpad);
-  gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);
-
-  self->srcpad = gst_pad_new_from_static_template (&src_template, "src");
-  gst_pad_set_event_function (self->srcpad, src_event);
-  GST_PAD_SET_PROXY_CAPS (self->srcpad);
-  gst_element_add_pad (GST_ELEMENT (self), self->srcpad);
 }
 
 static void
@@ -401,13 +608,22 @@ gst_artalk_idle_class_init (GstArtalkIdleClass *klass)
 {
   const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
-  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstArtalkFilterClass *filter_class = GST_ARTALK_FILTER_CLASS (klass);
 
   GST_DEBUG_CATEGORY_INIT (artalkidle_debug, "artalkidle", 0, "life in silence");
   object_class->set_property = set_property;
   object_class->get_property = get_property;
   object_class->finalize = gst_artalk_idle_finalize;
-  element_class->change_state = change_state;
+  GST_ELEMENT_CLASS (klass)->change_state = change_state;
+  filter_class->set_format = set_format;
+  filter_class->frame = take_frame;
+  filter_class->gap = gap;
+  filter_class->boundary = boundary;
+  filter_class->reset = reset;
+  filter_class->interrupt = interrupt;
+  filter_class->notice = notice;
+  filter_class->latency = note_latency;
+  filter_class->stop = stop;
 
   g_object_class_install_property (object_class, PROP_STRENGTH,
       g_param_spec_float ("strength", "Strength",
@@ -420,12 +636,10 @@ gst_artalk_idle_class_init (GstArtalkIdleClass *klass)
           0, G_MAXUINT, DEFAULT_SEED, flags));
   g_object_class_install_property (object_class, PROP_MAX_FILL,
       g_param_spec_uint64 ("max-fill", "Longest fill",
-          "Longest hole between buffers to fill, in nanoseconds; a longer one restarts (0: fill "
-          "none)",
+          "Longest hole between buffers to fill at once, in nanoseconds; a longer one restarts (0: "
+          "fill none, also not in time)",
           0, G_MAXINT64, DEFAULT_MAX_FILL, flags));
-  gst_element_class_add_static_pad_template (element_class, &sink_template);
-  gst_element_class_add_static_pad_template (element_class, &src_template);
-  gst_element_class_set_static_metadata (element_class, "Idle motion of a head", "Filter/Effect",
-      "Keeps a face alive while nobody speaks, and fills gaps in its motion",
+  gst_element_class_set_static_metadata (GST_ELEMENT_CLASS (klass), "Idle motion of a head",
+      "Filter/Effect", "Keeps a face alive while nobody speaks, and fills gaps in its motion",
       "The ARTalk elements authors");
 }

@@ -43,6 +43,8 @@ struct _GstArtalkMotion
 {
   GstArtalkBase parent;
 
+  GstPadQueryFunction base_query; /* the base's for the source pad */
+
   /* object lock */
   char *style; /* NULL: the model's own */
   float guidance;
@@ -51,6 +53,7 @@ struct _GstArtalkMotion
   /* streaming thread */
   AmMotion *motion;
   const AmModelInfo *info; /* of the loaded model */
+  GstArtalkHop hop;        /* of the caps */
   float *frames;           /* [window_frames][motion_dim] */
   gboolean have_caps;
   gboolean refused; /* the last caps were refused, and that was said */
@@ -129,6 +132,7 @@ static GstFlowReturn
 push_frames (GstArtalkMotion *self, guint64 first, guint64 end, GstClockTime zero, gboolean discont)
 {
   const gsize bytes = self->info->motion_dim * sizeof (float);
+  const atomic_int *cancel = gst_artalk_base_cancel (GST_ARTALK_BASE (self));
   GstFlowReturn flow = GST_FLOW_OK;
 
   for (guint64 i = first; i < end && flow == GST_FLOW_OK; i++) {
@@ -142,12 +146,16 @@ push_frames (GstArtalkMotion *self, guint64 first, guint64 end, GstClockTime zer
     if (discont && i == first)
       GST_BUFFER_FLAG_SET (out, GST_BUFFER_FLAG_DISCONT);
     flow = gst_pad_push (gst_artalk_base_src_pad (GST_ARTALK_BASE (self)), out);
+    if (atomic_load (cancel) != 0 && flow == GST_FLOW_OK)
+      flow = GST_FLOW_FLUSHING; /* nobody wants the rest */
   }
   return flow;
 }
 
+/* The window of `buffer`, of which `n` frames from frame `first` of the stream on are new, to `frames`. */
 static gboolean
-run (GstArtalkMotion *self, GstBuffer *buffer, GError **error)
+run (
+    GstArtalkMotion *self, GstBuffer *buffer, guint64 start, guint64 first, guint n, GError **error)
 {
   GstArtalkBase *base = GST_ARTALK_BASE (self);
   GstMapInfo map;
@@ -159,9 +167,13 @@ run (GstArtalkMotion *self, GstBuffer *buffer, GError **error)
     return FALSE;
   }
   begun = gst_artalk_base_begin (base);
-  ok = am_motion_run (
-      self->motion, (const float *) map.data, self->frames, gst_artalk_base_cancel (base), error);
-  gst_artalk_base_end (base, begun);
+  if (self->hop.hop == self->info->window_samples)
+    ok = am_motion_run (
+        self->motion, (const float *) map.data, self->frames, gst_artalk_base_cancel (base), error);
+  else
+    ok = am_motion_run_part (self->motion, (const float *) map.data, start, first - start, n,
+        self->frames, gst_artalk_base_cancel (base), error);
+  gst_artalk_base_end (base, begun, GST_BUFFER_PTS (buffer), GST_BUFFER_DURATION (buffer));
   gst_buffer_unmap (buffer, &map);
   return ok;
 }
@@ -182,7 +194,7 @@ take_window (GstArtalkMotion *self, GstBuffer *buffer)
 {
   const AmModelInfo *info = self->info;
   g_autoptr (GError) error = NULL;
-  guint64 offset, end, first, n;
+  guint64 offset, start, end, first, n;
   GstClockTime zero, past;
   gboolean discont;
 
@@ -201,19 +213,28 @@ take_window (GstArtalkMotion *self, GstBuffer *buffer)
   offset = GST_BUFFER_OFFSET_IS_VALID (buffer) ? GST_BUFFER_OFFSET (buffer)
            : discont                           ? 0
                                                : self->next;
-  self->next = offset + info->window_samples;
-  end = self->next;
+  if (self->hop.hop != info->window_samples && offset % GST_ARTALK_FRAME_SAMPLES != 0) {
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+        ("Windows that overlap must begin their new sound at a whole frame, this one is at sample "
+         "%" G_GUINT64_FORMAT ".",
+            offset),
+        (NULL));
+    return GST_FLOW_ERROR;
+  }
+  gst_artalk_place_window (info, &self->hop, offset, &start, &end);
+  self->next = end;
   if (GST_BUFFER_OFFSET_END_IS_VALID (buffer) && GST_BUFFER_OFFSET_END (buffer) >= offset)
     end = MIN (end, GST_BUFFER_OFFSET_END (buffer));
   first = gst_artalk_frames (offset);
   n = MIN (gst_artalk_frames (end) - first, info->window_frames);
+  start /= GST_ARTALK_FRAME_SAMPLES;
   past = gst_artalk_samples_to_time (offset);
   zero = GST_BUFFER_PTS_IS_VALID (buffer) && GST_BUFFER_PTS (buffer) > past
              ? GST_BUFFER_PTS (buffer) - past
              : 0;
 
   update_style (self);
-  if (!run (self, buffer, &error)) {
+  if (!run (self, buffer, start, first, n, &error)) {
     self->next = GST_BUFFER_OFFSET_NONE;
     return gst_artalk_base_failed (
         GST_ARTALK_BASE (self), error, "Cannot compute the motion", NULL);
@@ -238,18 +259,21 @@ handle_caps (GstArtalkMotion *self, GstEvent *event)
   GstArtalkBase *base = GST_ARTALK_BASE (self);
   g_autofree char *reason = NULL;
   g_autoptr (GstCaps) out = NULL;
+  const guint hop = self->hop.hop;
   GstCaps *caps;
 
   gst_event_parse_caps (event, &caps);
   self->have_caps = FALSE;
   if (!self->info)
     return FALSE;
-  if (!gst_artalk_features_match (caps, self->info, &reason)) {
+  if (!gst_artalk_features_match (caps, self->info, &self->hop, &reason)) {
     if (!self->refused) /* upstream tries them again with each buffer */
       GST_ELEMENT_ERROR (self, STREAM, WRONG_TYPE, ("%s", reason), ("%" GST_PTR_FORMAT, caps));
     self->refused = TRUE;
     return FALSE;
   }
+  if (self->hop.hop != hop)
+    self->next = GST_BUFFER_OFFSET_NONE; /* the past is kept in another form */
   self->refused = FALSE;
   self->have_caps = TRUE;
   out = gst_artalk_flame_caps (self->info->motion_dim, self->info->basis);
@@ -288,7 +312,7 @@ sink_query (GstPad *pad, GstObject *parent, GstQuery *query)
     return gst_pad_query_default (pad, parent, query);
   GST_OBJECT_LOCK (parent);
   if (GST_ARTALK_MOTION (parent)->info)
-    caps = gst_artalk_features_caps (GST_ARTALK_MOTION (parent)->info);
+    caps = gst_artalk_features_caps (GST_ARTALK_MOTION (parent)->info, NULL);
   else
     caps = gst_caps_new_empty ();
   GST_OBJECT_UNLOCK (parent);
@@ -302,6 +326,29 @@ sink_query (GstPad *pad, GstObject *parent, GstQuery *query)
   } else {
     gst_query_set_caps_result (query, caps);
   }
+  return TRUE;
+}
+
+/* What the motion will be is known before there is any, so that a face can live before it speaks. */
+static gboolean
+src_query (GstPad *pad, GstObject *parent, GstQuery *query)
+{
+  GstArtalkMotion *self = GST_ARTALK_MOTION (parent);
+  g_autoptr (GstCaps) caps = NULL, narrow = NULL;
+  GstCaps *filter;
+
+  if (GST_QUERY_TYPE (query) != GST_QUERY_CAPS || gst_pad_has_current_caps (pad))
+    return self->base_query (pad, parent, query);
+  GST_OBJECT_LOCK (parent);
+  if (self->info)
+    caps = gst_artalk_flame_caps (self->info->motion_dim, self->info->basis);
+  GST_OBJECT_UNLOCK (parent);
+  if (!caps)
+    return self->base_query (pad, parent, query);
+  gst_query_parse_caps (query, &filter);
+  narrow = filter ? gst_caps_intersect_full (filter, caps, GST_CAPS_INTERSECT_FIRST)
+                  : gst_caps_ref (caps);
+  gst_query_set_caps_result (query, narrow);
   return TRUE;
 }
 
@@ -420,6 +467,9 @@ gst_artalk_motion_constructed (GObject *object)
 {
   G_OBJECT_CLASS (gst_artalk_motion_parent_class)->constructed (object);
   gst_pad_set_query_function (gst_artalk_base_sink_pad (GST_ARTALK_BASE (object)), sink_query);
+  GST_ARTALK_MOTION (object)->base_query =
+      GST_PAD_QUERYFUNC (gst_artalk_base_src_pad (GST_ARTALK_BASE (object)));
+  gst_pad_set_query_function (gst_artalk_base_src_pad (GST_ARTALK_BASE (object)), src_query);
 }
 
 static void

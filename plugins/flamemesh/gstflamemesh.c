@@ -23,13 +23,14 @@
 
 #include "gst/gstartalkcaps.h"
 #include "gst/gstartalkmessage.h"
+#include "gst/gstartalkprecision.h"
 #include "gst/gstartalkvideo.h"
 #include "gstflamemeshcaps.h"
 
 GST_DEBUG_CATEGORY_STATIC (flamemesh_debug);
 #define GST_CAT_DEFAULT flamemesh_debug
 
-#define DEFAULT_BACKGROUND 0xffffffffu
+#define DEFAULT_BACKGROUND 0xffe8eaeeu /* a pale wall; the same in RGB and in both YUV matrices */
 
 enum {
   PROP_0,
@@ -242,7 +243,9 @@ static gboolean
 load (GstArtalkRenderer *renderer, AmHead *head, GError **error)
 {
   GstFlameMesh *self = GST_FLAME_MESH (renderer);
+  g_autofree char *device = gst_artalk_renderer_device (renderer);
 
+  gst_artalk_device_log (GST_ELEMENT (self), device);
   if (!refresh (self, head, error))
     return FALSE;
   self->vertices = g_new (float, (gsize) am_head_info (head)->vertices * 3);

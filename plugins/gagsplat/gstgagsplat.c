@@ -28,6 +28,7 @@
 #include <gdk-pixbuf/gdk-pixbuf.h>
 
 #include "gst/gstartalkmessage.h"
+#include "gst/gstartalkprecision.h"
 #include "gst/gstartalkvideo.h"
 #include "gstgagsplatloader.h"
 #include "models/error.h"
@@ -296,6 +297,7 @@ load (GstArtalkRenderer *renderer, AmHead *head, GError **error)
   avatar = g_strdup (self->avatar);
   watermark = g_strdup (self->watermark);
   GST_OBJECT_UNLOCK (self);
+  gst_artalk_device_log (GST_ELEMENT (self), device);
   model = am_avatar_model_open (path, device, 0, error);
   if (!model || !am_avatar_model_check_head (model, head, error))
     return FALSE;

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Our model against PyTorch: pytorch.py [--threads=N] MODEL_BENCH MAKE_PUBLISHED [CHECKPOINT]
+"""Our model against PyTorch: pytorch.py [--threads=N | --device=cuda] MODEL_BENCH MAKE_PUBLISHED [CHECKPOINT]
 
 One window (4 s) of the published sizes from samples to motion, float32, 2 threads unless told otherwise, the same pseudo-random weights.
 PyTorch runs the modules of models/default/train, which follow the specification, once with every scale recomputing
 all tokens (as published) and once with keys and values kept. Programs take turns; the best of each counts, so that
-other load disturbs both alike. Exits with 77 where torch is missing."""
+other load disturbs both alike. With --device PyTorch alone runs on that device, eager, compiled and as a CUDA graph, in
+float32 without TF32 and in bfloat16; ours beside it is device-bench. Exits with 77 where torch (or a card) is missing."""
+import math
 import os
 import pathlib
 import re
@@ -132,17 +134,76 @@ def main(bench, checkpoint, threads):
               f"processors {1e3 * best[name][1]:.0f} ms ({best[name][1] / cpu:.2f} times ours)")
 
 
+def graph_of(step):
+    """A call that replays what `step` launches, and gives its result."""
+    for _ in range(3):
+        step()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = step()
+
+    def replay():
+        graph.replay()
+        return result
+    return replay
+
+
+def on_device(checkpoint, device):
+    """PyTorch's ways on a card: milliseconds of one window, without copies to and from the host."""
+    card = device.startswith("cuda")
+    if card and not torch.cuda.is_available():
+        print("SKIPPED: PyTorch sees no card")
+        sys.exit(77)
+    torch.set_grad_enabled(False)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    audio_encoder.ConvLayer.forward = conv_layer
+    t = torch.arange(64000.0)
+    samples = (0.3 * torch.sin(t * 0.05) * torch.sin(t * 0.0007))[None]
+    print(f"| PyTorch {torch.__version__}, {torch.cuda.get_device_name(device) if card else device} | one window |\n|---|---|")
+    for dtype in (torch.float32, torch.bfloat16):
+        for name in ("as published", "keys kept", "keys kept, compiled", "keys kept, a CUDA graph"):
+            try:
+                model = load(checkpoint).to(device, dtype)
+                model.predict = types.MethodType(ARTalk.predict if name == "as published" else predict_kept, model)
+                audio = samples.to(device, dtype)
+                cond = model.style_cond(None)
+                state = model.start(cond)
+
+                def step():
+                    return model.chunk(state, cond, model.encode_audio(audio))[1]
+                call = step
+                if name.endswith("compiled"):
+                    call = torch.compile(step)
+                elif name.endswith("graph"):
+                    call = graph_of(step)
+                best = math.inf
+                for turn in range(13):
+                    begin = time.perf_counter()
+                    call()
+                    if card:
+                        torch.cuda.synchronize()
+                    if turn > 2:
+                        best = min(best, time.perf_counter() - begin)
+                print(f"| {str(dtype)[6:]}, {name} | {1e3 * best:.2f} ms |", flush=True)
+            except Exception as error:  # a way that this version does not go is a line of the table, not its end
+                print(f"| {str(dtype)[6:]}, {name} | does not run: {type(error).__name__}: {str(error).splitlines()[0][:120]} |")
+
+
 def start(arguments):
-    threads = 2
+    threads, device = 2, None
+    if arguments[0].startswith("--device="):
+        device = arguments.pop(0)[len("--device="):]
     if arguments[0].startswith("--threads="):
         threads = int(arguments.pop(0)[len("--threads="):])
-    if len(arguments) > 2:
-        main(arguments[0], arguments[2], threads)
-        return
     with tempfile.TemporaryDirectory(prefix="artalk-bench-") as folder:
-        checkpoint = os.path.join(folder, "checkpoint.pt")
-        subprocess.run([arguments[1], checkpoint], check=True)
-        main(arguments[0], checkpoint, threads)
+        checkpoint = arguments[2] if len(arguments) > 2 else os.path.join(folder, "checkpoint.pt")
+        if len(arguments) <= 2:
+            subprocess.run([arguments[1], checkpoint], check=True)
+        if device:
+            on_device(checkpoint, device)
+        else:
+            main(arguments[0], checkpoint, threads)
 
 
 if __name__ == "__main__":

@@ -19,31 +19,6 @@ start (void)
   return h;
 }
 
-/* Ends the stream and returns all that came. */
-static GPtrArray *
-finish (GstHarness *h)
-{
-  GPtrArray *all;
-
-  fail_unless (gst_harness_push_event (h, gst_event_new_eos ()));
-  all = test_pull_all (h);
-  test_end (h);
-  return all;
-}
-
-static void
-check_window (GstBuffer *b, guint64 from, guint64 to, GstClockTime base, gboolean discont)
-{
-  fail_unless_equals_uint64 (GST_BUFFER_OFFSET (b), from);
-  fail_unless_equals_uint64 (GST_BUFFER_OFFSET_END (b), to);
-  fail_unless_equals_uint64 (
-      GST_BUFFER_PTS (b), base + gst_util_uint64_scale (from, GST_SECOND, 16000));
-  fail_unless_equals_uint64 (
-      GST_BUFFER_DURATION (b), gst_util_uint64_scale (to, GST_SECOND, 16000) -
-                                   gst_util_uint64_scale (from, GST_SECOND, 16000));
-  fail_unless_equals_int (GST_BUFFER_IS_DISCONT (b), discont);
-}
-
 GST_START_TEST (test_caps)
 {
   GstHarness *h = start ();
@@ -98,9 +73,9 @@ GST_START_TEST (test_times)
   g_autoptr (GPtrArray) all = test_run ("artalkaudioenc", model (), speech, n, 320);
 
   fail_unless_equals_int (all->len, 3);
-  check_window (test_buffer (all, 0), 0, 16000, 0, TRUE);
-  check_window (test_buffer (all, 1), 16000, 32000, 0, FALSE);
-  check_window (test_buffer (all, 2), 32000, n, 0, FALSE);
+  test_check_window (test_buffer (all, 0), 0, 16000, 0, TRUE);
+  test_check_window (test_buffer (all, 1), 16000, 32000, 0, FALSE);
+  test_check_window (test_buffer (all, 2), 32000, n, 0, FALSE);
 }
 GST_END_TEST
 
@@ -144,9 +119,9 @@ GST_START_TEST (test_short)
 
   fail_unless_equals_int (none->len, 0);
   fail_unless_equals_int (one->len, 1);
-  check_window (test_buffer (one, 0), 0, 1, 0, TRUE);
+  test_check_window (test_buffer (one, 0), 0, 1, 0, TRUE);
   fail_unless_equals_int (some->len, 1);
-  check_window (test_buffer (some, 0), 0, 160, 0, TRUE);
+  test_check_window (test_buffer (some, 0), 0, 160, 0, TRUE);
 }
 GST_END_TEST
 
@@ -174,7 +149,7 @@ GST_START_TEST (test_untimed)
     event = gst_pad_get_sticky_event (h->sinkpad, GST_EVENT_SEGMENT, 0);
     gst_event_parse_segment (event, &segment);
     fail_unless_equals_int (segment->format, GST_FORMAT_TIME);
-    all = finish (h);
+    all = test_finish (h);
     test_same (timed, all);
   }
 }
@@ -195,7 +170,7 @@ run_shifted (const float *speech, guint n, guint first, int shift, gboolean flag
       GST_BUFFER_FLAG_SET (b, GST_BUFFER_FLAG_DISCONT);
     fail_unless_equals_int (gst_harness_push (h, b), GST_FLOW_OK);
   }
-  return finish (h);
+  return test_finish (h);
 }
 
 GST_START_TEST (test_discont_flag)
@@ -259,14 +234,14 @@ GST_START_TEST (test_jump)
       GST_BUFFER_PTS (b) = gst_util_uint64_scale (where, GST_SECOND, 16000);
       gst_harness_push (h, b);
     }
-    all = finish (h);
+    all = test_finish (h);
     fail_unless_equals_int (all->len, 3);
-    check_window (
+    test_check_window (
         test_buffer (all, 0), 0, at, gst_util_uint64_scale (base, GST_SECOND, 16000), TRUE);
-    check_window (test_buffer (all, 1), 0, TEST_WINDOW,
+    test_check_window (test_buffer (all, 1), 0, TEST_WINDOW,
         gst_util_uint64_scale (base + at + (back ? shift - TEST_WINDOW : shift), GST_SECOND, 16000),
         TRUE);
-    check_window (
+    test_check_window (
         test_buffer (all, 2), TEST_WINDOW, n - at, GST_BUFFER_PTS (test_buffer (all, 1)), FALSE);
   }
 }
@@ -290,7 +265,7 @@ GST_START_TEST (test_gap)
     GST_BUFFER_PTS (b) = gst_util_uint64_scale (i + gap, GST_SECOND, 16000);
     gst_harness_push (h, b);
   }
-  with_gap = finish (h);
+  with_gap = test_finish (h);
   memcpy (filled, speech, n * sizeof (float));
   memcpy (filled + n + gap, speech + n, n * sizeof (float));
   with_silence = test_run ("artalkaudioenc", model (), filled, 2 * n + gap, 777);
@@ -334,10 +309,10 @@ GST_START_TEST (test_segment_clips)
       gst_harness_push (h, test_audio (speech, at, m, TRUE));
       at += m;
     }
-    all = finish (h);
+    all = test_finish (h);
     fail_unless_equals_int (all->len, 2);
-    check_window (test_buffer (all, 0), 0, TEST_WINDOW, segment.start, TRUE);
-    check_window (test_buffer (all, 1), TEST_WINDOW, 20000, segment.start, FALSE);
+    test_check_window (test_buffer (all, 0), 0, TEST_WINDOW, segment.start, TRUE);
+    test_check_window (test_buffer (all, 1), TEST_WINDOW, 20000, segment.start, FALSE);
     if (first) {
       test_same (first, all);
       g_ptr_array_unref (all);
@@ -366,10 +341,10 @@ GST_START_TEST (test_new_segment)
   gst_harness_push_event (h, gst_event_new_segment (&segment));
   fail_unless_equals_int (gst_harness_buffers_in_queue (h), 1);
   test_push_speech (h, speech, 8000, 500);
-  all = finish (h);
+  all = test_finish (h);
   fail_unless_equals_int (all->len, 2);
-  check_window (test_buffer (all, 0), 0, 8000, 0, TRUE);
-  check_window (test_buffer (all, 1), 0, 8000, 0, TRUE);
+  test_check_window (test_buffer (all, 0), 0, 8000, 0, TRUE);
+  test_check_window (test_buffer (all, 1), 0, 8000, 0, TRUE);
 }
 GST_END_TEST
 
@@ -389,7 +364,7 @@ GST_START_TEST (test_flush)
   gst_segment_init (&segment, GST_FORMAT_TIME);
   gst_harness_push_event (h, gst_event_new_segment (&segment));
   test_push_speech (h, speech, n, 300);
-  after = finish (h);
+  after = test_finish (h);
   test_same (fresh, after);
 }
 GST_END_TEST
@@ -547,7 +522,7 @@ GST_START_TEST (test_states)
       h, "audio/x-raw,format=F32LE,rate=16000,channels=1,layout=interleaved");
   g_ptr_array_unref (test_pull_all (h));
   test_push_speech (h, speech, n, 500);
-  again = finish (h);
+  again = test_finish (h);
   test_same (fresh, again);
 }
 GST_END_TEST
@@ -573,6 +548,9 @@ GST_START_TEST (test_bad_models)
 
   g_object_set (e, "model", model (), "device", "abacus", NULL);
   test_fails_to_start (e, "abacus");
+  g_setenv ("ARTALK_MODULE_DIR", "/nonexistent", TRUE);
+  g_object_set (e, "device", "cuda", NULL);
+  test_fails_to_start (e, "build without CUDA");
   g_object_set (e, "device", "cpu", "precision", 3 /* int8 */, NULL);
   test_fails_to_start (e, "int8");
 
@@ -603,8 +581,8 @@ GST_START_TEST (test_mimi)
 
   test_same (one, other);
   fail_unless_equals_int (one->len, 3);
-  check_window (test_buffer (one, 0), 0, 16000, 0, TRUE);
-  check_window (test_buffer (one, 2), 32000, n, 0, FALSE);
+  test_check_window (test_buffer (one, 0), 0, 16000, 0, TRUE);
+  test_check_window (test_buffer (one, 2), 32000, n, 0, FALSE);
   for (guint i = 0; i < one->len; i++)
     fail_unless_equals_uint64 (gst_buffer_get_size (test_buffer (one, i)), bytes);
   /* no state between windows, and the sound matters */

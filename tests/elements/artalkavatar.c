@@ -301,6 +301,19 @@ GST_START_TEST (test_properties)
   fail_unless (fix_pose);
   g_object_get (bin, "style", &own, NULL);
   fail_unless_equals_string (own, "lively");
+  for (guint low = 2; low-- > 0;) {
+    guint64 hop = 1;
+    guint delay = 1;
+    int mode = -1;
+
+    gst_util_set_object_arg (G_OBJECT (bin), "latency-mode", low ? "low" : "normal");
+    gst_child_proxy_get (
+        GST_CHILD_PROXY (bin), "audioenc::hop", &hop, "smooth::delay", &delay, NULL);
+    g_object_get (bin, "latency-mode", &mode, NULL);
+    fail_unless_equals_int (mode, low);
+    fail_unless_equals_uint64 (hop, low ? G_MAXUINT64 : 0);
+    fail_unless_equals_int (delay, low ? 2 : 4);
+  }
 
   /* who draws is known at once, and is told what was set before */
   gst_util_set_object_arg (G_OBJECT (bin), "renderer", "splat");

@@ -3,85 +3,17 @@
 #include <math.h>
 #include <string.h>
 
-#include "testharness.h"
+#include "testmotion.h"
 
-#define CAPS "motion/x-flame,format=F32LE,expression=100,pose=6,basis=arkit-1,framerate=25/1"
-#define DIM 106
-#define JAW 103
-#define YAW 101
 #define IDLE 30 /* frames of silence after which all is idle */
-
-/* Frame `i` of speech, or with `jaw` 0 of silence. */
-static GstBuffer *
-frame (guint i, float jaw)
-{
-  float numbers[DIM] = { 0 };
-  GstBuffer *b;
-
-  numbers[23] = 0.25f;
-  numbers[JAW] = jaw * (1.1f + sinf (i));
-  b = gst_buffer_new_memdup (numbers, sizeof numbers);
-  GST_BUFFER_PTS (b) = i * TEST_FRAME;
-  GST_BUFFER_DURATION (b) = TEST_FRAME;
-  GST_BUFFER_OFFSET (b) = i;
-  GST_BUFFER_OFFSET_END (b) = i + 1;
-  if (i == 0)
-    GST_BUFFER_FLAG_SET (b, GST_BUFFER_FLAG_DISCONT);
-  return b;
-}
-
-static void
-push (GstHarness *h, guint from, guint to, float jaw)
-{
-  for (guint i = from; i < to; i++)
-    fail_unless_equals_int (gst_harness_push (h, frame (i, jaw)), GST_FLOW_OK);
-}
 
 static GstHarness *
 start (void)
 {
   GstHarness *h = test_harness ("artalkidle", NULL);
 
-  gst_harness_set_src_caps_str (h, CAPS);
+  gst_harness_set_src_caps_str (h, TEST_MOTION_CAPS);
   return h;
-}
-
-static float
-number (GstBuffer *b, guint k)
-{
-  float value = NAN;
-
-  fail_unless_equals_uint64 (gst_buffer_get_size (b), DIM * sizeof (float));
-  gst_buffer_extract (b, k * sizeof (float), &value, sizeof value);
-  return value;
-}
-
-/* `n` frames one after the other, from frame `from` on. */
-static void
-check_times (GPtrArray *all, guint from, guint n)
-{
-  fail_unless_equals_int (all->len, n);
-  for (guint i = 0; i < n; i++) {
-    GstBuffer *b = test_buffer (all, i);
-
-    fail_unless_equals_uint64 (GST_BUFFER_PTS (b), (from + i) * TEST_FRAME);
-    fail_unless_equals_uint64 (GST_BUFFER_DURATION (b), TEST_FRAME);
-    fail_unless_equals_uint64 (GST_BUFFER_OFFSET (b), from + i);
-    fail_unless_equals_uint64 (GST_BUFFER_OFFSET_END (b), from + i + 1);
-    fail_unless_equals_int (GST_BUFFER_IS_DISCONT (b), from + i == 0);
-  }
-}
-
-static void
-check_same (GstBuffer *out, GstBuffer *in)
-{
-  GstMapInfo map;
-
-  gst_buffer_map (in, &map, GST_MAP_READ);
-  fail_unless_equals_uint64 (gst_buffer_get_size (out), map.size);
-  fail_unless (gst_buffer_memcmp (out, 0, map.data, map.size) == 0);
-  gst_buffer_unmap (in, &map);
-  gst_buffer_unref (in);
 }
 
 /* A GAP event of `n` frames from frame `from` on. */
@@ -95,9 +27,9 @@ GST_START_TEST (test_negotiation)
 {
   GstHarness *h = start ();
   GstSegment segment;
-  g_autoptr (GstCaps) caps = gst_caps_from_string (CAPS), out = NULL;
+  g_autoptr (GstCaps) caps = gst_caps_from_string (TEST_MOTION_CAPS), out = NULL;
 
-  push (h, 0, 1, 0);
+  test_push_motion (h, 0, 1, 0);
   out = gst_pad_get_current_caps (h->sinkpad);
   fail_unless (gst_caps_is_equal (caps, out));
   gst_harness_set_src_caps_str (
@@ -109,7 +41,7 @@ GST_START_TEST (test_negotiation)
   gst_segment_init (&segment, GST_FORMAT_TIME);
   gst_harness_push_event (h, gst_event_new_stream_start ("some"));
   gst_harness_push_event (h, gst_event_new_segment (&segment));
-  fail_unless_equals_int (gst_harness_push (h, frame (0, 0)), GST_FLOW_NOT_NEGOTIATED);
+  fail_unless_equals_int (gst_harness_push (h, test_motion_frame (0, 0)), GST_FLOW_NOT_NEGOTIATED);
   test_end (h);
 }
 GST_END_TEST
@@ -119,16 +51,16 @@ GST_START_TEST (test_speech_and_silence)
   GstHarness *h = start ();
   g_autoptr (GPtrArray) all = NULL;
 
-  push (h, 0, 50, 0.1f);
-  push (h, 50, 150, 0);
+  test_push_motion (h, 0, 50, 0.1f);
+  test_push_motion (h, 50, 150, 0);
   all = test_pull_all (h);
-  check_times (all, 0, 150);
+  test_check_motion (all, 0, 150);
   for (guint i = 0; i < 50; i++)
-    check_same (test_buffer (all, i), frame (i, 0.1f));
+    test_same_motion (test_buffer (all, i), i, 0.1f);
   for (guint i = 50 + IDLE; i < 150; i++) {
-    fail_unless (number (test_buffer (all, i), JAW) == 0);
-    fail_unless (number (test_buffer (all, i), 23) == 0.25f);
-    fail_unless (number (test_buffer (all, i), YAW) != 0);
+    fail_unless (test_number (test_buffer (all, i), TEST_JAW) == 0);
+    fail_unless (test_number (test_buffer (all, i), TEST_SMILE) == 0.25f);
+    fail_unless (test_number (test_buffer (all, i), TEST_YAW) != 0);
   }
   gst_harness_push_event (h, gst_event_new_eos ());
   fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
@@ -142,17 +74,17 @@ GST_START_TEST (test_gap)
   g_autoptr (GPtrArray) all = NULL;
 
   fail_unless (gap (h, 0, 10)); /* before any frame */
-  push (h, 10, 20, 0.1f);
+  test_push_motion (h, 10, 20, 0.1f);
   fail_unless (gap (h, 20, 30));
   fail_unless (gap (h, 45, 5));   /* over time that was filled */
   fail_unless (gap (h, 50, 0.5)); /* halves of a frame */
   fail_unless (gap (h, 50.5, 0.5));
   fail_unless (gap (h, 55, 5)); /* after a hole */
-  push (h, 60, 70, 0.1f);
+  test_push_motion (h, 60, 70, 0.1f);
   all = test_pull_all (h);
-  check_times (all, 0, 70);
-  fail_unless (number (test_buffer (all, 49), JAW) == 0);
-  fail_unless (number (test_buffer (all, 69), JAW) > 0);
+  test_check_motion (all, 0, 70);
+  fail_unless (test_number (test_buffer (all, 49), TEST_JAW) == 0);
+  fail_unless (test_number (test_buffer (all, 69), TEST_JAW) > 0);
   test_end (h);
 }
 GST_END_TEST
@@ -164,7 +96,7 @@ GST_START_TEST (test_gap_passes)
   guint gaps = 0;
   GstEvent *event;
 
-  push (h, 0, 1, 0);
+  test_push_motion (h, 0, 1, 0);
   fail_unless (gst_harness_push_event (h, gst_event_new_gap (TEST_FRAME, GST_CLOCK_TIME_NONE)));
   fail_unless (gst_harness_push_event (h, gst_event_new_gap (G_MAXUINT64 - 5, TEST_FRAME)));
   g_object_set (h->element, "strength", 0.0, NULL);
@@ -187,7 +119,7 @@ GST_START_TEST (test_gap_endless)
 
   fail_unless (gst_harness_push_event (h, gst_event_new_gap (0, G_MAXINT64)));
   all = test_pull_all (h);
-  check_times (all, 0, 15000);
+  test_check_motion (all, 0, 15000);
   test_end (h);
 }
 GST_END_TEST
@@ -197,15 +129,15 @@ GST_START_TEST (test_hole)
   GstHarness *h = start ();
   g_autoptr (GPtrArray) all = NULL;
 
-  push (h, 0, 30, 0.1f);
-  push (h, 31, 40, 0.1f);
-  push (h, 290, 300, 0.1f); /* ten seconds */
+  test_push_motion (h, 0, 30, 0.1f);
+  test_push_motion (h, 31, 40, 0.1f);
+  test_push_motion (h, 290, 300, 0.1f); /* ten seconds */
   all = test_pull_all (h);
-  check_times (all, 0, 300);
-  fail_unless (number (test_buffer (all, 200), JAW) == 0);
+  test_check_motion (all, 0, 300);
+  fail_unless (test_number (test_buffer (all, 200), TEST_JAW) == 0);
   for (guint i = 40; i < 290; i++) /* never a jump */
-    fail_unless (fabsf (number (test_buffer (all, i), YAW) -
-                        number (test_buffer (all, i - 1), YAW)) < 0.0057f);
+    fail_unless (fabsf (test_number (test_buffer (all, i), TEST_YAW) -
+                        test_number (test_buffer (all, i - 1), TEST_YAW)) < 0.0057f);
   test_end (h);
 }
 GST_END_TEST
@@ -216,9 +148,9 @@ GST_START_TEST (test_hole_renumbers)
   GstHarness *h = start ();
   g_autoptr (GPtrArray) all = NULL;
 
-  push (h, 0, 10, 0.1f);
+  test_push_motion (h, 0, 10, 0.1f);
   for (guint i = 0; i < 10; i++) {
-    GstBuffer *b = frame (i, 0.1f);
+    GstBuffer *b = test_motion_frame (i, 0.1f);
 
     GST_BUFFER_PTS (b) += 20 * TEST_FRAME + 7; /* and not quite on the grid */
     fail_unless_equals_int (gst_harness_push (h, b), GST_FLOW_OK);
@@ -241,13 +173,13 @@ check_unfilled (GstHarness *h, guint again)
 {
   g_autoptr (GPtrArray) all = NULL;
 
-  push (h, 0, 40, 0);
-  push (h, again, again + 20, 0);
+  test_push_motion (h, 0, 40, 0);
+  test_push_motion (h, again, again + 20, 0);
   all = test_pull_all (h);
   fail_unless_equals_int (all->len, 60);
   fail_unless_equals_uint64 (GST_BUFFER_PTS (test_buffer (all, 40)), again * TEST_FRAME);
   fail_unless_equals_uint64 (GST_BUFFER_OFFSET (test_buffer (all, 40)), again);
-  check_same (test_buffer (all, 40), frame (again, 0)); /* anew: idle has not begun */
+  test_same_motion (test_buffer (all, 40), again, 0); /* anew: idle has not begun */
   test_end (h);
 }
 
@@ -275,12 +207,12 @@ GST_START_TEST (test_strength_0)
   g_autoptr (GPtrArray) all = NULL;
 
   g_object_set (h->element, "strength", 0.0, NULL);
-  push (h, 0, 100, 0);
-  push (h, 110, 120, 0.1f);
+  test_push_motion (h, 0, 100, 0);
+  test_push_motion (h, 110, 120, 0.1f);
   all = test_pull_all (h);
   fail_unless_equals_int (all->len, 110);
   for (guint i = 0; i < 110; i++)
-    check_same (test_buffer (all, i), i < 100 ? frame (i, 0) : frame (i + 10, 0.1f));
+    test_same_motion (test_buffer (all, i), i < 100 ? i : i + 10, i < 100 ? 0 : 0.1f);
   test_end (h);
 }
 GST_END_TEST
@@ -292,8 +224,8 @@ silence (guint seed)
   GPtrArray *all;
 
   g_object_set (h->element, "seed", seed, NULL);
-  gst_harness_set_src_caps_str (h, CAPS);
-  push (h, 0, 100, 0);
+  gst_harness_set_src_caps_str (h, TEST_MOTION_CAPS);
+  test_push_motion (h, 0, 100, 0);
   all = test_pull_all (h);
   test_end (h);
   return all;
@@ -304,7 +236,8 @@ GST_START_TEST (test_seed)
   g_autoptr (GPtrArray) a = silence (1), b = silence (1), c = silence (2);
 
   test_same (a, b);
-  fail_unless (number (test_buffer (a, 99), YAW) != number (test_buffer (c, 99), YAW));
+  fail_unless (
+      test_number (test_buffer (a, 99), TEST_YAW) != test_number (test_buffer (c, 99), TEST_YAW));
 }
 GST_END_TEST
 
@@ -314,13 +247,13 @@ GST_START_TEST (test_flush)
   g_autoptr (GPtrArray) before = NULL, after = NULL;
   GstSegment segment;
 
-  push (h, 0, 60, 0);
+  test_push_motion (h, 0, 60, 0);
   before = test_pull_all (h);
   gst_harness_push_event (h, gst_event_new_flush_start ());
   gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
   gst_segment_init (&segment, GST_FORMAT_TIME);
   gst_harness_push_event (h, gst_event_new_segment (&segment));
-  push (h, 0, 60, 0);
+  test_push_motion (h, 0, 60, 0);
   after = test_pull_all (h);
   test_same (before, after); /* nothing of before is left, and the past is no hole */
   test_end (h);
@@ -334,20 +267,20 @@ GST_START_TEST (test_next_stream)
   g_autoptr (GPtrArray) all = NULL;
   GstSegment segment;
 
-  push (h, 0, 100, 0);
+  test_push_motion (h, 0, 100, 0);
   gst_harness_push_event (h, gst_event_new_stream_start ("another"));
   gst_segment_init (&segment, GST_FORMAT_TIME);
   segment.base = 4 * GST_SECOND;
   gst_harness_push_event (h, gst_event_new_segment (&segment));
-  push (h, 0, 100, 0);
+  test_push_motion (h, 0, 100, 0);
   all = test_pull_all (h);
   fail_unless_equals_int (all->len, 200);
   fail_unless_equals_uint64 (GST_BUFFER_OFFSET (test_buffer (all, 100)), 0);
   fail_unless_equals_uint64 (GST_BUFFER_PTS (test_buffer (all, 100)), 0);
-  fail_unless (fabsf (number (test_buffer (all, 99), YAW)) > 0);
+  fail_unless (fabsf (test_number (test_buffer (all, 99), TEST_YAW)) > 0);
   for (guint i = 1; i < 200; i++)
-    fail_unless (fabsf (number (test_buffer (all, i), YAW) -
-                        number (test_buffer (all, i - 1), YAW)) < 0.003f);
+    fail_unless (fabsf (test_number (test_buffer (all, i), TEST_YAW) -
+                        test_number (test_buffer (all, i - 1), TEST_YAW)) < 0.003f);
   test_end (h);
 }
 GST_END_TEST
@@ -357,10 +290,10 @@ GST_START_TEST (test_flushing_downstream)
 {
   GstHarness *h = start ();
 
-  push (h, 0, 10, 0);
+  test_push_motion (h, 0, 10, 0);
   gst_pad_set_active (h->sinkpad, FALSE);
   fail_if (gap (h, 10, 100));
-  fail_unless_equals_int (gst_harness_push (h, frame (200, 0)), GST_FLOW_FLUSHING);
+  fail_unless_equals_int (gst_harness_push (h, test_motion_frame (200, 0)), GST_FLOW_FLUSHING);
   gst_pad_set_active (h->sinkpad, TRUE);
   test_end (h);
 }
@@ -371,12 +304,12 @@ GST_START_TEST (test_states)
   GstHarness *h = start ();
   g_autoptr (GPtrArray) before = NULL, after = NULL;
 
-  push (h, 0, 60, 0);
+  test_push_motion (h, 0, 60, 0);
   before = test_pull_all (h);
   gst_element_set_state (h->element, GST_STATE_NULL);
   gst_element_set_state (h->element, GST_STATE_PLAYING);
-  gst_harness_set_src_caps_str (h, CAPS);
-  push (h, 0, 60, 0);
+  gst_harness_set_src_caps_str (h, TEST_MOTION_CAPS);
+  test_push_motion (h, 0, 60, 0);
   after = test_pull_all (h);
   test_same (before, after);
   test_end (h);
@@ -431,7 +364,7 @@ GST_START_TEST (test_wrong_size)
   g_free (error);
   error = test_message (h->element, GST_MESSAGE_ERROR);
   fail_unless (error && strstr (error, "106"));
-  push (h, 0, 10, 0);
+  test_push_motion (h, 0, 10, 0);
   test_end (h);
 }
 GST_END_TEST

@@ -54,17 +54,6 @@ push_all (GstHarness *h, GPtrArray *windows)
 }
 
 static GPtrArray *
-finish (GstHarness *h)
-{
-  GPtrArray *all;
-
-  fail_unless (gst_harness_push_event (h, gst_event_new_eos ()));
-  all = test_pull_all (h);
-  test_end (h);
-  return all;
-}
-
-static GPtrArray *
 motion_of (guint n)
 {
   g_autoptr (GstCaps) caps = NULL;
@@ -72,7 +61,7 @@ motion_of (guint n)
   GstHarness *h = start (model (), caps);
 
   push_all (h, windows);
-  return finish (h);
+  return test_finish (h);
 }
 
 static void
@@ -199,7 +188,7 @@ GST_START_TEST (test_mimi)
   GstMapInfo map;
 
   push_all (h, windows);
-  frames = finish (h);
+  frames = test_finish (h);
   fail_unless_equals_int (frames->len, 27);
   fail_unless_equals_int (wav2vec->len, 27);
   check_frames (frames, 0, frames->len, 0);
@@ -258,12 +247,12 @@ GST_START_TEST (test_restart)
   GstHarness *h = start (model (), caps);
 
   push_all (h, windows);
-  once = finish (h);
+  once = test_finish (h);
 
   h = start (model (), caps);
   push_all (h, windows);
   push_all (h, windows);
-  twice = finish (h);
+  twice = test_finish (h);
   fail_unless_equals_int (twice->len, 100);
   check_frames (twice, 50, 50, 0);
   g_ptr_array_remove_range (twice, 0, 50);
@@ -276,7 +265,7 @@ GST_START_TEST (test_restart)
     GST_BUFFER_FLAG_SET (b, GST_BUFFER_FLAG_DISCONT);
     gst_harness_push (h, b);
   }
-  flagged = finish (h);
+  flagged = test_finish (h);
   test_same (once, flagged);
 }
 GST_END_TEST
@@ -292,13 +281,13 @@ GST_START_TEST (test_base)
 
   GST_BUFFER_PTS (b) = 12345678;
   gst_harness_push (h, b);
-  frames = finish (h);
+  frames = test_finish (h);
   check_frames (frames, 0, 25, 12345678);
   g_ptr_array_unref (frames);
 
   h = start (model (), caps);
   gst_harness_push (h, gst_buffer_ref (test_buffer (windows, 1)));
-  frames = finish (h);
+  frames = test_finish (h);
   fail_unless_equals_int (frames->len, 25);
   fail_unless_equals_uint64 (GST_BUFFER_OFFSET (test_buffer (frames, 0)), 25);
   fail_unless_equals_uint64 (GST_BUFFER_PTS (test_buffer (frames, 0)), GST_SECOND);
@@ -320,7 +309,7 @@ GST_START_TEST (test_flush)
   gst_segment_init (&segment, GST_FORMAT_TIME);
   gst_harness_push_event (h, gst_event_new_segment (&segment));
   push_all (h, windows);
-  after = finish (h);
+  after = test_finish (h);
   test_same (before, after);
 }
 GST_END_TEST
@@ -357,7 +346,7 @@ GST_START_TEST (test_style)
   GstMapInfo map;
 
   push_all (h, windows);
-  plain = finish (h);
+  plain = test_finish (h);
 
   h = start (model (), caps);
   gst_harness_push (h, gst_buffer_ref (test_buffer (windows, 0)));
@@ -367,7 +356,7 @@ GST_START_TEST (test_style)
   gst_harness_push (h, gst_buffer_ref (test_buffer (windows, 2)));
   warning = test_message (h->element, GST_MESSAGE_WARNING);
   fail_unless (warning && strstr (warning, "/nonexistent/style.pt"));
-  styled = finish (h);
+  styled = test_finish (h);
   fail_unless_equals_int (styled->len, 75);
   for (guint i = 0; i < 50; i++) {
     gboolean same;

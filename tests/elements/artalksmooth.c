@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* artalksmooth: every frame comes out once, at its own time, four frames later. */
+/* artalksmooth: every frame comes out once, at its own time, up to four frames later. */
 #include <math.h>
 #include <string.h>
 
@@ -192,6 +192,94 @@ GST_START_TEST (test_states)
 }
 GST_END_TEST
 
+/* With a shorter delay frames come sooner, that is promised, and it holds from the next start on. */
+GST_START_TEST (test_shorter_delay)
+{
+  for (guint delay = 0; delay <= 4; delay++) {
+    GstElement *e = gst_object_ref_sink (gst_element_factory_make ("artalksmooth", NULL));
+    g_autoptr (GPtrArray) all = NULL;
+    GstHarness *h;
+
+    g_object_set (e, "delay", delay, NULL);
+    h = gst_harness_new_with_element (e, "sink", "src");
+    gst_harness_set_src_caps_str (h, CAPS);
+    g_object_set (e, "delay", 4 - delay, NULL);
+    fail_unless_equals_uint64 (gst_harness_query_latency (h), delay * TEST_FRAME);
+    push (h, 0, 30, 0.5);
+    fail_unless_equals_int (gst_harness_buffers_in_queue (h), 30 - delay);
+    gst_harness_push_event (h, gst_event_new_eos ());
+    all = test_pull_all (h);
+    fail_unless_equals_int (all->len, 30);
+    check (all, 0, 30, 0.5);
+    gst_harness_teardown (h);
+    gst_object_unref (e);
+  }
+}
+GST_END_TEST
+
+/* Events and frames in the order in which they came out, an event as 1000 more than its number. */
+static GstPadProbeReturn
+note (GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  const GstStructure *s;
+  int number;
+
+  if (GST_IS_BUFFER (info->data)) {
+    number = (int) GST_BUFFER_OFFSET (GST_PAD_PROBE_INFO_BUFFER (info));
+  } else {
+    s = gst_event_get_structure (GST_PAD_PROBE_INFO_EVENT (info));
+    if (!s || !gst_structure_get_int (s, "number", &number))
+      return GST_PAD_PROBE_OK;
+  }
+  g_array_append_val ((GArray *) data, number);
+  return GST_PAD_PROBE_OK;
+}
+
+static GstEvent *
+numbered (int number)
+{
+  return gst_event_new_custom (
+      GST_EVENT_CUSTOM_DOWNSTREAM, gst_structure_new ("event", "number", G_TYPE_INT, number, NULL));
+}
+
+/* An event stays between its frames; a flush loses it with them. */
+GST_START_TEST (test_events_in_place)
+{
+  static const int wanted[] = { 1000, 0, 1, 2, 1003, 3, 4, 5, 6, 7, 8, 9, 1010, 1010 };
+  GstHarness *h = start ();
+  g_autoptr (GArray) order = g_array_new (FALSE, FALSE, sizeof (int));
+
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+      note, order, NULL);
+  gst_harness_push_event (h, numbered (1000));
+  push (h, 0, 3, 0.5);
+  gst_harness_push_event (h, numbered (1003));
+  push (h, 3, 10, 0.5);
+  gst_harness_push_event (h, numbered (1010));
+  gst_harness_push_event (h, numbered (1010));
+  gst_harness_push_event (h, gst_event_new_eos ());
+  fail_unless_equals_int (order->len, G_N_ELEMENTS (wanted));
+  for (guint i = 0; i < order->len; i++)
+    fail_unless_equals_int (g_array_index (order, int, i), wanted[i]);
+
+  gst_harness_push_event (h, gst_event_new_flush_start ());
+  gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
+  {
+    GstSegment segment;
+
+    gst_segment_init (&segment, GST_FORMAT_TIME);
+    gst_harness_push_event (h, gst_event_new_segment (&segment));
+  }
+  g_array_set_size (order, 0);
+  push (h, 0, 3, 0.5);
+  gst_harness_push_event (h, numbered (1003));
+  gst_harness_push_event (h, gst_event_new_flush_start ());
+  gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
+  fail_unless_equals_int (order->len, 0);
+  test_end (h);
+}
+GST_END_TEST
+
 static Suite *
 artalksmooth_suite (void)
 {
@@ -207,6 +295,8 @@ artalksmooth_suite (void)
   tcase_add_test (c, test_latency);
   tcase_add_test (c, test_wrong_size);
   tcase_add_test (c, test_states);
+  tcase_add_test (c, test_shorter_delay);
+  tcase_add_test (c, test_events_in_place);
   return s;
 }
 

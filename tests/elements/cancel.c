@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Flushing and stopping in the middle of a window's work take less than 50 ms, whatever the window takes.
+/* Flushing, stopping and interrupting in the middle of a window's work take less than 50 ms, whatever the window takes.
  * On a machine that is so busy that the window takes seconds, they may take a twentieth of that. */
-#include "testharness.h"
+#include "testmotion.h"
 
 #define LIMIT_MS 50.0
+enum { FLUSH, STOP, INTERRUPT, WAYS };
+static const char *const ways[WAYS] = { "flush", "stop", "interrupt" };
+
 #define ATTEMPTS 4 /* the best of these counts */
 
 typedef struct
@@ -83,7 +86,7 @@ prepare (GstHarness *h, const char *element, GstCaps *features)
 
 /* Interrupts `element` in the middle of a window and returns how many ms it took to come back. */
 static double
-interrupt (const char *element, GstCaps *features, gint64 whole, gboolean stop)
+interrupt (const char *element, GstCaps *features, gint64 whole, guint way)
 {
   GstHarness *h = test_harness (element, model ());
   Job job = { .h = h };
@@ -96,17 +99,20 @@ interrupt (const char *element, GstCaps *features, gint64 whole, gboolean stop)
   thread = g_thread_new ("push", push, &job);
   g_usleep (whole / 3);
   begun = g_get_monotonic_time ();
-  if (stop)
+  if (way == STOP)
     gst_element_set_state (h->element, GST_STATE_READY);
-  else
+  else if (way == FLUSH)
     gst_harness_push_event (h, gst_event_new_flush_start ());
+  else
+    gst_harness_push_event (
+        h, test_interruption (GST_EVENT_CUSTOM_DOWNSTREAM_OOB, GST_CLOCK_TIME_NONE, FALSE));
   g_thread_join (thread);
   took = (g_get_monotonic_time () - begun) / 1000.0;
-  fail_unless_equals_int (job.flow, GST_FLOW_FLUSHING);
+  fail_unless_equals_int (job.flow, way == INTERRUPT ? GST_FLOW_OK : GST_FLOW_FLUSHING);
   fail_unless_equals_int (gst_harness_buffers_received (h), 0);
-  if (stop)
+  if (way == STOP)
     gst_element_set_state (h->element, GST_STATE_NULL);
-  else
+  else if (way == FLUSH)
     gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
   test_end (h);
   return took;
@@ -129,12 +135,12 @@ check (const char *element)
   fail_unless (whole > 3 * LIMIT_MS * 1000, "too little work to interrupt");
   limit = MAX (LIMIT_MS, whole / 20000.0);
 
-  for (guint stop = 0; stop < 2; stop++) {
-    const char *what = stop ? "stop" : "flush";
+  for (guint way = 0; way < WAYS; way++) {
+    const char *what = ways[way];
     double best = G_MAXDOUBLE;
 
     for (guint i = 0; i < ATTEMPTS && best >= limit; i++)
-      best = MIN (best, interrupt (element, features, whole, stop));
+      best = MIN (best, interrupt (element, features, whole, way));
     g_print ("%s: %s after %.1f ms\n", element, what, best);
     fail_unless (best < limit, "%s takes %.1f ms to %s", element, best, what);
   }

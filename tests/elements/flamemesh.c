@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "models/head.h"
 #include "models/safetensors.h"
 #include "testharness.h"
 
@@ -201,7 +202,7 @@ GST_START_TEST (test_background)
   GstBuffer *b;
 
   b = gst_harness_push_and_pull (h, frame (0, 0));
-  fail_unless_equals_int (corner (b, 0), 255);
+  fail_unless_equals_int (corner (b, 0), 0xe8);
   gst_buffer_unref (b);
   g_object_set (h->element, "background", 0xff102030, NULL);
   b = gst_harness_push_and_pull (h, frame (1, 0));
@@ -391,6 +392,52 @@ GST_START_TEST (test_bad_heads)
 }
 GST_END_TEST
 
+/* The picture of a head called `name`, or of the built-in one. (transfer full) */
+static GstBuffer *
+portrait (const char *name)
+{
+  g_autofree char *launch =
+      g_strdup_printf ("flamemesh%s%s", name ? " head=" : "", name ? name : "");
+  GstHarness *h = test_harness_parse (launch);
+  g_autofree char *caps = g_strdup_printf (MOTION_CAPS, BASIS);
+  GstBuffer *b;
+
+  gst_harness_set_sink_caps_str (h, "video/x-raw,format=RGB,width=64,height=64");
+  gst_harness_set_src_caps_str (h, caps);
+  b = gst_harness_push_and_pull (h, frame (0, 0.1f));
+  fail_unless (b != NULL);
+  test_end (h);
+  return b;
+}
+
+/* head= takes the names of built-in faces, each of which looks unlike the built-in head. */
+GST_START_TEST (test_faces)
+{
+  GstElement *e = gst_object_ref_sink (gst_element_factory_make ("flamemesh", NULL));
+  g_auto (GStrv) names = am_face_list ();
+  g_autoptr (GstBuffer) own = portrait (NULL);
+  GstMapInfo a, b;
+
+  fail_unless (g_strv_length (names) >= 6);
+  gst_buffer_map (own, &a, GST_MAP_READ);
+  for (char **name = names; *name; name++) {
+    g_autoptr (GstBuffer) other = portrait (*name);
+    gsize differ = 0;
+
+    gst_buffer_map (other, &b, GST_MAP_READ);
+    fail_unless_equals_uint64 (a.size, b.size);
+    for (gsize i = 0; i < a.size; i++)
+      differ += ABS (a.data[i] - b.data[i]) > 16;
+    fail_unless (differ > a.size / 20, "%s: %" G_GSIZE_FORMAT " bytes", *name, differ);
+    gst_buffer_unmap (other, &b);
+  }
+  gst_buffer_unmap (own, &a);
+  g_object_set (e, "head", "no-such-face", NULL);
+  test_fails_to_start (e, "no-such-face");
+  gst_object_unref (e);
+}
+GST_END_TEST
+
 GST_START_TEST (test_bad_motion)
 {
   GstHarness *h = start ("video/x-raw,width=64,height=64");
@@ -444,6 +491,7 @@ flamemesh_suite (void)
   tcase_add_test (c, test_mesh);
   tcase_add_test (c, test_other_basis);
   tcase_add_test (c, test_bad_heads);
+  tcase_add_test (c, test_faces);
   tcase_add_test (c, test_bad_motion);
   tcase_add_test (c, test_qos);
   return s;

@@ -145,6 +145,30 @@ test_pull_all (GstHarness *h)
   return all;
 }
 
+GPtrArray *
+test_finish (GstHarness *h)
+{
+  GPtrArray *all;
+
+  fail_unless (gst_harness_push_event (h, gst_event_new_eos ()));
+  all = test_pull_all (h);
+  test_end (h);
+  return all;
+}
+
+void
+test_check_window (GstBuffer *b, guint64 from, guint64 to, GstClockTime base, gboolean discont)
+{
+  fail_unless_equals_uint64 (GST_BUFFER_OFFSET (b), from);
+  fail_unless_equals_uint64 (GST_BUFFER_OFFSET_END (b), to);
+  fail_unless_equals_uint64 (
+      GST_BUFFER_PTS (b), base + gst_util_uint64_scale (from, GST_SECOND, 16000));
+  fail_unless_equals_uint64 (
+      GST_BUFFER_DURATION (b), gst_util_uint64_scale (to, GST_SECOND, 16000) -
+                                   gst_util_uint64_scale (from, GST_SECOND, 16000));
+  fail_unless_equals_int (GST_BUFFER_IS_DISCONT (b), discont);
+}
+
 void
 test_same (GPtrArray *a, GPtrArray *b)
 {

@@ -39,6 +39,13 @@ void test_push_speech (GstHarness *h, const float *samples, guint n, guint step)
 GPtrArray *test_pull_all (GstHarness *h);
 #define test_buffer(array, i) ((GstBuffer *) g_ptr_array_index ((array), (i)))
 
+/* Ends the stream and the harness; returns what came out. (element-type GstBuffer) (transfer full) */
+GPtrArray *test_finish (GstHarness *h);
+
+/* Fails unless `buffer` is the window with the new samples `first` to `end` of a stream that began at `base`. */
+void test_check_window (
+    GstBuffer *buffer, guint64 first, guint64 end, GstClockTime base, gboolean discont);
+
 /* Fails unless both hold the same bytes with the same times, offsets and DISCONT flags. */
 void test_same (GPtrArray *a, GPtrArray *b);
 

@@ -333,11 +333,12 @@ config_text (const TestModel *m, const char *patches)
       "\"AUDIO_ENCODER\":\"%s\"},"
       "\"VAE_CONFIG\":{\"MOTION_DIM\":%u,\"V_CODE_DIM\":%u,\"T_DEPTH\":1,\"T_NUM_HEADS\":%u,"
       "\"T_HIDDEN_DIM\":32,\"V_PATCH_NUMS\":%s},"
-      "\"AUDIO_CONTEXT\":{\"BEFORE\":%u,\"AHEAD\":%u},\"AUDIO_NORM\":\"none\","
+      "\"AUDIO_CONTEXT\":{\"BEFORE\":%u,\"AHEAD\":%u},\"AUDIO_NORM\":\"%s\","
       "\"SIZES\":{\"AR_WIDTH\":%u,\"AUDIO_WIDTH\":%u,\"STYLE_WIDTH\":%u,\"STYLE_HEADS\":%u,"
       "\"STYLE_FFN\":%u,\"STYLE_LAYERS\":1,%s}}",
       m->basis, m->depth, HEADS, m->mimi ? "mimi" : "wav2vec", MOTION, BITS, HEADS, patches,
-      m->before, m->ahead, m->width, m->hidden, STYLE, HEADS, 2 * STYLE, encoder);
+      m->before, m->ahead, m->audio_norm ? m->audio_norm : "none", m->width, m->hidden, STYLE,
+      HEADS, 2 * STYLE, encoder);
 }
 
 static char *folder;

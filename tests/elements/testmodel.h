@@ -17,6 +17,7 @@ typedef struct
   unsigned conv, hidden, layers, ffn; /* of the audio encoder, wav2vec 2.0 or */
   gboolean mimi;                      /* mimi, which takes no context */
   unsigned width, depth;              /* transformer */
+  const char *audio_norm;             /* NULL: "none" */
 } TestModel;
 
 /* A window of 1 s in about a millisecond; with context, so that the order of things shows. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* libFuzzer: any bytes are a .pt file. What opens is read from end to end. */
 #include <stdint.h>
+#include <string.h>
 
 #include "models/pickle.h"
 
@@ -26,12 +27,16 @@ touch (const AmValue *v, unsigned depth, unsigned *steps)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
+  g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) bytes = g_bytes_new_static (data, size);
-  g_autoptr (AmWeights) w = am_weights_open_bytes ("fuzz", bytes, NULL);
+  g_autoptr (AmWeights) w = am_weights_open_bytes ("fuzz", bytes, &error);
   unsigned steps = 0;
 
-  if (w == NULL)
+  g_assert ((w == NULL) == (error != NULL));
+  if (w == NULL) {
+    g_assert (strchr (error->message, '\n') == NULL);
     return 0;
+  }
   for (size_t i = 0; i < am_weights_count (w); i++) {
     const AmTensor *t = am_weights_nth (w, i);
 

@@ -21,11 +21,14 @@ int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   static char *path; /* for the life of the program */
+  g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) bytes = g_bytes_new_static (data, size);
-  g_autoptr (AmWeights) w = am_weights_open_bytes ("fuzz", bytes, NULL);
+  g_autoptr (AmWeights) w = am_weights_open_bytes ("fuzz", bytes, &error);
   g_autoptr (AmWeights) again = NULL;
   g_autoptr (GArray) tensors = NULL;
 
+  g_assert ((w == NULL) == (error != NULL));
+  g_assert (error == NULL || strchr (error->message, '\n') == NULL);
   if (w == NULL || am_weights_root (w))
     return 0;
   if (path == NULL)

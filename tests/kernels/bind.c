@@ -18,26 +18,26 @@
 typedef struct
 {
   uint32_t corners[3 * SPLATS];
+  Pair dev_corners; /* the same */
   Pair place, axes, albedo, gloss, feature, sh, lobe, vertices, normals;
   Pair means, scales, rotations, colors;
+  int there; /* features are in the colours already */
 } Case;
 
 static void
 record (AkPlan *plan, int plain, void *data)
 {
   const Case *c = data;
-  uint32_t *corners = ak_plan_memory (plan, sizeof c->corners);
 
-  memcpy (corners, c->corners, sizeof c->corners); /* CPU devices: memory is memory */
   ak_bind (plan, &(AkBind){ .splats = SPLATS,
                      .features = FEATURES,
                      .lobes = LOBES,
-                     .corners = corners,
+                     .corners = (const uint32_t *) AT (c->dev_corners),
                      .place = AT (c->place),
                      .axes = AT (c->axes),
                      .albedo = AT (c->albedo),
                      .gloss = AT (c->gloss),
-                     .feature = AT (c->feature),
+                     .feature = c->there ? NULL : AT (c->feature),
                      .sh = AT (c->sh),
                      .lobe = AT (c->lobe),
                      .thickness = THICKNESS,
@@ -128,7 +128,8 @@ expect (const Case *c, size_t i, float *mean, double cov[9], float *color)
 void
 check_bind (Check *t)
 {
-  Case c = { .place = check_pair (t, 3 * SPLATS, 0.5f),
+  Case c = { .dev_corners = check_pair (t, 3 * SPLATS, 1),
+    .place = check_pair (t, 3 * SPLATS, 0.5f),
     .axes = check_pair (t, 6 * SPLATS, 0.3f),
     .albedo = check_pair (t, 3 * SPLATS, 1),
     .gloss = check_pair (t, 2 * SPLATS, 1),
@@ -142,21 +143,24 @@ check_bind (Check *t)
     .rotations = check_pair (t, 4 * SPLATS, 1),
     .colors = check_pair (t, CHANNELS * SPLATS, 1) };
   static float mean[3 * SPLATS], color[CHANNELS * SPLATS];
+  float *scales, *rotations;
   double worst = 0;
 
   for (uint32_t i = 0; i < SPLATS; i++)
     for (uint32_t k = 0; k < 3; k++)
       c.corners[3 * i + k] = (7 * i + 13 * k + i / 40) % VERTICES;
-  memset (c.axes.plain + 6, 0, 6 * sizeof (float)); /* splat 1 has no disc */
-  memset (c.axes.dev + 6, 0, 6 * sizeof (float));
+  check_put (t, c.dev_corners, 0, c.corners, 3 * SPLATS);
+  check_put (t, c.axes, 6, (const float[6]){ 0 }, 6); /* splat 1 has no disc */
   check_run (t, "bound splats", record, &c);
+  scales = check_read_dev (t, c.scales);
+  rotations = check_read_dev (t, c.rotations);
   for (size_t i = 0; i < SPLATS; i++) {
     double want[9], got[9], size = 0;
 
     expect (&c, i, mean + 3 * i, want, color + CHANNELS * i);
     if (i == 1)
       continue;
-    covariance (got, c.scales.dev + 3 * i, c.rotations.dev + 4 * i);
+    covariance (got, scales + 3 * i, rotations + 4 * i);
     for (int d = 0; d < 9; d++)
       size = fmax (size, fabs (want[d]));
     for (int d = 0; d < 9; d++)
@@ -164,18 +168,29 @@ check_bind (Check *t)
   }
   check_want (t, "bound splats, means", c.means, mean, 2e-6);
   check_want (t, "bound splats, colours", c.colors, color, 5e-4); /* a square root near 0 */
+  c.there = 1;
+  for (size_t i = 0; i < SPLATS; i++)
+    for (size_t k = 0; k < CHANNELS; k++)
+      c.colors.plain[CHANNELS * i + k] = c.colors.dev[CHANNELS * i + k] = 7;
+  for (size_t i = 0; i < SPLATS; i++)
+    for (size_t k = 3; k < 3 + FEATURES; k++)
+      color[CHANNELS * i + k] = 7;
+  check_run (t, "bound splats with features", record, &c);
+  check_want (t, "bound splats with features, colours", c.colors, color, 5e-4);
   t->checks += 2;
   if (!(worst <= 2e-5)) {
     t->failures++;
     printf ("bound splats, covariance: FAILED: %g off\n", worst);
   }
   for (int k = 0; k < 3; k++)
-    if (c.scales.dev[3 + k] != 0 || c.rotations.dev[4 + k + 1] != 0 || c.rotations.dev[4] != 1) {
+    if (scales[3 + k] != 0 || rotations[4 + k + 1] != 0 || rotations[4] != 1) {
       t->failures++;
       printf ("bound splats: FAILED: a splat without a disc is drawn\n");
       break;
     }
   check_close (t, "bound splats, scales", c.scales, 2e-5);
+  free (scales);
+  free (rotations);
   check_bench (t, "500 bound splats", record, &c, 0, SPLATS * (26 + CHANNELS) * sizeof (float));
   check_free (t);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* kernels-check [--device=NAME] [--threads=N] [--seed=N] [--bench] */
+/* kernels-check [--device=NAME] [--threads=N] [--seed=N] [--only=GROUP,GROUP…] [--bench] */
 #include "check.h"
 
 #include <math.h>
@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "kernels/spans.h"
 
 #define GUARD 64
 
@@ -65,19 +67,29 @@ check_rows (float *data, size_t row, size_t batch)
   return (AkRows){ data, row, batch };
 }
 
+/* To the nearest bfloat16. */
+static float
+rounded (float v)
+{
+  uint32_t u;
+
+  memcpy (&u, &v, sizeof u);
+  u = (u + 0x7fff + (u >> 16 & 1)) & 0xffff0000;
+  memcpy (&v, &u, sizeof v);
+  return v;
+}
+
 Pair
 check_pair_bf16 (Check *t, size_t n, float scale)
 {
   Pair p = check_pair (t, n, scale);
+  AkQueue *q = ak_queue_new (t->dev);
 
-  for (size_t i = 0; i < n; i++) {
-    uint32_t u;
-
-    memcpy (&u, p.plain + i, sizeof u);
-    u = (u + 0x7fff + (u >> 16 & 1)) & 0xffff0000;
-    memcpy (p.plain + i, &u, sizeof u);
-    p.dev[i] = p.plain[i];
-  }
+  for (size_t i = 0; i < n; i++)
+    p.plain[i] = rounded (p.plain[i]);
+  ak_upload (q, p.dev, p.plain, n * sizeof *p.dev);
+  ak_queue_sync (q);
+  ak_queue_free (q);
   return p;
 }
 
@@ -92,8 +104,11 @@ matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups, size_t si
   MatrixPair m;
   AkStatus status;
 
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
     values[i] = scale * next_random (t);
+    if (side && precision == AK_BF16)
+      values[i] = rounded (values[i]);
+  }
   if (side) {
     m.plain = ak_matrix_new_conv2d (t->plain, values, out, in, side, precision, &status);
     m.dev = ak_matrix_new_conv2d (t->dev, values, out, in, side, precision, &status);
@@ -120,9 +135,9 @@ check_matrix (Check *t, size_t out, size_t in, size_t kernel, size_t groups, AkP
 }
 
 MatrixPair
-check_matrix2d (Check *t, size_t out, size_t in, size_t side)
+check_matrix2d (Check *t, size_t out, size_t in, size_t side, AkPrecision precision)
 {
-  return matrix (t, out, in, side * side, 1, side, AK_F32);
+  return matrix (t, out, in, side * side, 1, side, precision);
 }
 
 static void
@@ -226,6 +241,68 @@ check_read (Check *t, Pair y)
   return got;
 }
 
+float *
+check_read_dev (Check *t, Pair y)
+{
+  float *got = malloc (y.n * sizeof *got);
+
+  fetch (t->dev, got, y.dev, y.n);
+  return got;
+}
+
+void
+check_put (Check *t, Pair p, size_t at, const void *values, size_t n)
+{
+  for (int plain = 0; plain < 2; plain++) {
+    AkQueue *q = ak_queue_new (plain ? t->plain : t->dev);
+
+    ak_upload (q, AT (p) + at, values, n * sizeof (float));
+    ak_queue_sync (q);
+    ak_queue_free (q);
+  }
+}
+
+Pair
+check_some_spans (Check *t, size_t height, size_t width)
+{
+  size_t n = (height + 1) / 2, across = (width + 1) / 2;
+  Pair pair = check_pair (t, n, 1);
+
+  for (size_t i = 0; i < n; i++) {
+    AkSpan s = { (uint16_t) (i * 5 % (across + 1)), (uint16_t) (across - i % (across / 2 + 1)) };
+
+    check_put (t, pair, i, &s, 1);
+  }
+  return pair;
+}
+
+void
+check_close_spans (Check *t, const char *what, Pair y, const float *before, Pair spans,
+    size_t height, size_t width, size_t row, double tol)
+{
+  float *want = check_read (t, y), *got = check_read_dev (t, y);
+  size_t bad = 0, inside = 0;
+
+  for (size_t i = 0; i < y.n; i++) {
+    size_t pixel = i / row % (height * width), q = pixel % width;
+    AkSpan s;
+    int in;
+
+    memcpy (&s, spans.plain + pixel / width / 2, sizeof s);
+    in = q / 2 >= s.from && q / 2 < s.to;
+    inside += (size_t) in;
+    bad += !(fabs ((double) got[i] - want[i]) <= tol * (1 + fabs (want[i]))) &&
+           (in || got[i] != before[i]);
+  }
+  t->checks++;
+  if (bad || !inside) {
+    t->failures++;
+    printf ("%s: FAILED: %zu of %zu differ\n", what, bad, y.n);
+  }
+  free (want);
+  free (got);
+}
+
 void
 check_free (Check *t)
 {
@@ -284,10 +361,52 @@ check_bench (Check *t, const char *what, CheckRecord *record, void *data, double
     printf ("%s: %.4f ms, %.2f GB/s\n", what, 1e3 * s, 1e-9 * bytes / s);
 }
 
+static const struct
+{
+  const char *name;
+  void (*check) (Check *t);
+} groups[] = {
+  { "plan", check_plan },
+  { "linear", check_linear },
+  { "conv", check_conv },
+  { "draw", check_draw },
+  { "conv2d", check_conv2d },
+  { "norm", check_norm },
+  { "attention", check_attention },
+  { "elementwise", check_elementwise },
+  { "random", check_random },
+  { "resize", check_resize },
+  { "resize2d", check_resize2d },
+  { "bits", check_bits },
+  { "level", check_level },
+  { "points", check_points },
+  { "bind", check_bind },
+  { "compose", check_compose },
+  { "rotary", check_rotary },
+  { "codebook", check_codebook },
+  { "spans", check_spans },
+  { "splat", check_splat },
+};
+
+/* Is `name` one of `list`, which commas separate? */
+static int
+has_name (const char *list, const char *name)
+{
+  size_t n = strlen (name);
+
+  for (const char *at = list; at; at = strchr (at, ',')) {
+    at += *at == ',';
+    if (strncmp (at, name, n) == 0 && (at[n] == ',' || !at[n]))
+      return 1;
+  }
+  return 0;
+}
+
 int
 main (int argc, char **argv)
 {
   Check t = { .device = "cpu", .seed = 1 };
+  const char *only = NULL;
   unsigned threads = 0;
   AkStatus status;
 
@@ -298,6 +417,8 @@ main (int argc, char **argv)
       threads = (unsigned) atoi (argv[i] + 10);
     else if (strncmp (argv[i], "--seed=", 7) == 0)
       t.seed = (uint64_t) strtoull (argv[i] + 7, NULL, 0);
+    else if (strncmp (argv[i], "--only=", 7) == 0)
+      only = argv[i] + 7;
     else if (strcmp (argv[i], "--bench") == 0)
       t.bench = 1;
     else {
@@ -308,29 +429,13 @@ main (int argc, char **argv)
   t.plain = ak_device_open ("cpu:plain", 1, &status);
   t.dev = ak_device_open (t.device, threads, &status);
   if (!t.plain || !t.dev) {
-    printf ("SKIP: no device %s: %s\n", t.device, ak_status_text (status));
+    printf ("SKIP: no device %s: %s\n", t.device, ak_device_problem ());
     ak_device_unref (t.plain);
     return 77;
   }
-  check_plan (&t);
-  check_linear (&t);
-  check_conv (&t);
-  check_draw (&t);
-  check_conv2d (&t);
-  check_norm (&t);
-  check_attention (&t);
-  check_elementwise (&t);
-  check_random (&t);
-  check_resize (&t);
-  check_resize2d (&t);
-  check_bits (&t);
-  check_level (&t);
-  check_points (&t);
-  check_bind (&t);
-  check_compose (&t);
-  check_rotary (&t);
-  check_codebook (&t);
-  check_splat (&t);
+  for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+    if (!only || has_name (only, groups[i].name))
+      groups[i].check (&t);
   printf ("%s, %u threads: %u checks, %u failures\n", t.device, ak_device_threads (t.dev), t.checks,
       t.failures);
   ak_device_unref (t.plain);

@@ -38,7 +38,8 @@ typedef struct
 } MatrixPair;
 MatrixPair check_matrix (
     Check *t, size_t out, size_t in, size_t kernel, size_t groups, AkPrecision precision);
-MatrixPair check_matrix2d (Check *t, size_t out, size_t in, size_t side);
+/* With AK_BF16 the numbers are such that rounding changes nothing. */
+MatrixPair check_matrix2d (Check *t, size_t out, size_t in, size_t side, AkPrecision precision);
 
 /* Runs one recording function on both devices; `what` and the sizes name the case in messages. */
 typedef void CheckRecord (AkPlan *plan, int plain, void *data);
@@ -48,9 +49,18 @@ void check_run (Check *t, const char *what, CheckRecord *record, void *data);
 void check_close (Check *t, const char *what, Pair y, double tol);
 /* The same of both devices' y against numbers of the test's own: for operations that have one version. */
 void check_want (Check *t, const char *what, Pair y, const float *want, double tol);
-/* y of the plain device in host memory (free). */
+/* y of the plain device, or of the other one, in host memory (free). */
 float *check_read (Check *t, Pair y);
+float *check_read_dev (Check *t, Pair y);
+/* Puts n values, of any type of 4 bytes, from number `at` on into both. */
+void check_put (Check *t, Pair p, size_t at, const void *values, size_t n);
 void check_free (Check *t);
+
+/* Spans of an image [height][width] for both devices, some empty, some beyond the image; kept until check_free(). */
+Pair check_some_spans (Check *t, size_t height, size_t width);
+/* As check_close() for y [batch][height][width][row], but of what is outside of the spans, which may also be as `before`. */
+void check_close_spans (Check *t, const char *what, Pair y, const float *before, Pair spans,
+    size_t height, size_t width, size_t row, double tol);
 
 /* Times `record` on the device: prints "name: value unit (ratio to limit)" with --bench; macs 0 gives bytes. */
 void check_bench (
@@ -76,5 +86,6 @@ void check_bits (Check *t);
 void check_level (Check *t);
 void check_rotary (Check *t);
 void check_codebook (Check *t);
+void check_spans (Check *t);
 void check_splat (Check *t);
 void check_plan (Check *t);

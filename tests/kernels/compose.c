@@ -54,9 +54,9 @@ check_case (Check *t, AkComposeMode mode, int refine, float over)
   float *want = malloc (4 * PIXELS * sizeof *want), *s, *r, *m, *b;
   char what[64];
 
-  c.background.plain[3] = c.background.dev[3] = over;
-  c.transmittance.plain[5] = c.transmittance.dev[5] = 0.999f; /* next to nothing covered */
-  c.splats.plain[6] = c.splats.dev[6] = NAN;
+  check_put (t, c.background, 3, &over, 1);
+  check_put (t, c.transmittance, 5, &(const float){ 0.999f }, 1); /* next to nothing covered */
+  check_put (t, c.splats, 6, &(const float){ NAN }, 1);
   s = check_read (t, c.splats);
   r = check_read (t, c.refined);
   m = check_read (t, c.transmittance);
@@ -88,8 +88,7 @@ check_case (Check *t, AkComposeMode mode, int refine, float over)
 
 typedef struct
 {
-  Pair x;
-  uint8_t bytes[2][4 * WIDTH * HEIGHT];
+  Pair x, rgba; /* these bytes */
   float round;
 } Bytes;
 
@@ -98,7 +97,7 @@ record_bytes (AkPlan *plan, int plain, void *data)
 {
   Bytes *c = data;
 
-  ak_bytes (plan, &(AkBytes){ .rgba = c->bytes[plain],
+  ak_bytes (plan, &(AkBytes){ .rgba = (uint8_t *) AT (c->rgba),
                       .x = AT (c->x),
                       .width = WIDTH,
                       .height = HEIGHT,
@@ -109,26 +108,34 @@ record_bytes (AkPlan *plan, int plain, void *data)
 static void
 check_bytes (Check *t, float round)
 {
-  Bytes c = { .x = check_pair (t, 4 * SIDE * SIDE, 1.3f), .round = round };
+  Bytes c = { .x = check_pair (t, 4 * SIDE * SIDE, 1.3f),
+    .rgba = check_pair (t, WIDTH * HEIGHT, 1),
+    .round = round };
+  uint8_t bytes[4 * WIDTH * HEIGHT];
   float *x;
 
-  c.x.plain[3] = c.x.dev[3] = 1;
-  c.x.plain[4] = c.x.dev[4] = NAN;
+  check_put (t, c.x, 3, (const float[2]){ 1, NAN }, 2);
+  memset (bytes, 77, sizeof bytes);
+  check_put (t, c.rgba, 0, bytes, WIDTH * HEIGHT);
   x = check_read (t, c.x);
-  memset (c.bytes, 77, sizeof c.bytes);
   check_run (t, "bytes", record_bytes, &c);
-  for (int plain = 0; plain < 2; plain++)
+  for (int plain = 0; plain < 2; plain++) {
+    float *got = plain ? check_read (t, c.rgba) : check_read_dev (t, c.rgba);
+
+    memcpy (bytes, got, sizeof bytes);
+    free (got);
     for (int i = 0; i < 4 * WIDTH * HEIGHT; i++) {
       int row = i / 4 / WIDTH - 1, col = i / 4 % WIDTH - 1, want = 77;
 
       if (row >= 0 && row < SIDE && col >= 0 && col < SIDE)
         want =
             (int) floor (255 * (float) clamp (x[4 * (row * SIDE + col) + i % 4]) + (double) round);
-      if (c.bytes[plain][i] != want) {
-        printf ("bytes: FAILED: %d instead of %d at %d\n", c.bytes[plain][i], want, i);
+      if (bytes[i] != want) {
+        printf ("bytes: FAILED: %d instead of %d at %d\n", bytes[i], want, i);
         t->failures++;
       }
     }
+  }
   t->checks++;
   free (x);
   check_free (t);

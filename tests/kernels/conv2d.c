@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "kernels/conv2d.h"
 
@@ -13,9 +14,12 @@ typedef struct
   size_t pad;   /* numbers between pixels */
   int modulate; /* with scales and noise */
   int gate, residual;
+  AkPrecision precision;
+  int part; /* only spans, of which the plain device knows nothing */
   /* filled in */
   size_t pixels;
   Pair x, y, bias, gates, residuals, in_scale, out_scale, noise;
+  Pair spans;
   MatrixPair w;
 } Case;
 
@@ -48,6 +52,7 @@ record (AkPlan *plan, int plain, void *data)
                 .width = c->width,
                 .stride = c->stride,
                 .padding = c->padding,
+                .spans = c->part && !plain ? (const AkSpan *) c->spans.dev : NULL,
             });
 }
 
@@ -56,10 +61,15 @@ one (Check *t, Case c, int bench)
 {
   size_t out_height = ak_conv2d_size (c.height, c.side, c.stride, c.padding);
   size_t out_width = ak_conv2d_size (c.width, c.side, c.stride, c.padding);
+  const int bf16 = c.precision == AK_BF16;
+  /* what is scaled has to be rounded again */
+  const double tol =
+      bf16 && c.modulate ? 0.015 : 2e-6 * sqrt ((double) (c.side * c.side * c.in)) + 2e-6;
+  float *before;
   char what[160];
 
   c.pixels = out_height * out_width;
-  c.x = check_pair (t, c.batch * c.height * c.width * (c.in + c.pad), 1);
+  c.x = (bf16 ? check_pair_bf16 : check_pair) (t, c.batch * c.height * c.width * (c.in + c.pad), 1);
   c.y = check_pair (t, c.batch * c.pixels * (c.out + c.pad), 1);
   c.bias = check_pair (t, c.out, 1);
   c.gates = check_pair (t, c.batch * c.pixels * c.out, 1);
@@ -67,15 +77,22 @@ one (Check *t, Case c, int bench)
   c.in_scale = check_pair (t, c.batch * c.in, 1);
   c.out_scale = check_pair (t, c.batch * c.out, 1);
   c.noise = check_pair (t, c.pixels, 1);
-  c.w = check_matrix2d (t, c.out, c.in, c.side);
-  snprintf (what, sizeof what, "conv2d %zux%zux%zux%zu->%zu k%zu s%zu p%zu%s", c.batch, c.height,
-      c.width, c.in, c.out, c.side, c.stride, c.padding, c.modulate ? " modulated" : "");
+  c.w = check_matrix2d (t, c.out, c.in, c.side, c.precision);
+  snprintf (what, sizeof what, "conv2d %zux%zux%zux%zu->%zu k%zu s%zu p%zu%s%s%s", c.batch,
+      c.height, c.width, c.in, c.out, c.side, c.stride, c.padding, c.modulate ? " modulated" : "",
+      bf16 ? " bf16" : "", c.part ? ", in part" : "");
+  c.spans = check_some_spans (t, out_height, out_width);
   if (bench) {
     check_bench (t, what, record, &c,
         (double) (c.batch * c.pixels * c.out) * (double) (c.side * c.side * c.in), 0);
+  } else if (c.part) {
+    before = check_read_dev (t, c.y);
+    check_run (t, what, record, &c);
+    check_close_spans (t, what, c.y, before, c.spans, out_height, out_width, c.out + c.pad, tol);
+    free (before);
   } else {
     check_run (t, what, record, &c);
-    check_close (t, what, c.y, 2e-6 * sqrt ((double) (c.side * c.side * c.in)) + 2e-6);
+    check_close (t, what, c.y, tol);
   }
   check_free (t);
 }
@@ -143,6 +160,15 @@ check_conv2d (Check *t)
     { 2, 17, 19, 12, 20, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1, .gate = 1, .residual = 1 },
     { 1, 21, 18, 9, 8, 3, 1, 0, AK_ACT_RELU, .pad = 2, .residual = 1 },
     { 1, 15, 33, 40, 24, 3, 1, 2, .pad = 1, .modulate = 1 },
+    { 1, 130, 140, 8, 129, 1, 1, 0, .pad = 1 },
+    { 1, 1, 1, 3, 5, 3, 1, 1, .residual = 1, .precision = AK_BF16 },
+    { 1, 40, 37, 32, 24, 3, 1, 1, AK_ACT_LEAKY_RELU, .precision = AK_BF16 },
+    { 2, 17, 19, 12, 50, 3, 1, 1, AK_ACT_RELU, .gate = 1, .residual = 1, .precision = AK_BF16 },
+    { 1, 28, 42, 3, 17, 14, 14, 0, .precision = AK_BF16 },
+    { 2, 11, 5, 16, 3, 1, 1, 0, .modulate = 1, .residual = 1, .precision = AK_BF16 },
+    { 1, 6, 6, 128, 200, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1, .precision = AK_BF16 },
+    { 1, 100, 170, 8, 72, 3, 1, 1, .precision = AK_BF16 },
+    { 1, 130, 140, 8, 129, 1, 1, 0, .pad = 1, .precision = AK_BF16 },
   };
   static const Case benches[] = {
     { 1, 512, 512, 16, 16, 3, 1, 1, AK_ACT_LEAKY_RELU },
@@ -159,8 +185,13 @@ check_conv2d (Check *t)
     { 1, 518, 518, 3, 768, 14, 14, 0 },
   };
 
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    Case part = cases[i];
+
     one (t, cases[i], 0);
+    part.part = 1;
+    one (t, part, 0);
+  }
   deconv (t, (Deconv){ 2, 3, 4, 6, 5, 4 });
   deconv (t, (Deconv){ 1, 5, 5, 32, 24, 2 });
   for (size_t i = 0; t->bench && i < sizeof benches / sizeof *benches; i++)

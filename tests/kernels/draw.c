@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The coloured look: smooth edges against a picture of 64 times the pixels, and the fast loops against plain C. */
+/* The coloured look: smooth edges against a picture of 64 times the pixels, the fast loops against plain C, and planes of
+ * video against the same picture in RGB. */
 #include "check.h"
 
 #include <math.h>
@@ -78,11 +79,10 @@ make (Scene *s)
   face (s, s->n_vertices - 3, s->n_vertices - 1, s->n_vertices - 2);
 }
 
-/* The scene as RGBA [side][side][4], transparent where nothing is; NULL on error. */
-static uint8_t *
-draw (AkDevice *dev, const Scene *s, unsigned side, int antialias)
+/* Draws the scene into `picture`; `style` NULL: the published look. */
+static AkStatus
+draw_into (AkDevice *dev, const Scene *s, const AkPicture *picture, const AkDrawStyle *style)
 {
-  uint8_t *pixels = calloc (4 * (size_t) side * side, 1);
   AkMesh *mesh = ak_mesh_new (dev,
       &(AkMeshDesc){ .vertices = s->n_vertices,
           .faces = s->n_faces,
@@ -91,30 +91,161 @@ draw (AkDevice *dev, const Scene *s, unsigned side, int antialias)
       NULL);
   AkPlan *plan = ak_plan_new (dev);
   AkQueue *queue = ak_queue_new (dev);
-  AkPicture picture = { .pixels = AK_PIXELS_RGBA,
-    .alpha = 1,
-    .width = side,
-    .height = side,
-    .plane = { pixels },
-    .stride = { 4 * (ptrdiff_t) side } };
-  AkDrawStyle style = { 0, antialias };
   float *vertices = ak_plan_memory (plan, 3 * s->n_vertices * sizeof *vertices);
   AkStatus status;
 
-  ak_mesh_draw (plan, mesh, vertices, 1, &picture, &style);
+  if (style)
+    ak_mesh_draw (plan, mesh, vertices, 1, picture, style);
+  else
+    ak_mesh_draw_published (plan, mesh, vertices, 1, picture);
   status = ak_plan_finish (plan);
   if (status == AK_OK) {
     ak_upload (queue, vertices, s->vertices, 3 * s->n_vertices * sizeof *vertices);
+    /* twice, as nothing may be left over from the first time */
+    ak_plan_run (plan, queue, NULL);
     ak_plan_run (plan, queue, NULL);
     status = ak_queue_sync (queue);
   }
   ak_plan_free (plan);
   ak_queue_free (queue);
   ak_mesh_free (mesh);
-  if (status == AK_OK)
+  return status;
+}
+
+/* The scene as RGBA [side][side][4], transparent where nothing is; NULL on error. */
+static uint8_t *
+draw (AkDevice *dev, const Scene *s, unsigned side, int antialias)
+{
+  uint8_t *pixels = calloc (4 * (size_t) side * side, 1);
+  AkPicture picture = { .pixels = AK_PIXELS_RGBA,
+    .alpha = 1,
+    .width = side,
+    .height = side,
+    .plane = { pixels },
+    .stride = { 4 * (ptrdiff_t) side } };
+
+  if (draw_into (dev, s, &picture, &(AkDrawStyle){ 0, antialias }) == AK_OK)
     return pixels;
   free (pixels);
   return NULL;
+}
+
+/* Draws the scene as planes, and as RGBA that is then converted: the bytes must be the same, and none beyond. */
+static void
+check_planes (Check *t, const Scene *s, AkPixels pixels, unsigned width, unsigned height)
+{
+  enum { STRIDE = SIDE + 32, SIZE = 2 * STRIDE * SIDE };
+  AkDrawStyle style = { 0xff204060, 1 };
+  uint8_t *rgba = calloc (4 * SIDE * SIDE, 1), *planes[2] = { calloc (SIZE, 1), calloc (SIZE, 1) };
+  AkPicture through = { .pixels = AK_PIXELS_RGBA,
+    .width = width,
+    .height = height,
+    .plane = { rgba },
+    .stride = { 4 * (ptrdiff_t) width } };
+  AkPicture picture = {
+    .pixels = pixels, .width = width, .height = height, .stride = { STRIDE, STRIDE, STRIDE }
+  };
+  AkPlan *plan = ak_plan_new (t->dev);
+  AkQueue *queue = ak_queue_new (t->dev);
+  uint8_t *on_device = ak_plan_memory (plan, 4 * (size_t) width * height);
+  AkPicture converted = picture;
+  AkStatus status;
+
+  for (size_t k = 0; k < 3; k++) {
+    size_t at = (k ? SIDE + (k - 1) * SIDE / 2 : 0) * STRIDE;
+
+    picture.plane[k] = planes[0] + at;
+    converted.plane[k] = planes[1] + at;
+  }
+  t->checks++;
+  status = draw_into (t->dev, s, &picture, &style);
+  if (status == AK_OK)
+    status = draw_into (t->dev, s, &through, &style);
+  ak_picture_write (plan, &converted, on_device);
+  if (status == AK_OK)
+    status = ak_plan_finish (plan);
+  if (status == AK_OK) {
+    ak_upload (queue, on_device, rgba, 4 * (size_t) width * height);
+    ak_plan_run (plan, queue, NULL);
+    status = ak_queue_sync (queue);
+  }
+  if (status != AK_OK || memcmp (planes[0], planes[1], SIZE) != 0) {
+    printf ("draw: planes %d of %ux%u are not those of the same picture in RGB\n", (int) pixels,
+        width, height);
+    t->failures++;
+  }
+  ak_plan_free (plan);
+  ak_queue_free (queue);
+  free (rgba);
+  free (planes[0]);
+  free (planes[1]);
+}
+
+/* Planes one after the other, with gaps behind the rows. */
+#define GAP 5
+
+static size_t
+lay_out (AkPicture *p, uint8_t *bytes)
+{
+  size_t at = 0;
+
+  for (unsigned k = 0; k < ak_picture_planes (p->pixels); k++) {
+    size_t rows = k ? (p->height + 1) / 2 : p->height;
+
+    p->stride[k] = 4 * (ptrdiff_t) p->width + GAP;
+    p->plane[k] = bytes + at;
+    at += rows * (size_t) p->stride[k];
+  }
+  return at;
+}
+
+/* The scene drawn into `picture`, whose planes are laid out in the result (free): NULL on error. */
+static uint8_t *
+draw_picture (AkDevice *dev, const Scene *s, AkPicture *picture, const AkDrawStyle *style)
+{
+  size_t bytes = lay_out (picture, NULL);
+  uint8_t *pixels = malloc (bytes);
+
+  memset (pixels, 77, bytes);
+  lay_out (picture, pixels);
+  if (draw_into (dev, s, picture, style) == AK_OK)
+    return pixels;
+  free (pixels);
+  return NULL;
+}
+
+/* Every format, with what may change from run to run, in odd sizes: as in plain C, and nothing else is written. */
+static void
+check_formats (Check *t, const Scene *s)
+{
+  for (int i = 0; i < 2 * AK_N_PIXELS; i++) {
+    AkPicture picture = { .pixels = (AkPixels) (i / 2),
+      .alpha = i % 2,
+      .bt709 = i % 2,
+      .width = i % 2 ? 97 : 130,
+      .height = i % 2 ? 131 : 66 };
+    AkDrawStyle style = { 0x80336699, 1 };
+
+    for (int published = 0; published < 2; published++) {
+      uint8_t *plain = draw_picture (t->plain, s, &picture, published ? NULL : &style);
+      uint8_t *dev = draw_picture (t->dev, s, &picture, published ? NULL : &style);
+      size_t n = lay_out (&picture, NULL), unlike = 0;
+
+      for (size_t k = 0; k < n && plain && dev; k++)
+        unlike += abs (plain[k] - dev[k]) > (published ? 1 : 2);
+      t->checks++;
+      if (!plain || !dev || unlike > n / 500) {
+        t->failures++;
+        printf ("draw: FAILED: format %d, %s look: %zu bytes of %zu are not as in plain C\n", i / 2,
+            published ? "published" : "coloured", unlike, n);
+      } else if (getenv ("CHECK_VERBOSE")) {
+        printf ("draw: format %d, %s look: %zu bytes of %zu are not as in plain C\n", i / 2,
+            published ? "published" : "coloured", unlike, n);
+      }
+      free (plain);
+      free (dev);
+    }
+  }
 }
 
 /* Means of FINE x FINE pixels, premultiplied: [SIDE][SIDE][4], 0 … 255. */
@@ -149,6 +280,42 @@ distance (const uint8_t *pixels, const float *mean)
   return sqrt (sum / (4 * SIDE * SIDE));
 }
 
+/* A plan that runs again before anybody waited: each run reads the picture as it is then. */
+static void
+check_again (Check *t, const Scene *s)
+{
+  AkPicture picture = { .pixels = AK_PIXELS_RGBA, .width = 40, .height = 30 };
+  static uint8_t pixels[2][(4 * 40 + GAP) * 30];
+  AkMesh *mesh = ak_mesh_new (t->dev,
+      &(AkMeshDesc){ .vertices = s->n_vertices,
+          .faces = s->n_faces,
+          .indices = s->indices,
+          .colors = s->colors },
+      NULL);
+  AkPlan *plan = ak_plan_new (t->dev);
+  AkQueue *queue = ak_queue_new (t->dev);
+  float *vertices = ak_plan_memory (plan, 3 * s->n_vertices * sizeof *vertices);
+  AkDrawStyle style = { 0, 1 };
+
+  ak_mesh_draw (plan, mesh, vertices, 1, &picture, &style);
+  ak_upload (queue, vertices, s->vertices, 3 * s->n_vertices * sizeof *vertices);
+  for (int i = 0; i < 2; i++) {
+    lay_out (&picture, pixels[i]);
+    style.background = i ? 0xff00ff00 : 0xffff0000;
+    if (ak_plan_finish (plan) != AK_OK || ak_plan_run (plan, queue, NULL) != AK_OK)
+      t->failures++;
+  }
+  t->checks++;
+  if (ak_queue_sync (queue) != AK_OK || pixels[0][0] != 255 || pixels[0][1] != 0 ||
+      pixels[1][0] != 0 || pixels[1][1] != 255) {
+    printf ("draw: FAILED: two runs, one picture\n");
+    t->failures++;
+  }
+  ak_plan_free (plan);
+  ak_queue_free (queue);
+  ak_mesh_free (mesh);
+}
+
 void
 check_draw (Check *t)
 {
@@ -159,6 +326,11 @@ check_draw (Check *t)
 
   s.n_vertices = s.n_faces = 0;
   make (&s);
+  for (AkPixels p = AK_PIXELS_I420; p <= AK_PIXELS_NV12; p++) {
+    check_planes (t, &s, p, SIDE, SIDE);
+    check_planes (t, &s, p, SIDE - 8, SIDE - 30); /* a band that is not full */
+    check_planes (t, &s, p, SIDE - 3, SIDE - 1);
+  }
   fine = draw (t->dev, &s, SIDE * FINE, 0);
   jagged = draw (t->dev, &s, SIDE, 0);
   smooth = draw (t->dev, &s, SIDE, 1);
@@ -183,6 +355,8 @@ check_draw (Check *t)
     printf ("draw: cannot be drawn\n");
     t->failures++;
   }
+  check_formats (t, &s);
+  check_again (t, &s);
   free (mean);
   free (fine);
   free (jagged);

@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "kernels/attention.h"
 #include "kernels/linear.h"
+#include "kernels/norm.h"
 
 typedef struct
 {
@@ -60,6 +62,79 @@ one (Check *t, size_t batch, size_t rows, size_t in, size_t out, AkActivation ac
   check_free (t);
 }
 
+/* Products whose inputs come from the operation before, twice from the same, in bfloat16: a device that rounds inputs may
+ * round them where they are made. */
+#define CHAIN_ROWS 21
+#define CHAIN_WIDTH 64
+
+typedef struct
+{
+  Pair x, h, q, kv, up, y;
+  MatrixPair to_q, to_kv, to_up, to_y;
+} Chain;
+
+static void
+record_linear (AkPlan *plan, Pair y, Pair x, MatrixPair w, size_t out, size_t in, AkActivation act,
+    AkRows residual, int plain)
+{
+  ak_linear (plan, &(AkLinear){ .y = ak_dense (AT (y), CHAIN_ROWS, out),
+                       .x = ak_dense (AT (x), CHAIN_ROWS, in),
+                       .matrix = AT (w),
+                       .activation = act,
+                       .residual = residual,
+                       .batch = 1,
+                       .rows = CHAIN_ROWS });
+}
+
+static void
+record_chain (AkPlan *plan, int plain, void *data)
+{
+  const Chain *c = data;
+  const size_t n = CHAIN_WIDTH;
+  AkRows h = ak_dense (AT (c->h), CHAIN_ROWS, n), q = ak_dense (AT (c->q), CHAIN_ROWS, n),
+         kv = ak_dense (AT (c->kv), CHAIN_ROWS, 2 * n), x = ak_dense (AT (c->x), CHAIN_ROWS, n);
+  AkLayerNorm norm = { .y = h, .x = x, .eps = 1e-5f, .batch = 1, .rows = CHAIN_ROWS, .cols = n };
+
+  ak_layer_norm (plan, &norm);
+  record_linear (plan, c->q, c->h, c->to_q, n, n, AK_ACT_NONE, (AkRows){ 0 }, plain);
+  record_linear (plan, c->kv, c->h, c->to_kv, 2 * n, n, AK_ACT_NONE, (AkRows){ 0 }, plain);
+  ak_attention (plan, &(AkAttention){ .y = h,
+                          .q = q,
+                          .keys = { { kv, ak_from (kv, 0, n), CHAIN_ROWS } },
+                          .batch = 1,
+                          .rows = CHAIN_ROWS,
+                          .heads = 4,
+                          .dim = n / 4,
+                          .scale = 0.25f });
+  record_linear (plan, c->y, c->h, c->to_q, n, n, AK_ACT_NONE, x, plain);
+  norm.x = ak_dense (AT (c->y), CHAIN_ROWS, n);
+  ak_layer_norm (plan, &norm);
+  record_linear (plan, c->up, c->h, c->to_up, 4 * n, n, AK_ACT_GELU, (AkRows){ 0 }, plain);
+  record_linear (plan, c->y, c->up, c->to_y, n, 4 * n, AK_ACT_NONE, norm.x, plain);
+}
+
+static void
+chain (Check *t)
+{
+  const size_t n = CHAIN_WIDTH;
+  Chain c = {
+    .x = check_pair (t, CHAIN_ROWS * n, 1),
+    .h = check_pair (t, CHAIN_ROWS * n, 1),
+    .q = check_pair (t, CHAIN_ROWS * n, 1),
+    .kv = check_pair (t, 2 * CHAIN_ROWS * n, 1),
+    .up = check_pair (t, 4 * CHAIN_ROWS * n, 1),
+    .y = check_pair (t, CHAIN_ROWS * n, 1),
+    .to_q = check_matrix (t, n, n, 1, 1, AK_BF16),
+    .to_kv = check_matrix (t, 2 * n, n, 1, 1, AK_BF16),
+    .to_up = check_matrix (t, 4 * n, n, 1, 1, AK_BF16),
+    .to_y = check_matrix (t, n, 4 * n, 1, 1, AK_BF16),
+  };
+
+  check_run (t, "linear chain bf16", record_chain, &c);
+  check_close (t, "linear chain bf16", c.y, 0.02); /* inputs rounded to 8 bits, four times */
+  check_free (t);
+}
+
 /* The result of a row must not depend on the rows beside it where a device promises so; here: own products. */
 static void
 bench (Check *t, size_t rows, size_t in, size_t out, AkPrecision precision)
@@ -91,6 +166,7 @@ check_linear (Check *t)
           (AkActivation) ((i + (size_t) extras) % 6), extras, i % 2 ? AK_F32 : AK_BF16);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     one (t, 1, sizes[i][0], sizes[i][1], sizes[i][2], AK_ACT_NONE, 0, i % 2 ? AK_BF16 : AK_F32);
+  chain (t);
   for (int p = 0; p < 2; p++)
     one (t, 1, 1200, 600, 200, AK_ACT_GELU, 1, p ? AK_BF16 : AK_F32); /* more than one node */
   for (AkPrecision p = AK_F32; p <= AK_BF16; p++) {

@@ -14,20 +14,16 @@
 
 typedef struct
 {
-  uint32_t *indices;
-  Pair points, average, started;
+  Pair points, average, started, indices; /* these whole numbers */
 } Case;
 
 static void
 record (AkPlan *plan, int plain, void *data)
 {
   const Case *c = data;
-  static const uint32_t indices[COUNT] = { 7, 0, 4 };
-  uint32_t *on_device = ak_plan_memory (plan, sizeof indices);
 
-  memcpy (on_device, indices, sizeof indices); /* CPU devices: memory is memory */
   ak_average_points (plan, &(AkAveragePoints){ .points = AT (c->points),
-                               .indices = on_device,
+                               .indices = (const uint32_t *) AT (c->indices),
                                .n = POINTS,
                                .count = COUNT,
                                .average = AT (c->average),
@@ -35,25 +31,19 @@ record (AkPlan *plan, int plain, void *data)
                                .keep = KEEP });
 }
 
-/* Puts the same numbers into both. */
-static void
-set (Pair p, const float *values)
-{
-  memcpy (p.plain, values, p.n * sizeof *values);
-  memcpy (p.dev, values, p.n * sizeof *values);
-}
-
 void
 check_points (Check *t)
 {
   Case c = { .points = check_pair (t, 3 * POINTS, 2),
     .average = check_pair (t, 3 * COUNT, 2),
-    .started = check_pair (t, 1, 1) };
+    .started = check_pair (t, 1, 1),
+    .indices = check_pair (t, COUNT, 1) };
   static const float fresh = 0;
-  static const size_t indices[COUNT] = { 7, 0, 4 };
+  static const uint32_t indices[COUNT] = { 7, 0, 4 };
   float v[3 * POINTS], u[3 * COUNT];
 
-  set (c.started, &fresh);
+  check_put (t, c.started, 0, &fresh, 1);
+  check_put (t, c.indices, 0, indices, COUNT);
   for (int frame = 0; frame < 4; frame++) {
     float *given = check_read (t, c.points);
     char what[48];
@@ -64,7 +54,7 @@ check_points (Check *t)
       given[3 * 7] = NAN;
       given[3 * 4 + 1] = INFINITY;
     }
-    set (c.points, given);
+    check_put (t, c.points, 0, given, 3 * POINTS);
     memcpy (v, given, sizeof v);
     for (size_t i = 0; i < COUNT; i++)
       for (size_t k = 0; k < 3; k++) {

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "kernels/resize2d.h"
 
@@ -10,6 +11,8 @@ typedef struct
   Pair x, y;
   size_t in_height, in_width, out_height, out_width, channels, pad;
   AkResize2dMode mode;
+  int part; /* only spans, of which the plain device knows nothing */
+  Pair spans;
 } Case;
 
 static void
@@ -26,12 +29,14 @@ record (AkPlan *plan, int plain, void *data)
                          .in_width = c->in_width,
                          .out_height = c->out_height,
                          .out_width = c->out_width,
-                         .channels = n });
+                         .channels = n,
+                         .spans = c->part && !plain ? (const AkSpan *) c->spans.dev : NULL });
 }
 
 static void
 one (Check *t, Case c, int bench)
 {
+  float *before;
   char what[80];
 
   c.x = check_pair (t, 2 * c.in_height * c.in_width * c.channels, 1);
@@ -40,6 +45,13 @@ one (Check *t, Case c, int bench)
       c.out_height, c.out_width, c.channels, (int) c.mode);
   if (bench) {
     check_bench (t, what, record, &c, 0, 4.0 * (double) (c.x.n + c.y.n));
+  } else if (c.part) {
+    c.spans = check_some_spans (t, c.out_height, c.out_width);
+    before = check_read_dev (t, c.y);
+    check_run (t, what, record, &c);
+    check_close_spans (
+        t, what, c.y, before, c.spans, c.out_height, c.out_width, c.channels + c.pad, 1e-6);
+    free (before);
   } else {
     check_run (t, what, record, &c);
     check_close (t, what, c.y, 1e-6);
@@ -56,15 +68,17 @@ check_resize2d (Check *t)
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     for (int mode = 0; mode < 3; mode++)
       for (size_t n = 3; n <= 19; n += 8)
-        one (t,
-            (Case){ .in_height = sizes[i][0],
-                .in_width = sizes[i][1],
-                .out_height = sizes[i][2],
-                .out_width = sizes[i][3],
-                .channels = n,
-                .pad = n % 2 * (n > 3),
-                .mode = (AkResize2dMode) mode },
-            0);
+        for (int part = 0; part < 2; part++)
+          one (t,
+              (Case){ .in_height = sizes[i][0],
+                  .in_width = sizes[i][1],
+                  .out_height = sizes[i][2],
+                  .out_width = sizes[i][3],
+                  .channels = n,
+                  .pad = n % 2 * (n > 3),
+                  .mode = (AkResize2dMode) mode,
+                  .part = part },
+              0);
   one (t, /* more than one piece */
       (Case){ .in_height = 200,
           .in_width = 150,

@@ -45,6 +45,7 @@ static const Scene scenes[] = {
 typedef struct
 {
   const Scene *scene;
+  float rest;
   float *means, *scales, *rotations, *opacities, *colors, *background, *view, *projection;
 } Case;
 
@@ -225,7 +226,8 @@ draw (Check *t, AkDevice *dev, const Case *c, int details, int half)
     .width = s->width,
     .height = s->height,
     .tan_fov_x = 1.0f / 12,
-    .tan_fov_y = 1.0f / 12 };
+    .tan_fov_y = 1.0f / 12,
+    .rest = c->rest };
   AkSplatDetails *d = &a.details;
   Result r = { 0 };
   AkStatus status;
@@ -395,7 +397,7 @@ check_arguments (Check *t)
     .height = 1,
     .tan_fov_x = 1,
     .tan_fov_y = 1 };
-  AkSplat bad[15];
+  AkSplat bad[17];
   const size_t n = sizeof bad / sizeof *bad;
 
   for (size_t i = 0; i < n; i++)
@@ -412,7 +414,9 @@ check_arguments (Check *t)
   bad[9].tan_fov_x = NAN;
   bad[10].tan_fov_y = -1;
   bad[11].tan_fov_y = INFINITY;
-  for (size_t i = 12; i < n; i++) {
+  bad[15].rest = -0.1f;
+  bad[16].rest = NAN;
+  for (size_t i = 12; i < 15; i++) {
     bad[i].half = x;
     bad[i].channels = i == 12 ? AK_SPLAT_FRONT - 1 : AK_SPLAT_FRONT;
     bad[i].width = i == 13 ? 3 : 2;
@@ -431,6 +435,22 @@ check_arguments (Check *t)
   }
 }
 
+static void
+check_scene (Check *t, Case *c, AkDevice *other)
+{
+  Result plain = draw (t, t->plain, c, 1, 0), dev = draw (t, t->dev, c, 1, 0);
+
+  compare (t, c->scene, &plain, &dev);
+  compare_same (t, c, t->plain, &plain, "counting places changes the plain picture");
+  compare_same (t, c, t->dev, &dev, "counting places changes the picture");
+  if (other)
+    compare_same (t, c, other, &dev, "three threads draw another picture");
+  check_half (t, c, t->plain, NULL, &plain);
+  check_half (t, c, t->dev, other, &dev);
+  clear_result (&plain);
+  clear_result (&dev);
+}
+
 void
 check_splat (Check *t)
 {
@@ -440,20 +460,11 @@ check_splat (Check *t)
   check_arguments (t);
   for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++) {
     Case c = { .scene = scenes + i };
-    Result plain, dev;
 
     make_case (t, &c);
-    plain = draw (t, t->plain, &c, 1, 0);
-    dev = draw (t, t->dev, &c, 1, 0);
-    compare (t, c.scene, &plain, &dev);
-    compare_same (t, &c, t->plain, &plain, "counting places changes the plain picture");
-    compare_same (t, &c, t->dev, &dev, "counting places changes the picture");
-    if (other)
-      compare_same (t, &c, other, &dev, "three threads draw another picture");
-    check_half (t, &c, t->plain, NULL, &plain);
-    check_half (t, &c, t->dev, other, &dev);
-    clear_result (&plain);
-    clear_result (&dev);
+    check_scene (t, &c, other);
+    c.rest = i % 2 ? 1.0f / 255 : 0.1f;
+    check_scene (t, &c, other);
     clear_case (&c);
   }
   ak_device_unref (other);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Avatars in use: the built-in one in pictures of all kinds, bad motion, cancelling, bad files. */
-#include "models/avatar.h"
+#include "models/avatar_priv.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -102,6 +102,31 @@ test_yuv (void)
   picture.width = 0;
   g_assert_false (am_avatar_view_draw (view, motion, &picture, NULL, &error));
   g_assert_nonnull (error);
+}
+
+/* The network computes no more than what is seen, and that as if it computed all, whatever the last frames were. */
+static void
+test_wanted (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AmAvatarView) view = view_new (),
+                           all = am_avatar_view_new_inside (avatar, head, NULL, &error);
+  unsigned side = am_avatar_model_info (model)->side;
+  size_t n = 4 * (size_t) side * side, at = am_head_info (head)->expressions;
+  g_autofree float *motion = still (), *want = g_new (float, n), *rgba = g_new (float, n);
+
+  g_assert_no_error (error);
+  for (unsigned i = 0; i < 8; i++) {
+    motion[at] =
+        0.3f *
+        sinf (2.1f * (float) i); /* nods, turns, leans, far beyond what heads do in the end */
+    motion[at + 1] = i < 6 ? 0.8f * sinf (1.3f * (float) i) : 3;
+    motion[at + 2] = i < 6 ? 0.2f * cosf (3.7f * (float) i) : 1.5f;
+    motion[at + 3] = 0.05f * (float) i;
+    g_assert_true (am_avatar_view_run (all, motion, i % 2, want, NULL, &error));
+    g_assert_true (am_avatar_view_run (view, motion, i % 2, rgba, NULL, &error));
+    g_assert_cmpmem (rgba, n * sizeof *rgba, want, n * sizeof *want);
+  }
 }
 
 /* Whatever comes, numbers go out; and the next good frame is as if nothing had been. */
@@ -258,6 +283,7 @@ main (int argc, char **argv)
   g_assert_nonnull (folder);
   g_test_add_func ("/avatar/pictures", test_pictures);
   g_test_add_func ("/avatar/yuv", test_yuv);
+  g_test_add_func ("/avatar/wanted", test_wanted);
   g_test_add_func ("/avatar/bad-motion", test_bad_motion);
   g_test_add_func ("/avatar/cancel", test_cancel);
   g_test_add_func ("/avatar/cancel-loading", test_cancel_loading);

@@ -165,7 +165,7 @@ main (int argc, char **argv)
     synth_uniform (values, 0, n * am_styleunet_info (w)->features, 0, "input", 0, 2);
     ak_upload (queue, x, values, n * am_styleunet_info (w)->features * sizeof *x);
   }
-  am_styleunet_record_staged (w, next_stage, &b, y, x, AM_NOISE_FIXED, NULL, NULL);
+  am_styleunet_record_staged (w, next_stage, &b, y, x, AM_NOISE_FIXED, NULL, NULL, NULL);
   for (guint i = 0; i < stages->len; i++)
     if (ak_plan_finish (g_array_index (stages, Stage, i).plan) != AK_OK) {
       printf ("FAILED: %s\n", g_array_index (stages, Stage, i).name);

@@ -66,6 +66,8 @@ test_refused (void)
     { "{\"SIZES\": {\"MIMI\": {\"RESIDUAL_LAYERS\": 16, \"DILATION_GROWTH\": 16}}}",
         "DILATION_GROWTH" },
     { "{\"AUDIO_NORM\": \"loud\"}", "AUDIO_NORM" },
+    { "{\"AUDIO_NORM\": \"two\nlines\"}", "two\\x0alines" },
+    { "{\"AR_CONFIG\": {\"AUDIO_ENCODER\": \"two\\nlines\"}}", "AUDIO_ENCODER" },
     { "{\"AUDIO_CONTEXT\": {\"BEFORE\": -1}}", "AUDIO_CONTEXT.BEFORE: -1" },
     { "{\"BASIS\": \"a b\"}", "BASIS" },
     { "{\"BASIS\": \"\"}", "BASIS" },
@@ -245,12 +247,108 @@ test_stream (void)
   g_assert_cmpmem (again, m * sizeof *again, second, m * sizeof *second);
 }
 
+/* Windows given out in parts see the past that was given out, and seams decay; a part that is a whole window is one. */
+static void
+test_parts (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AmModel) model = open_own ("own-past", NULL, NULL, &error);
+  const AmModelInfo *info = am_model_info (model);
+  g_autoptr (AmAudioEncoder) enc = am_audio_encoder_new (model, &error);
+  g_autoptr (AmMotion) whole = am_motion_new (model, &error), parts = am_motion_new (model, &error);
+  const size_t n = info->window_samples, f = (size_t) info->steps * info->channels;
+  const unsigned t = info->window_frames, d = info->motion_dim, cut = t / 3;
+  g_autofree float *samples = g_new (float, n), *features = g_new (float, f);
+  g_autofree float *a = g_new (float, (size_t) t *d), *b = g_new (float, (size_t) t *d),
+                   *first = g_new (float, (size_t) t *d);
+
+  g_assert_no_error (error);
+  for (size_t i = 0; i < n; i++)
+    samples[i] = 0.3f * sinf ((float) i * 0.05f) * sinf ((float) i * 0.0007f);
+  g_assert_true (am_audio_encoder_run (enc, samples, features, NULL, &error));
+  g_assert_true (am_motion_run (whole, features, first, NULL, &error));
+  g_assert_true (am_motion_run_part (parts, features, 0, 0, t, b, NULL, &error));
+  g_assert_cmpmem (first, (size_t) t * d * sizeof *a, b, (size_t) t * d * sizeof *b);
+
+  g_assert_true (am_motion_run (whole, features, a, NULL, &error));
+  g_assert_true (am_motion_run_part (parts, features, t, 0, t, b, NULL, &error));
+  for (unsigned k = 0; k < d; k++) {
+    const float last = first[(size_t) (t - 1) * d + k], seam = b[k] - a[k];
+
+    /* between where the window begins and where the last one ended */
+    g_assert_cmpfloat (seam * (last - a[k]), >=, 0);
+    g_assert_cmpfloat (fabsf (seam), <=, fabsf (last - a[k]) + 1e-6f);
+    for (unsigned i = 1; i < t; i++)
+      g_assert_cmpfloat (fabsf (b[i * d + k] - a[i * d + k]), <=,
+          0.5f * fabsf (b[(i - 1) * d + k] - a[(i - 1) * d + k]) + 1e-5f);
+  }
+
+  /* the same features twice within a window: nothing to blend but the step that is put off */
+  am_motion_reset (parts);
+  g_assert_true (am_motion_run_part (parts, features, 0, 0, cut, b, NULL, &error));
+  g_assert_cmpmem (b, (size_t) cut * d * sizeof *b, first, (size_t) cut * d * sizeof *b);
+  g_assert_true (am_motion_run_part (parts, features, 0, cut, t - cut, b, NULL, &error));
+  for (unsigned k = 0; k < d; k++) {
+    const float last = first[(cut - 1) * d + k], next = first[cut * d + k];
+
+    g_assert_cmpfloat (fabsf (b[k] - last), <=, fabsf (next - last) + 1e-6f);
+    g_assert_cmpfloat_with_epsilon (
+        b[(size_t) (t - cut - 1) * d + k], first[(size_t) (t - 1) * d + k], 1e-3f);
+  }
+
+  /* a stream that slides, and begins in its middle: what was not given out is the window's own */
+  am_motion_reset (parts);
+  for (unsigned start = 7; start < 7 + 3 * t; start += 3) {
+    g_assert_true (am_motion_run_part (parts, features, start, t - 3, 3, b, NULL, &error));
+    for (unsigned k = 0; k < 3 * d; k++)
+      g_assert_true (isfinite (b[k]));
+    if (start == 7)
+      g_assert_cmpmem (b, 3 * d * sizeof *b, first + (size_t) (t - 3) * d, 3 * d * sizeof *b);
+  }
+}
+
+/* A filter that waits for fewer frames gives each as soon as that; with 2, all but the head's turns are the same. */
+static void
+test_smooth_delay (void)
+{
+  enum { FRAMES = 40 };
+  g_autofree float *published = g_new (float, FRAMES * 106);
+
+  for (unsigned delay = AM_SMOOTH_DELAY + 1; delay-- > 0;) {
+    g_autoptr (AmSmooth) s = am_smooth_new (106, delay);
+    g_autofree float *all = g_new (float, (FRAMES + 16) * 106);
+    float frame[106];
+    unsigned got = 0;
+
+    for (unsigned i = 0; i < FRAMES; i++) {
+      for (unsigned c = 0; c < 106; c++)
+        frame[c] = c == 3 ? (float) i : sinf ((float) (i * (c + 1)) * 0.7f);
+      got += am_smooth_push (s, frame, all + got * 106);
+      if (delay < AM_SMOOTH_DELAY)
+        g_assert_cmpuint (got, ==, i < delay ? 0 : i + 1 - delay);
+    }
+    got += am_smooth_finish (s, all + got * 106);
+    g_assert_cmpuint (got, ==, FRAMES);
+    for (unsigned i = 0; i < FRAMES; i++) {
+      g_assert_cmpfloat_with_epsilon (all[i * 106 + 3], (float) i, 1e-3f);
+      if (delay != 2 || i < 2 || i >= FRAMES - 2)
+        continue;
+      g_assert_cmpmem (
+          all + i * 106, 100 * sizeof (float), published + i * 106, 100 * sizeof (float));
+      g_assert_cmpmem (
+          all + i * 106 + 103, 3 * sizeof (float), published + i * 106 + 103, 3 * sizeof (float));
+    }
+    if (delay == AM_SMOOTH_DELAY)
+      memcpy (published, all, FRAMES * 106 * sizeof (float));
+  }
+}
+
 /* Frames come out in order, 4 late, all of them, however many there are. */
 static void
 test_smooth (void)
 {
   for (unsigned n = 0; n < 30; n++) {
-    g_autoptr (AmSmooth) s = am_smooth_new (106);
+    g_autoptr (AmSmooth) s = am_smooth_new (106, AM_SMOOTH_DELAY);
     float frame[106] = { 0 }, out[106 * 2 * AM_SMOOTH_DELAY];
     unsigned got = 0;
 
@@ -281,6 +379,8 @@ main (int argc, char **argv)
   g_test_add_func ("/model/mimi", test_mimi);
   g_test_add_func ("/model/mimi-batch", test_mimi_batch);
   g_test_add_func ("/model/stream", test_stream);
+  g_test_add_func ("/model/parts", test_parts);
   g_test_add_func ("/smooth/order", test_smooth);
+  g_test_add_func ("/smooth/delay", test_smooth_delay);
   return g_test_run ();
 }

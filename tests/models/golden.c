@@ -166,6 +166,7 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
   g_autoptr (GHashTable) table = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   Golden g = { .weights = table };
+  AkDevice *dev;
 
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error) || !rest || rest[1]) {
@@ -199,10 +200,16 @@ main (int argc, char **argv)
     fprintf (stderr, "golden-check: %s\n", error->message);
     return 1;
   }
+  dev = ak_device_open (g.device, g.threads, NULL);
+  if (!dev) {
+    printf ("SKIPPED: no device %s: %s\n", g.device, ak_device_problem ());
+    return 77;
+  }
   golden_ops (&g);
   golden_motion (&g);
   golden_avatar (&g);
   golden_styleunet (&g);
+  ak_device_unref (dev);
   printf ("%u passed, %u failed, %u skipped\n", g.passed, g.failed, g.skipped);
   if (g.failed)
     return 1;

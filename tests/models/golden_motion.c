@@ -122,7 +122,7 @@ encode (Run *r, const float *samples, size_t n, size_t chunks, GError **error)
 static float *
 smooth (const float *motion, size_t frames, unsigned dim)
 {
-  g_autoptr (AmSmooth) s = am_smooth_new (dim);
+  g_autoptr (AmSmooth) s = am_smooth_new (dim, AM_SMOOTH_DELAY);
   g_autofree float *out = g_new (float, (frames + 16) * dim);
   size_t n = 0;
 

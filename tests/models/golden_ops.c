@@ -316,7 +316,7 @@ check_savgol (Ops *o, const char *n_out)
   const AmTensor *in = tensor (o, "savgol/%s/in", parts[1]);
   g_autofree float *frames = am_tensor_to_f32 (in), *out = g_new (float, in->n + 16 * in->shape[1]);
   unsigned dim = (unsigned) in->shape[1];
-  g_autoptr (AmSmooth) s = am_smooth_new (dim);
+  g_autoptr (AmSmooth) s = am_smooth_new (dim, AM_SMOOTH_DELAY);
   size_t n = 0;
 
   for (size_t i = 0; i < in->shape[0]; i++)

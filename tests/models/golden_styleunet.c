@@ -369,7 +369,7 @@ record_resblock (Run *r, const char *name, const AmTensor *in, const AmTensor *o
   am_resblock_load (r->part, &b, prefix);
   am_part_finish (r->part, NULL);
   am_resblock_record (&b, r->plan, y, upload (r, in), in->shape[2], in->shape[3],
-      g_str_has_suffix (name, "_up"), &memory);
+      g_str_has_suffix (name, "_up"), &memory, (AmResblockSpans){ 0 });
   return y;
 }
 
@@ -431,7 +431,7 @@ run_styleunet (Run *r, AmStyleunet *w, const float *x, AmNoise noise, AmTaps *ta
   r->plan = ak_plan_new (r->dev);
   in = room (r, n * info->features);
   out = room (r, n * info->colours);
-  am_styleunet_record (w, r->plan, out, in, noise, NULL, taps);
+  am_styleunet_record (w, r->plan, out, in, noise, NULL, NULL, taps);
   if (in)
     ak_upload (r->queue, in, image, n * info->features * sizeof *image);
   return run_plan (r) ? out : NULL;

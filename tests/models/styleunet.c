@@ -55,7 +55,7 @@ net_open (Net *net, const char *device, AmNoise noise)
   values = g_new (float, n);
   synth_uniform (values, 0, n, 0, "x", 0, 2);
   ak_upload (net->queue, net->x, values, n * sizeof *values);
-  am_styleunet_record (net->w, net->plan, net->y, net->x, noise, net->seed, NULL);
+  am_styleunet_record (net->w, net->plan, net->y, net->x, noise, net->seed, NULL, NULL);
   g_assert_cmpint (ak_plan_finish (net->plan), ==, AK_OK);
 }
 

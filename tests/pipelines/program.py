@@ -218,6 +218,7 @@ def bad_assets():
     complains([ARTALK, *out, "--head", path("absent.safetensors")], 1, "absent.safetensors")
     complains([ARTALK, *out, "--head", path("head.safetensors")], 1, "head.safetensors")
     complains([ARTALK, *out, "--head", model], 1)
+    complains([ARTALK, *out, "--head", "no-such-face"], 1, "no-such-face")
     complains([ARTALK, *out, "--style", "no-such-style"], 1, "no-such-style")
     complains([ARTALK, *out, "--style", model], 1)
     complains([ARTALK, *out, "--device", "cuda:99"], 1, "cuda:99")
@@ -263,6 +264,10 @@ def inspects():
     check(len(styles) >= 2, f"styles: {styles}")
     heads = run_well([ARTALK, "heads"]).stdout
     check("vertices" in heads and "basis" in heads, heads)
+    faces = [line.split(": ", 1) for line in heads.splitlines()[1:]]
+    check(len(faces) >= 6 and all(len(face) == 2 and len(face[1]) > 10 for face in faces), heads)
+    files = os.listdir(os.path.join(data, "faces"))
+    check(sorted(name + ".safetensors" for name, _ in faces) == sorted(files), f"{faces}: {files}")
 
 
 def verifies():

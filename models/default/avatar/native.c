@@ -404,7 +404,7 @@ by_depth (const void *a, const void *b)
   return x->z != y->z ? (x->z < y->z ? -1 : 1) : (x->i > y->i) - (x->i < y->i);
 }
 
-/* Section 11's splatting, 32 channels, camera of FORMAT.md. means, scales [n,3], quats [n,4], opacity [n], colors [n,32];
+/* The splatting of FORMAT.md's step 3, 32 channels. means, scales [n,3], quats [n,4], opacity [n], colors [n,32];
  * image [side,side,32], T [side,side]. Returns the number of tile entries. */
 int
 splat (const float *means, const float *scales, const float *quats, const float *opacity,
@@ -501,12 +501,12 @@ splat (const float *means, const float *scales, const float *quats, const float 
           if (alpha < 1 / 255.f)
             continue;
           next = T[k] * (1 - alpha);
-          if (next < 1e-4f) {
+          if (next < 1 / 255.f) {
+            next = 0;
             done[l] = 1;
             left--;
-            continue;
           }
-          float s = alpha * T[k], *out = image + 32 * k;
+          float s = T[k] - next, *out = image + 32 * k;
           for (int c = 0; c < 32; c++)
             out[c] += s * col[c];
           T[k] = next;

@@ -10,12 +10,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 from headkit import rig, tensors  # noqa: E402
 from headkit.raster import normals  # noqa: E402
+from headkit.tone import shade  # noqa: E402
 from check_head import png  # noqa: E402,F401
 
 import native  # noqa: E402
 
 SCALE = 5
-SKIN, LIPS, EYE, TEETH, MOUTH, HAIR, CLOTH = range(7)
+SKIN, LIPS, EYE, TEETH, MOUTH, HAIR, CLOTH, LASH = range(8)
 HEAD_FILE = os.path.join(os.path.dirname(HERE), 'head.safetensors')
 JAW_FULL = rig.JAW_FULL
 
@@ -38,7 +39,7 @@ class Head:
         self.pos, self.w = t['flame_model.posedirs'].astype(np.float64), t['flame_model.weights'].astype(np.float64)
         self.joints = t['flame_model.J_regressor'].astype(np.float64) @ self.v0
         self.channels = self.meta['channels'].split(',')
-        self.material, self.color = t['material'].astype(int), t['color'].astype(np.float64)
+        self.material, self.color = np.where(t['material'] == LASH, HAIR, t['material']).astype(int), t['color'].astype(np.float64)
         self.eyes = self.joints[3:5] * SCALE
         self.parts()
 
@@ -127,10 +128,8 @@ class Scene:
         white = np.full((len(DIRS), 3), 4.0 / len(DIRS))
         open_, _ = native.lighting(h.rest, h.solid, h.rest, n, np.zeros_like(h.rest), DIRS, white, KEYS)
         ao = np.clip(open_[:, 0], 0, 1)
-        shade = np.clip(.42 + .72 * ao, 0, 1)
-        shade = np.where(h.material == EYE, np.clip(.75 + .4 * ao, 0, 1), shade)
-        plain = np.isin(h.material, (TEETH, MOUTH)) | ((h.material == HAIR) & ~h.shell)
-        base = np.clip(h.color / np.where(plain, 1, shade)[:, None], 0, 1)
+        lash = (h.material == HAIR) & ~h.shell
+        base = np.clip(h.color / shade(ao, np.where(lash, LASH, h.material)), 0, 1)
         base[h.shell] = [.33, .225, .15]
         for lash in h.lashes:
             base[lash] = [.13, .085, .07]

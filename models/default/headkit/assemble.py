@@ -1,29 +1,26 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Puts the parts of the head together, paints and rigs them, and writes the file."""
+"""Puts the parts of the head together, rigs them, and writes the file."""
 import numpy as np
 
 from . import hair, lipwork, paint, rig, tensors
-from .mesh import Mesh, nearest
+from .mesh import Mesh, nearest, split_quads
 from .raster import turn, zbuffer
-
-HAIR = (.265, .175, .115)
 
 
 def plain(mesh, **extra):
     """The mesh with every scalar that the head carries."""
     n = len(mesh.a)
     s = dict(part=np.zeros(n, np.uint8), material=np.zeros(n, np.uint8), number=np.full(n, -1), head=np.ones(n),
-             lips=np.zeros(n), mouth=np.zeros(n), color=np.zeros((n, 3)))
+             lips=np.zeros(n), mouth=np.zeros(n), slot=np.arange(n))
     for k in s:
         if k in mesh.s:
             s[k] = mesh.s[k]
     return Mesh(mesh.names, mesh.a, mesh.f, **{**s, **extra})
 
 
-def lashes(whole, groups, key, row, share, color):
-    """A lash strip of the source drawn in towards the lid to the given share of its length."""
+def lashes(whole, groups, key, row, share):
+    """A lash strip of the source drawn in towards the lid to the given share of its length, and the lid's edge."""
     quads = groups[f'helper-{key}-eyelashes-{row}']
-    from .mesh import split_quads
     m = Mesh(whole.names, whole.a, split_quads(quads, whole.v)).faces(np.ones(2 * len(quads), bool))
     body = np.nonzero((np.arange(len(whole.a)) < 13380))[0]
     i, d = nearest(m.v, whole.v[body])
@@ -31,31 +28,38 @@ def lashes(whole, groups, key, row, share, color):
     near = lid[np.abs(m.v[:, :1] - whole.v[lid][None, :, 0]).argmin(1)]
     m.a = whole.a[near] * (1 - share) + m.a * share
     n = len(m.a)
-    return plain(m, part=np.full(n, 7, np.uint8), material=np.full(n, 5, np.uint8), color=np.tile(color, (n, 1))), lid
+    return plain(m, part=np.full(n, 7, np.uint8), material=np.full(n, LASH, np.uint8)), lid
 
 
-def finish(path, src, names, units, m, eye, groups, joint, mirror, whole):
-    from make_head import IDENTITY, dress
+class Base:
+    """The head in one piece, before a face is painted on it.
+    head: Mesh of everything, s['part'] as in make_head.build(), s['slot'] a vertex's number in its piece; skin, scalp: the
+    skin under the hair too, and what of it hair may stand on; lids: numbers of the lids' edges; whole, joint, groups,
+    mirror: the source's."""
+
+
+LASH = 7                                                     # the material of brows and lashes
+
+
+def put_together(m, eye, groups, joint, mirror, whole, names):
+    from make_head import dress
+    b = Base()
+    b.joint, b.mirror, b.whole, b.groups, b.names = joint, mirror, whole, groups, names
     v = m.v
-    marks = dict(eye=joint['l-eye'][0], nose=whole.v[297], mouth=whole.v[466], chin=whole.v[5171], ear=[.8, whole.v[297][1] + .1, .5])
-    dark = np.array([.13, .085, .06])
-    # hair
-    skin = plain(m)
+    b.skin = skin = plain(m)
     eyec = joint['l-eye'][0]
     centre = np.array([0, eyec[1] + .10, eyec[2] - .95])
     body = (m.s['part'] == 0) & (m.s['mouth'] < .5)
     d = v - centre
     az = np.degrees(np.arctan2(np.abs(d[:, 0]), d[:, 2]))
-    ears = paint.region(paint.EAR_RANGES, mirror)[m.s['number']]
-    scalp = body & ~ears
-    hairs = plain(hair.shell(skin, scalp, centre, (38.0, 66.0), HAIR))
-    # brows
-    face = skin.f[body[skin.f].all(1)]
-    brows = [plain(hair.brow(skin, face, joint[k + '-eye'][0], dark * 1.5, s)) for k, s in (('l', 'Left'), ('r', 'Right'))]
-    pairs = [lashes(whole, groups, k, 2, .62, dark) for k in 'lr']
-    lash, lids = [p[0] for p in pairs], np.concatenate([p[1] for p in pairs])
+    b.ears = paint.region(paint.EAR_RANGES, mirror)
+    b.scalp = scalp = body & ~b.ears[m.s['number']]
+    hairs = plain(hair.shell(skin, scalp, centre, (38.0, 66.0)))
+    b.face = skin.f[body[skin.f].all(1)]
+    brows = [plain(hair.brow(skin, b.face, joint[k + '-eye'][0], s)) for k, s in (('l', 'Left'), ('r', 'Right'))]
+    pairs = [lashes(whole, groups, k, 2, .62) for k in 'lr']
+    lash, b.lids = [p[0] for p in pairs], np.concatenate([p[1] for p in pairs])
     # the scalp that the hair hides goes
-    under = np.zeros(len(v), bool)
     e = np.degrees(np.arcsin(d[:, 1] / np.linalg.norm(d, axis=1)))
     line = np.interp(az, *np.array(hair.LINE).T)
     under = scalp & (e > line + 7)
@@ -63,23 +67,19 @@ def finish(path, src, names, units, m, eye, groups, joint, mirror, whole):
     # garment
     neck = joint['neck'][0]
     collar = skin.v[:, 1] - (neck[1] + .10 - .28 * (skin.v[:, 2] - neck[2]))
-    skin = dress_checked(dress, skin, collar)
-    paint_skin(skin, marks, eyec, lids, dark)
-    head = skin
+    head = dress_checked(dress, skin, collar)
     for part in [plain(eye['Left']), plain(eye['Right']), hairs] + brows + lash:
         head = head.add(part)
-    ao = paint.occlusion(head.v, head.f)
-    head.s['ao'] = ao
-    head = head.faces(seen(head, names))
-    ao = head.s['ao']
-    print(len(head.a), 'vertices', len(head.f), 'triangles')
-    eyelids = {}
+    b.head = head.faces(seen(head, names))
+    b.head.s['lips'] = np.clip(1.25 * paint.smooth(b.head.s['lips'], b.head.f, 2) - .05, 0, 1) * (b.head.s['mouth'] < .5)
+    print(len(b.head.a), 'vertices', len(b.head.f), 'triangles')
+    b.eyelids = {}
     for k, word in (('l', 'left'), ('r', 'right')):
         for row, which in ((2, 'upper'), (1, 'lower')):
-            lid = lashes(whole, groups, k, row, 1.0, dark)[1]
+            lid = lashes(whole, groups, k, row, 1.0)[1]
             lid = lid[np.argsort(np.abs(whole.v[lid, 0] - joint[k + '-eye'][0, 0]))][:3]
-            eyelids[f'eyelid_{which}_{word}'] = lid
-    write(path, src, names, units, head, joint, ao, IDENTITY, eyelids)
+            b.eyelids[f'eyelid_{which}_{word}'] = lid
+    return b
 
 
 # what the head does when its faces are looked for; a face that no view of these shows is left out
@@ -118,31 +118,12 @@ def dress_checked(dress, skin, collar):
     return dress(skin, collar)
 
 
-def paint_skin(skin, marks, eyec, lids, dark):
-    v, s = skin.v, skin.s
-    s['lips'] = np.clip(1.25 * paint.smooth(s['lips'], skin.f, 2) - .05, 0, 1) * (s['mouth'] < .5)
-    c = paint.skin_color(v, marks)
-    c = paint.mix(c, paint.LIPS, s['lips'])
-    deep = np.clip((marks['mouth'][2] - .07 - v[:, 2]) / .35, 0, 1)
-    inside = paint.GUM * (1 - .9 * deep[:, None])
-    c = np.where(s['mouth'][:, None] > .5, inside, c)
-    c[s['part'] == 4] = paint.TONGUE * (1 - .8 * np.clip((marks['mouth'][2] - .22 - v[:, 2]) / .42, 0, 1)[s['part'] == 4, None])
-    t = s['part'] == 3
-    c[t] = paint.TEETH * (1 - .8 * np.clip((marks['mouth'][2] - .13 - v[:, 2]) / .25, 0, 1)[t, None])
-    c[s['part'] == 1] = paint.CLOTH
-    c = paint.mix(c, dark * 1.6, .85 * np.isin(s['number'], lids))
-    skin.s['color'] = c
-
-
-def write(path, src, names, units, head, joint, ao, identity, eyelids):
+def add_rig(units, b, identity):
+    """Sets b.rig: weights [V,5], all fields in metres about the origin [V,K,3], identity and expression directions, posedirs,
+    joint regressor [5,V], origin (dm)."""
+    head, names, joint = b.head, b.names, b.joint
     v, s = head.v, head.s
     V = len(v)
-    color = s['color'].copy()
-    shade = np.clip(.42 + .72 * ao, 0, 1)
-    shade = np.where(s['part'] == 2, np.clip(.75 + .4 * ao, 0, 1), shade)
-    shade = np.where((s['mouth'] > .5) | (s['part'] == 3) | (s['part'] == 4), 1.0, shade)
-    shade = np.where(s['part'] == 7, 1.0, shade)
-    color *= shade[:, None]
     open_ = head.field('jawOpen')
     teeth = (s['number'] >= 14992) & (s['number'] <= 15059)
     angle, pivot = rig.fit_hinge(v[teeth], open_[teeth])
@@ -195,6 +176,13 @@ def write(path, src, names, units, head, joint, ao, identity, eyelids):
         R[j], err = rig.regressor(a[:, K], still, J[j], allowed[j])
         if not err < 1e-6:
             raise ValueError(f'joint {j} is not reproduced: off by {err} m')
+    b.rig = W, a, shape, expr, pos, R, origin
+
+
+def write(path, units, b, identity, color, material, groom):
+    """The head's file.  color [V,3], material [V] and groom (tensors): of the face that it has of itself."""
+    W, a, shape, expr, pos, R, _ = b.rig
+    head, s = b.head, b.head.s
     t = {
         'flame_model.f': head.f.astype(np.int64),
         'flame_model.v_template': a[:, 0].astype(np.float32),
@@ -204,13 +192,14 @@ def write(path, src, names, units, head, joint, ao, identity, eyelids):
         'flame_model.kintree_table': np.array([rig.PARENTS, range(5)], np.int64),
         'flame_model.weights': W.astype(np.float32),
         'color': color.astype(np.float32),
-        'material': s['material'].astype(np.uint8),
+        'material': material.astype(np.uint8),
+        **groom,
     }
     index = {}
     for k, n in enumerate(s['number']):
         if n >= 0:
             index.setdefault(n, k)
-    for name, numbers in {**REGIONS, **eyelids}.items():
+    for name, numbers in {**REGIONS, **b.eyelids}.items():
         t['region.' + name] = np.array([index[n] for n in numbers], np.int64)
     tensors.save(path, t, {
         'basis': 'arkit-1', 'channels': ','.join(units), 'identity': ','.join(n for n, _ in identity),

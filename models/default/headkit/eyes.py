@@ -6,15 +6,11 @@ import numpy as np
 from .mesh import Mesh
 
 SEGMENTS = 24
-# ring angle from the line of sight (degrees), colour (sRGB), one ring each
+# ring angle from the line of sight (degrees) and what is there (coloured by tone.py), one ring each
 RINGS = [
     (5.0, 'pupil'), (8.6, 'pupil'), (9.3, 'iris0'), (12.5, 'iris1'), (16.5, 'iris2'), (20.5, 'iris3'),
     (23.3, 'iris4'), (24.8, 'limbus'), (26.0, 'limbus'), (27.6, 'edge'), (29.5, 'white'), (36, 'white'),
     (45, 'white'), (56, 'white'), (68, 'white'), (82, 'rim'), (100, 'back')]
-COLORS = {
-    'pupil': (.025, .022, .025), 'iris0': (.20, .13, .08), 'iris1': (.36, .25, .15), 'iris2': (.37, .29, .19),
-    'iris3': (.31, .27, .20), 'iris4': (.20, .18, .15), 'limbus': (.10, .09, .09), 'edge': (.55, .52, .50),
-    'white': (.93, .91, .89), 'rim': (.86, .76, .73), 'back': (.75, .60, .57)}
 # degrees at 1, in the order of the ARKit names; positive turns are chosen per eye below
 GAZE = {'Up': 17.0, 'Down': 19.0, 'In': 24.0, 'Out': 24.0}
 
@@ -36,25 +32,14 @@ def eyeball(names, fields, side, old, centre):
     centre [3].  Also the fields [K,3] of its middle.  Identity and base-shape fields follow the old eyeball as affine maps; gaze is a rotation."""
     p = fields[old, 0] - centre
     half = np.abs(p).max(0)                                  # a slightly long ball (cornea)
-    out, color = [np.array([0, 0, half[2]])], [COLORS['pupil']]
-    rng = np.random.default_rng(7)
-    fibre = rng.uniform(-1, 1, SEGMENTS)
-    fibre = 0.5 * (fibre + np.roll(fibre, 1))
-    for angle, name in RINGS:
+    out = [np.array([0, 0, half[2]])]
+    for angle, _ in RINGS:
         t = np.radians(angle)
         for k in range(SEGMENTS):
             a = 2 * np.pi * (k + 0.5) / SEGMENTS
             x, y = np.cos(a), np.sin(a)
             out.append(np.array([half[0] * np.sin(t) * x, half[1] * np.sin(t) * y, half[2] * np.cos(t)]))
-            c = np.array(COLORS[name])
-            if name.startswith('iris'):
-                c = c * (1.0 + 0.16 * fibre[k]) * (1.0 - 0.22 * y)   # the lid shades the upper part
-            if name == 'white':
-                c = c * (1.0 - 0.10 * max(0.0, y)) - np.array([0, .03, .035]) * min(1, max(0, angle - 36) / 30)
-            if name == 'iris1' and k in (SEGMENTS // 4 - 1, SEGMENTS // 4):
-                c = np.array([.93, .94, .95])                # a glint of the light from above
-            color.append(c)
-    q, color = np.array(out), np.array(color)
+    q = np.array(out)
     if side == 'Right':                                     # a mirror image of the left eye
         q = q * [-1, 1, 1]
     f = []
@@ -82,4 +67,4 @@ def eyeball(names, fields, side, old, centre):
     for way, axis in (('Up', (-1, 0, 0)), ('Down', (1, 0, 0)), ('In', (0, -sign, 0)), ('Out', (0, sign, 0))):
         r = rotation(np.array(axis, float), np.radians(GAZE[way]))
         a[:, names.index(f'eyeLook{way}{side}')] = ball @ r.T - ball
-    return Mesh(names, a, f, color=color, material=np.full(len(q), 2, np.uint8), part=np.full(len(q), 2, np.uint8)), middle
+    return Mesh(names, a, f, material=np.full(len(q), 2, np.uint8), part=np.full(len(q), 2, np.uint8)), middle

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Hair as one shell over the scalp, brows as small tufts on the skin.  Both hang on the skin below
-them, vertex by vertex, and so follow it in every direction of shape and expression."""
+"""Hair as one shell over the scalp, brows as small tufts on the skin, in their plain form.  Both hang on the skin
+below them, vertex by vertex, and so follow it in every direction of shape and expression; a face's own hair moves
+the vertices from here (groom.py)."""
 import numpy as np
 
 from .mesh import Mesh, hit, nearest
@@ -34,9 +35,9 @@ def glue(skin, points, source, k=6):
     return np.einsum('pk,pkfc->pfc', w, skin.a[source][i])
 
 
-def shell(skin, scalp, centre, part, base):
+def shell(skin, scalp, centre, part):
     """The hair as a Mesh.  skin: the head in dm; scalp: bool per vertex, what rays may hit; centre: the
-    skull's middle; part: (azimuth, elevation) in degrees where the strands start; base: colour."""
+    skull's middle; part: (azimuth, elevation) in degrees where the strands start."""
     rng = np.random.default_rng(5)
     n, half = COLUMNS, COLUMNS // 2
     az = np.interp(np.linspace(0, 1, half + 1), [0, .55, 1], [0, 86, 180])   # dense in front
@@ -75,10 +76,6 @@ def shell(skin, scalp, centre, part, base):
     thick -= .05 * np.exp(-(np.arccos(np.clip(d @ pole, -1, 1)) / .22) ** 2)
     thick[t > 1.05] = -.05
     p = foot + d * thick[:, None]
-    grain = rng.uniform(-1, 1, len(t))
-    light = 1 + .20 * tuft[col] + .30 * fine[col] + .08 * grain + .38 * np.exp(-((el_d - 52) / 13) ** 2) * (az_d < 150)
-    light *= np.interp(t, [0, .12, .85, 1.0, 1.1], [.62, 1, .95, .72, .55])
-    color = np.clip(np.array(base) * light[:, None] + [.02, .01, 0], 0, 1)
     f = []
     for c in range(n):
         c1 = (c + 1) % n
@@ -95,8 +92,7 @@ def shell(skin, scalp, centre, part, base):
     w = np.clip((t - .6) / .4, 0, 1)[:, None, None] * (az_d < 90)[:, None, None]
     rest = [k for k in range(len(skin.names)) if k not in keep]
     move[:, rest] = a[:, rest] * w
-    return Mesh(skin.names, move, np.array(f), color=color, material=np.full(len(p), 5, np.uint8),
-                part=np.full(len(p), 5, np.uint8))
+    return Mesh(skin.names, move, np.array(f), material=np.full(len(p), 5, np.uint8), part=np.full(len(p), 5, np.uint8))
 
 
 def on_skin(skin, faces, xy, z0):
@@ -115,8 +111,8 @@ BROW = [(-.150, .186, .016), (-.115, .202, .028), (-.04, .226, .030), (.05, .246
         (.18, .232, .015), (.235, .196, .004)]
 
 
-def brow(skin, faces, eye, color, side):
-    """One brow: a ribbon of four points across, soft at its edges and at the inner end."""
+def brow(skin, faces, eye, side):
+    """One brow: a ribbon of four points across."""
     rng = np.random.default_rng(11)
     x, y, w = np.array(BROW).T
     t = np.linspace(0, 1, len(x))
@@ -125,7 +121,7 @@ def brow(skin, faces, eye, color, side):
     def at(u):
         return np.stack([np.interp(u, t, x), np.interp(u, t, y)], -1)
 
-    xy, f, lift, shade = [], [], [], []
+    xy, f, lift = [], [], []
     n = 20
     for k in range(n + 1):
         u = k / n
@@ -133,11 +129,11 @@ def brow(skin, faces, eye, color, side):
         q = at(min(1, u + .04)) - at(max(0, u - .04))
         q = np.array([-q[1], q[0]]) / np.linalg.norm(q)
         jag = rng.uniform(.9, 1.1)
-        for s, up, c in ((-1, .003, .45), (-.4, .011, 1), (.35, .011, 1), (1, .003, .40)):
+        for s, up in ((-1, .003), (-.4, .011), (.35, .011), (1, .003)):
             lean = np.array([.012, .003]) * (s + 1) / 2      # hairs lean outwards
             xy.append(p + q * h * s * (jag if abs(s) == 1 else 1) + lean)
             lift.append(up)
-            shade.append(c * np.interp(u, [0, .12, .3, .9, 1], [.35, .75, 1, 1, .6]) * rng.uniform(.88, 1))
+            rng.uniform(.88, 1)
         if k < n:
             a = 4 * k
             for j in range(3):
@@ -148,6 +144,4 @@ def brow(skin, faces, eye, color, side):
     f = np.array(f)
     if side == 'Right':
         f = f[:, [0, 2, 1]]
-    shade = np.array(shade)[:, None]
-    c = np.array(color) * shade + np.array([.80, .60, .50]) * (1 - shade)
-    return Mesh(skin.names, a, f, color=c, material=np.full(len(a), 5, np.uint8), part=np.full(len(a), 6, np.uint8))
+    return Mesh(skin.names, a, f, material=np.full(len(a), 7, np.uint8), part=np.full(len(a), 6, np.uint8))

@@ -1,16 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Vertex colours (sRGB 0..1): skin tones, lips, mouth, teeth, and baked soft shadow."""
+"""Regions of the base mesh, soft weights on it, and how much of the sky each vertex sees."""
 import numpy as np
 
 from .raster import normals, zbuffer
-
-SKIN = np.array([.870, .675, .575])
-BLUSH = np.array([.840, .520, .450])
-LIPS = np.array([.735, .405, .385])
-GUM = np.array([.62, .28, .27])
-TONGUE = np.array([.72, .37, .36])
-TEETH = np.array([.93, .90, .84])
-CLOTH = np.array([.205, .260, .335])
 
 # Regions of the hm08 base mesh as in its CC0 masks mpfb_lips and mpfb_inside-mouth: the left half and
 # the middle, as ranges of vertex numbers; the right half is its mirror image.
@@ -39,25 +31,7 @@ def mix(color, other, w):
     return color * (1 - w[:, None]) + np.asarray(other) * w[:, None]
 
 
-def skin_color(v, marks):
-    """Colours of the skin at v (dm).  marks: eye (left, [3]), nose, mouth, chin, ear (left)."""
-    c = np.tile(SKIN, (len(v), 1))
-    s = v * [1, 1, 1]
-    s[:, 0] = np.abs(s[:, 0])
-    eye, nose, mouth, chin, ear = (np.array(marks[k]) for k in ('eye', 'nose', 'mouth', 'chin', 'ear'))
-    c = mix(c, BLUSH, .42 * blob(s, eye + [.16, -.34, .0], [.26, .20, .5]))
-    c = mix(c, BLUSH, .38 * blob(s, nose, [.16, .13, .22]))
-    c = mix(c, BLUSH, .30 * blob(s, chin, [.22, .12, .3]))
-    c = mix(c, BLUSH, .45 * blob(s, ear, [.18, .32, .22]))
-    c = mix(c, [.90, .72, .62], .5 * blob(s, [0, eye[1] + .45, eye[2] + .25], [.42, .25, .5]))
-    c = mix(c, [.66, .43, .40], .38 * blob(s, eye + [0, -.085, .10], [.20, .07, .3]))
-    c = mix(c, [.62, .40, .36], .45 * blob(s, eye + [.01, .10, .10], [.22, .06, .3]))
-    c = mix(c, [.70, .42, .38], .55 * blob(s, eye + [-.155, -.005, .10], [.05, .05, .2]))
-    c = mix(c, [.76, .54, .46], .35 * blob(s, mouth + [0, -.17, 0], [.2, .05, .3]))
-    return np.clip(c, 0, 1)
-
-
-def occlusion(v, f, count=72, size=320, bias=.02):
+def occlusion(v, f, count=48, size=280, bias=.022):
     """Share [V] of the sky above each vertex that is open, by depth pictures from count directions."""
     k = np.arange(count) + .5
     y = 1 - 2 * k / count

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-CODE = {'float32': 'F32', 'float16': 'F16', 'int64': 'I64', 'uint8': 'U8', 'float64': 'F64'}
+CODE = {'float32': 'F32', 'float16': 'F16', 'int64': 'I64', 'uint8': 'U8', 'uint16': 'U16', 'float64': 'F64'}
 TYPE = {v: k for k, v in CODE.items()}
 
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What drawing and smoothing of the coloured look share. */
+#pragma once
+
+#include "draw.h"
+#include "launch.h"
+
+/* 0xAABBGGRR with the colour times alpha. */
+static __device__ uint32_t
+ak_premultiplied (uint32_t color)
+{
+  uint32_t a = color >> 24, out = a << 24;
+
+  for (int k = 0; k < 24; k += 8)
+    out |= ((color >> k & 255) * a + 127) / 255 << k;
+  return out;
+}
+
+/* The bytes of a pixel, where alpha is wanted with the colour times alpha. */
+static __device__ uint32_t
+ak_shown (const AkDraw *d, AkPixel p)
+{
+  if (p.color >> 24)
+    return p.color | 0xff000000;
+  return d->look->alpha ? ak_premultiplied (d->look->background) : d->look->background;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* FLAME on CUDA: one block poses the joints, then the vertices follow, each with all directions as one product. */
+#include "launch.h"
+#include "../flame_pack.h"
+#include "../flame_priv.h"
+
+#include <stdlib.h>
+
+#define AK_DEVICE_FN static __device__
+#include "../flame_skeleton.h"
+
+#define LANES 32 /* vertices of a block */
+#define GROUPS 8 /* of directions, added up by a warp each */
+
+/* Device memory, but for the sizes; coordinates are planes [3][padded]. */
+typedef struct
+{
+  AkFlame base;
+  size_t padded;
+  float scale;
+  int32_t *parents;
+  float *shaped;      /* template with the identity */
+  float *directions;  /* [E + 9 (J-1)] planes: expression, then pose */
+  double *joints;     /* [J][3] of the shaped template */
+  double *joint_dirs; /* [E][J][3] */
+  float *weights;     /* [J][padded] */
+} AkCudaFlame;
+
+typedef struct
+{
+  AkCudaFlame f;
+  float *vertices; /* [V][3] */
+  const float *expression, *pose;
+  float *m;       /* [J][12] skinning matrices */
+  float *correct; /* [9 (J-1)] of the pose's directions */
+} Pose;
+
+static __global__ void
+joints_kernel (Pose p)
+{
+  __shared__ double R[AK_FLAME_MAX_JOINTS][9], G[AK_FLAME_MAX_JOINTS][12];
+  __shared__ double joint[3 * AK_FLAME_MAX_JOINTS];
+  const size_t J = p.f.base.joints, i = threadIdx.x;
+
+  if (i < J) {
+    ak_flame_rotation (R[i], p.pose + 3 * i);
+    for (size_t k = 0; i > 0 && k < 9; k++)
+      p.correct[9 * (i - 1) + k] = (float) (R[i][k] - (k % 4 == 0));
+  }
+  if (i < 3 * J) {
+    double at = p.f.joints[i];
+
+    for (size_t e = 0; e < p.f.base.expressions; e++)
+      at += p.expression[e] * p.f.joint_dirs[3 * J * e + i];
+    joint[i] = at;
+  }
+  __syncthreads ();
+  if (i == 0)
+    ak_flame_skin_matrices (p.m, G, J, p.f.parents, p.f.scale, R, joint);
+}
+
+/* A lane a vertex; each warp adds up every GROUPS-th direction, the first one then does the rest. */
+static __global__ void
+vertices_kernel (Pose p)
+{
+  __shared__ float part[GROUPS][3][LANES];
+  const size_t E = p.f.base.expressions, J = p.f.base.joints, P = p.f.padded;
+  const size_t directions = E + 9 * (J - 1);
+  const unsigned lane = threadIdx.x % LANES, group = threadIdx.x / LANES;
+  const size_t v = (size_t) blockIdx.x * LANES + lane; /* < padded */
+  float at[3] = { 0, 0, 0 };
+  double sum[3] = { 0, 0, 0 };
+
+  for (size_t d = group; d < directions; d += GROUPS) {
+    const float c = d < E ? p.expression[d] : p.correct[d - E];
+
+    for (size_t k = 0; k < 3; k++)
+      at[k] += c * p.f.directions[(3 * d + k) * P + v];
+  }
+  for (int k = 0; k < 3; k++)
+    part[group][k][lane] = at[k];
+  __syncthreads ();
+  if (group > 0 || v >= p.f.base.vertices)
+    return;
+  for (size_t k = 0; k < 3; k++) {
+    at[k] = p.f.shaped[k * P + v];
+    for (int g = 0; g < GROUPS; g++)
+      at[k] += part[g][k][lane];
+  }
+  for (size_t j = 0; j < J; j++) {
+    const float w = p.f.weights[j * P + v];
+
+    for (int i = 0; i < 3 && w != 0; i++) {
+      const float *row = p.m + 12 * j + 4 * i;
+
+      sum[i] += (double) w * ((double) row[0] * at[0] + (double) row[1] * at[1] +
+                                 (double) row[2] * at[2] + row[3]);
+    }
+  }
+  for (size_t i = 0; i < 3; i++)
+    p.vertices[3 * v + i] = (float) sum[i];
+}
+
+static void
+pose_run (const AkAt *at, const void *args)
+{
+  const Pose *p = (const Pose *) args;
+
+  AK_LAUNCH (joints_kernel, 1, 3 * AK_FLAME_MAX_JOINTS, 0, at, *p);
+  AK_LAUNCH (vertices_kernel, (unsigned) (p->f.padded / LANES), LANES * GROUPS, 0, at, *p);
+}
+
+static void
+flame_pose (
+    AkPlan *plan, const AkFlame *flame, float *vertices, const float *expression, const float *pose)
+{
+  const size_t J = flame->joints;
+  Pose p = { *(const AkCudaFlame *) flame, vertices, expression, pose };
+
+  p.m = (float *) ak_plan_memory (plan, 12 * J * sizeof *p.m);
+  p.correct = (float *) ak_plan_memory (plan, 9 * J * sizeof *p.correct);
+  if (p.correct)
+    ak_cuda_append (plan, pose_run, NULL, &p, sizeof p);
+}
+
+static void
+flame_free (AkFlame *base)
+{
+  AkCudaFlame *f = (AkCudaFlame *) base;
+  void *memory[] = { f->parents, f->shaped, f->directions, f->joints, f->joint_dirs, f->weights };
+
+  for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
+    base->dev->ops.free (base->dev, memory[i]);
+  free (f);
+}
+
+/* Everything that has the size of the vertices. planes, directions: scratch [3][padded], [columns][3][padded]. */
+static void
+pack_planes (AkCudaFlame *f, const AkFlameDesc *d, float *planes, float *directions, double *joints,
+    double *joint_dirs, AkStatus *status)
+{
+  const size_t P = f->padded, J = d->joints, E = d->expressions, poses = 9 * (J - 1);
+  AkDevice *dev = f->base.dev;
+
+  ak_flame_shaped (d, planes, P);
+  ak_flame_regress (d, joints, planes, P);
+  f->shaped = (float *) ak_cuda_copy (dev, planes, 3 * P * sizeof *planes, status);
+  for (size_t c = 0; c < E; c++) {
+    ak_flame_spread (d, directions + 3 * P * c, P, d->shapedirs, d->shapes + E, d->shapes + c);
+    ak_flame_regress (d, joint_dirs + 3 * J * c, directions + 3 * P * c, P);
+  }
+  for (size_t c = 0; c < poses; c++)
+    ak_flame_spread (d, directions + 3 * P * (E + c), P, d->posedirs, poses, c);
+  f->directions =
+      (float *) ak_cuda_copy (dev, directions, (E + poses) * 3 * P * sizeof *directions, status);
+  f->joints = (double *) ak_cuda_copy (dev, joints, 3 * J * sizeof *joints, status);
+  f->joint_dirs = (double *) ak_cuda_copy (dev, joint_dirs, E * 3 * J * sizeof *joint_dirs, status);
+}
+
+static void
+pack_weights (AkCudaFlame *f, const AkFlameDesc *d, AkStatus *status)
+{
+  const size_t P = f->padded, J = d->joints;
+  float *weights = (float *) calloc (J * P, sizeof *weights);
+
+  if (!weights) {
+    *status = AK_ERR_MEMORY;
+    return;
+  }
+  for (size_t v = 0; v < d->vertices; v++)
+    for (size_t j = 0; j < J; j++)
+      weights[j * P + v] = d->weights[v * J + j];
+  f->weights = (float *) ak_cuda_copy (f->base.dev, weights, J * P * sizeof *weights, status);
+  free (weights);
+}
+
+static AkFlame *
+flame_new (AkDevice *dev, const AkFlameDesc *d, AkStatus *status)
+{
+  const size_t P = (d->vertices + LANES - 1) / LANES * LANES, J = d->joints, E = d->expressions;
+  AkCudaFlame *f = (AkCudaFlame *) calloc (1, sizeof *f);
+  float *planes = (float *) calloc (3 * P, sizeof *planes);
+  float *directions = (float *) calloc (E + 9 * J, 3 * P * sizeof *directions);
+  double *joints = (double *) calloc (3 * J, sizeof *joints);
+  double *joint_dirs = (double *) calloc (E + 1, 3 * J * sizeof *joint_dirs);
+
+  *status = f && planes && directions && joints && joint_dirs ? AK_OK : AK_ERR_MEMORY;
+  if (*status == AK_OK) {
+    f->base = { dev, d->vertices, J, E };
+    f->padded = P;
+    f->scale = d->scale;
+    f->parents = (int32_t *) ak_cuda_copy (dev, d->parents, J * sizeof *f->parents, status);
+    pack_planes (f, d, planes, directions, joints, joint_dirs, status);
+    pack_weights (f, d, status);
+  }
+  free (planes);
+  free (directions);
+  free (joints);
+  free (joint_dirs);
+  if (*status == AK_OK)
+    return &f->base;
+  if (f)
+    flame_free (&f->base);
+  return NULL;
+}
+
+void
+ak_cuda_flame_init (AkOps *ops)
+{
+  ops->flame_new = flame_new;
+  ops->flame_free = flame_free;
+  ops->flame_pose = flame_pose;
+}

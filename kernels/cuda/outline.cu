@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Smooth edges of the coloured look, as kernels/cpu/outline.h tells, whatever the order of threads. */
+#include "draw.cuh"
+
+/* As in kernels/cpu/outline.c: how far, as a share of q, a surface may come forward between its outline and the middle
+ * beside it, and how much nearer must be what hides an outline. */
+#define SAME_SURFACE 0.012f
+#define NEARER 0.0002f
+
+#define NO_INNER 0xffffffffffffffffull
+#define THREADS 128
+#define SETTLERS 256
+#define READY 0x80000000u
+
+/* What is done with an outline's pixels: their keys first, then the winners' colours. */
+typedef enum { OUTER, INNER, INNER_COLORS } Stage;
+
+/* What a pixel shows; background beyond what was drawn. */
+static __device__ AkPixel
+pixel_at (const AkDraw *d, int x, int y)
+{
+  AkPixel none = { 0, 0 };
+
+  if (x < 0 || x >= d->stride || y < -AK_DRAW_MARGIN || y >= d->height + AK_DRAW_MARGIN)
+    return none;
+  return d->pixels[(size_t) (y + AK_DRAW_MARGIN) * d->stride + x];
+}
+
+static __device__ int
+is_wanted (const AkDraw *d, int x, int y)
+{
+  return x >= 0 && x < d->width && y >= 0 && y < d->height;
+}
+
+/* Are both rows in the same band? */
+static __device__ int
+same_band (const AkDraw *d, int y, int other)
+{
+  return other >= 0 && other < d->height && y / AK_DRAW_BAND == other / AK_DRAW_BAND;
+}
+
+/* Lighting may give slightly less than 0. */
+static __device__ uint32_t
+byte_of (float c)
+{
+  return c < 0 ? 0 : c > 255 ? 255 : (uint32_t) (c + 0.5f);
+}
+
+static __device__ uint32_t
+mixed (const AkLook *a, const AkLook *b, float t)
+{
+  return byte_of (a->r + t * (b->r - a->r)) | byte_of (a->g + t * (b->g - a->g)) << 8 |
+         byte_of (a->b + t * (b->b - a->b)) << 16 | 0xff000000;
+}
+
+/* The outline's share of a pixel whose middle is outside: of several the largest counts, then the first edge's. */
+static __device__ void
+put_outer (const AkDraw *d, Stage stage, uint32_t edge, int x, int y, float share, const AkLook *a,
+    const AkLook *b, float along)
+{
+  const unsigned s = (unsigned) (255 * share);
+  const size_t at = (size_t) y * d->stride + x;
+  const unsigned long long key = (unsigned long long) s << 32 | (~edge & 0xffffffffu);
+
+  if (!is_wanted (d, x, y) || !s)
+    return;
+  if (stage == OUTER) {
+    atomicMax (d->outer + at, key);
+  } else if (stage == INNER && d->outer[at] == key) {
+    d->shares[at] = (uint8_t) s;
+    d->colors[at] = mixed (a, b, along);
+  }
+}
+
+/* What lies beyond gets the share of a pixel whose middle is inside: the smallest counts, and only where no outline's
+ * own does, there or beyond. */
+static __device__ void
+put_inner (const AkDraw *d, Stage stage, uint32_t edge, int x, int y, int beyond_x, int beyond_y,
+    float share, AkPixel beyond)
+{
+  const unsigned s = (unsigned) (255 * share);
+  const size_t at = (size_t) y * d->stride + x;
+  const unsigned long long key = (unsigned long long) s << 32 | edge;
+
+  if (stage == OUTER || !is_wanted (d, x, y) || !s || d->outer[at])
+    return;
+  if (is_wanted (d, beyond_x, beyond_y) && same_band (d, y, beyond_y) &&
+      d->outer[(size_t) beyond_y * d->stride + beyond_x])
+    return;
+  if (stage == INNER) {
+    atomicMin (d->inner + at, key);
+  } else if (d->inner[at] == key) {
+    d->shares[at] = (uint8_t) s;
+    d->colors[at] = ak_shown (d, beyond);
+  }
+}
+
+/* Follows the edge `number` between the vertices, of the seen face with the vertex `opposite`, along its longer axis. */
+static __device__ void
+follow (const AkDraw *d, Stage stage, uint32_t number, const uint32_t vertex[2], uint32_t opposite,
+    uint32_t part)
+{
+  AkPoint a = d->points[vertex[0]], b = d->points[vertex[1]], c = d->points[opposite], swap;
+  const AkLook *la = d->looks + vertex[0], *lb = d->looks + vertex[1];
+  const int steep = abs (b.y - a.y) > abs (b.x - a.x);
+  int inward, from, to;
+  float dx, dy, first, inverse;
+
+  if (steep) { /* exchange the axes: from here on x is the longer one */
+    swap.x = a.y, swap.y = a.x, a = swap;
+    swap.x = b.y, swap.y = b.x, b = swap;
+    swap.x = c.y, swap.y = c.x, c = swap;
+  }
+  if (a.x > b.x) {
+    const AkLook *l = la;
+
+    swap = a, a = b, b = swap;
+    la = lb, lb = l;
+  }
+  dx = (float) (b.x - a.x), dy = (float) (b.y - a.y);
+  /* where the seen face lies on the shorter axis */
+  inward = dx * (float) (c.y - a.y) > dy * (float) (c.x - a.x) ? 1 : -1;
+  from = (a.x + 255) >> 8, to = (b.x + 255) >> 8; /* middles in [a, b) */
+  from = max (from, 0);
+  to = min (to, steep ? d->height : d->width);
+  inverse = to > from ? 1 / dx : 0;
+  first = (float) (256 * from - a.x);
+  for (int i = from; i < to; i++, first += 256) {
+    const float along = first * inverse, at = (float) a.y + dy * along;
+    const float q = la->q + along * (lb->q - la->q);
+    const int j = ((int) at + 128) >> 8, x = steep ? j : i, y = steep ? i : j;
+    const float offset = at * (1.0f / 256) - (float) j, share = 0.5f - fabsf (offset);
+    const AkPixel here = pixel_at (d, x, y);
+
+    if (here.q > q * (1 + SAME_SURFACE))
+      continue;
+    if (offset * (float) inward > 0) { /* the middle is outside */
+      if (here.q < q * (1 + NEARER))
+        put_outer (d, stage, number, x, y, share, la, lb, along);
+    } else if (here.color >> 24 == part && here.q > q * (1 - SAME_SURFACE)) {
+      const int bx = steep ? x - inward : x, by = steep ? y : y - inward;
+      const AkPixel beyond = pixel_at (d, bx, by);
+
+      if (beyond.q < q * (1 + NEARER))
+        put_inner (d, stage, number, x, y, bx, by, share, beyond);
+    }
+  }
+}
+
+/* A thread an edge: outlines lie between a face that is seen and one that is not, or none. */
+static __global__ void
+outlines_kernel (AkDraw d, Stage stage)
+{
+  const size_t e = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+  const uint32_t *i, *vertex = d.mesh.edge_vertices + 2 * e, *faces = d.mesh.edge_faces + 2 * e;
+  uint32_t face;
+  int seen;
+
+  if (e >= d.mesh.n_edges || !d.look->antialias)
+    return;
+  seen = d.front[faces[0]];
+  if (seen == d.front[faces[1]])
+    return;
+  face = faces[!seen];
+  i = d.mesh.indices + 3 * (size_t) face;
+  follow (&d, stage, (uint32_t) e, vertex, i[0] ^ i[1] ^ i[2] ^ vertex[0] ^ vertex[1],
+      d.mesh.face_part[face]);
+}
+
+static __global__ void
+clear_kernel (AkDraw d)
+{
+  const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+
+  if (i >= (size_t) d.stride * d.height || !d.look->antialias)
+    return;
+  d.outer[i] = 0;
+  d.inner[i] = NO_INNER;
+  d.shares[i] = 0;
+}
+
+/* The change of depth from the pixel to the next one in the direction (dx, dy), from that neighbour or the
+ * opposite one, whichever shows the same part; 0 if none does. */
+static __device__ float
+slope (const AkDraw *d, AkPixel p, int x, int y, int dx, int dy)
+{
+  const AkPixel next = pixel_at (d, x + dx, y + dy), last = pixel_at (d, x - dx, y - dy);
+
+  if (last.color >> 24 == p.color >> 24)
+    return p.q - last.q;
+  return next.color >> 24 == p.color >> 24 ? next.q - p.q : 0;
+}
+
+/* Where the surfaces of the pixel (x, y) and of the next one in the direction (dx, dy), which shows another part, cross
+ * between their middles: the share that the one of the two gets of the other's colour, and AK_CROSS_NEXT if it is
+ * the next. 0 if they do not, if the edge runs along that direction, or if an outline was there. */
+static __device__ unsigned
+cross (const AkDraw *d, int x, int y, int dx, int dy)
+{
+  const AkPixel a = pixel_at (d, x, y), b = pixel_at (d, x + dx, y + dy);
+  const size_t at = (size_t) y * d->stride + x;
+  const int next = same_band (d, y, y + dy);
+  float along, across, t;
+  unsigned share = 0;
+
+  if (!(a.color >> 24) || !(b.color >> 24) || a.color >> 24 == b.color >> 24)
+    return 0;
+  if (d->shares[at] || (next && d->shares[at + (size_t) dy * d->stride + dx]))
+    return 0;
+  along = slope (d, a, x, y, dx, dy) - slope (d, b, x + dx, y + dy, dx, dy);
+  across = slope (d, a, x, y, dy, dx) - slope (d, b, x + dx, y + dy, dy, dx);
+  if (along >= 0 || fabsf (across) > -along)
+    return 0; /* not a falls behind b here, or the other axis is the one to look along */
+  t = (b.q - slope (d, b, x + dx, y + dy, dx, dy) - a.q) / along;
+  if (t > 0 && t < 0.5f && x < d->width)
+    share = (unsigned) (int) (255 * (0.5f - t));
+  else if (t >= 0.5f && t < 1 && next && x + dx < d->width)
+    share = (unsigned) (int) (255 * (t - 0.5f));
+  return share && t >= 0.5f ? share | AK_CROSS_NEXT : share;
+}
+
+static __global__ void
+crossings_kernel (AkDraw d)
+{
+  const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+  const int x = (int) (i % d.stride), y = (int) (i / d.stride);
+
+  if (y >= d.height || !d.look->antialias)
+    return;
+  d.crossings[2 * i] = (uint8_t) cross (&d, x, y, 1, 0);
+  d.crossings[2 * i + 1] = (uint8_t) cross (&d, x, y, 0, 1);
+}
+
+/* Crossings are settled in the order of blocks of 4×2 pixels, in each those to the right first. */
+static __device__ uint32_t
+rank (const AkDraw *d, int x, int y, int down)
+{
+  return ((uint32_t) (y / 2 * (d->stride / 4) + x / 4) * 2 + down) * 8 + y % 2 * 4 + x % 4;
+}
+
+/* Is there a crossing at (x, y), not settled and earlier than `own`? */
+static __device__ int
+is_earlier (const AkDraw *d, int x, int y, int down, int row, uint32_t own)
+{
+  return x >= 0 && x < d->stride && same_band (d, row, y) &&
+         d->crossings[2 * ((size_t) y * d->stride + x) + down] && rank (d, x, y, down) < own;
+}
+
+/* Can the crossing number c be settled: is no earlier one left that has one of its two pixels? */
+static __device__ int
+is_ready (const AkDraw *d, uint32_t c)
+{
+  const int x = (int) (c / 2 % d->stride), y = (int) (c / 2 / d->stride), down = c & 1;
+  const uint32_t own = rank (d, x, y, down);
+
+  for (int k = 0; k < 2; k++) {
+    const int px = x + (k && !down), py = y + (k && down);
+
+    if (is_earlier (d, px, py, 0, y, own) || is_earlier (d, px, py, 1, y, own) ||
+        is_earlier (d, px - 1, py, 0, y, own) || is_earlier (d, px, py - 1, 1, y, own))
+      return 0;
+  }
+  return 1;
+}
+
+/* Gives the pixel its share, if none of the two has one. */
+static __device__ void
+settle (const AkDraw *d, uint32_t c)
+{
+  const int x = (int) (c / 2 % d->stride), y = (int) (c / 2 / d->stride), down = c & 1;
+  const int next_x = x + !down, next_y = y + down;
+  const size_t at = (size_t) y * d->stride + x, next = (size_t) next_y * d->stride + next_x;
+  const unsigned crossing = d->crossings[c];
+
+  d->crossings[c] = 0;
+  if (d->shares[at] || (same_band (d, y, next_y) && d->shares[next]))
+    return;
+  if (crossing & AK_CROSS_NEXT) {
+    d->shares[next] = (uint8_t) (crossing & ~AK_CROSS_NEXT);
+    d->colors[next] = ak_shown (d, pixel_at (d, x, y));
+  } else {
+    d->shares[at] = (uint8_t) crossing;
+    d->colors[at] = ak_shown (d, pixel_at (d, next_x, next_y));
+  }
+}
+
+/* A block a band. A crossing waits for the earlier ones beside it, so each round settles some. */
+static __global__ void
+settle_kernel (AkDraw d)
+{
+  __shared__ uint32_t n;
+  const size_t first = 2 * (size_t) blockIdx.x * AK_DRAW_BAND * d.stride;
+  const int rows = min (AK_DRAW_BAND, d.height - (int) blockIdx.x * AK_DRAW_BAND);
+  const uint32_t most = 2 * (uint32_t) rows * (uint32_t) d.stride;
+  uint32_t *list = d.listed + first;
+  int left = 1;
+
+  if (!d.look->antialias)
+    return;
+  if (threadIdx.x == 0)
+    n = 0;
+  __syncthreads ();
+  for (uint32_t i = threadIdx.x; i < most; i += SETTLERS)
+    if (d.crossings[first + i])
+      list[atomicAdd (&n, 1u)] = (uint32_t) first + i;
+  __syncthreads ();
+  while (left) {
+    left = 0;
+    for (uint32_t i = threadIdx.x; i < n; i += SETTLERS)
+      if (d.crossings[list[i]] && is_ready (&d, list[i]))
+        list[i] |= READY;
+    __syncthreads ();
+    for (uint32_t i = threadIdx.x; i < n; i += SETTLERS)
+      if (list[i] & READY) {
+        list[i] &= ~READY;
+        settle (&d, list[i]);
+      } else {
+        left |= d.crossings[list[i]] != 0;
+      }
+    left = __syncthreads_or (left);
+  }
+}
+
+static __global__ void
+blend_kernel (AkDraw d)
+{
+  const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+  uint32_t pixel, out, share;
+
+  if (i >= (size_t) d.stride * d.height || !d.look->antialias || !d.shares[i])
+    return;
+  pixel = d.rgba[i];
+  share = d.shares[i];
+  out = d.look->alpha ? 0 : pixel & 0xff000000;
+  for (int k = 0; k < (d.look->alpha ? 32 : 24); k += 8)
+    out |= ((pixel >> k & 255) * (255 - share) + (d.colors[i] >> k & 255) * share + 127) / 255 << k;
+  d.rgba[i] = out;
+}
+
+void
+ak_cuda_edges (const AkAt *at, const AkDraw *d)
+{
+  const unsigned pixels = ak_blocks ((size_t) d->stride * d->height, THREADS);
+  const unsigned edges = ak_blocks (d->mesh.n_edges, THREADS);
+  const unsigned bands = ak_blocks ((size_t) d->height, AK_DRAW_BAND);
+
+  AK_LAUNCH (clear_kernel, pixels, THREADS, 0, at, *d);
+  AK_LAUNCH (outlines_kernel, edges, THREADS, 0, at, *d, OUTER);
+  AK_LAUNCH (outlines_kernel, edges, THREADS, 0, at, *d, INNER);
+  AK_LAUNCH (outlines_kernel, edges, THREADS, 0, at, *d, INNER_COLORS);
+  AK_LAUNCH (crossings_kernel, pixels, THREADS, 0, at, *d);
+  AK_LAUNCH (settle_kernel, bands, SETTLERS, 0, at, *d);
+  AK_LAUNCH (blend_kernel, pixels, THREADS, 0, at, *d);
+}

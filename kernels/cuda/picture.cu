@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Pictures for the host: kernels write the planes one after the other, one copy brings them into page-locked memory, and
+ * what waits for the queue puts them where the picture's planes are. */
+#include "../picture_priv.h"
+#include "launch.h"
+#include "mesh.h"
+#include "runtime.h"
+
+/* What may change from run to run. */
+typedef struct
+{
+  AkYuv yuv;
+  int alpha;
+} Look;
+
+typedef struct
+{
+  const uint8_t *rgba;
+  uint8_t *planes; /* all of them, rows without gaps */
+  const Look *look;
+  AkPixels pixels;
+  unsigned width, height;
+  size_t at[3]; /* where planes begin */
+} Write;
+
+/* Bytes of a row and rows of plane `k`. */
+static size_t
+row_bytes (AkPixels pixels, unsigned width, int k)
+{
+  if (pixels < AK_PIXELS_I420)
+    return width * ak_pixels_bytes (pixels);
+  if (k == 0)
+    return width;
+  return ((size_t) width + 1) / 2 * (pixels == AK_PIXELS_NV12 ? 2 : 1);
+}
+
+static unsigned
+rows_of (unsigned height, int k)
+{
+  return k ? (height + 1) / 2 : height;
+}
+
+typedef struct
+{
+  uint8_t place[4]; /* of r, g, b, a */
+  unsigned bytes;
+} Order;
+
+static __global__ void
+pack_kernel (Write w, Order order)
+{
+  const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+  const uint8_t *from = w.rgba + 4 * i;
+  uint8_t *to = w.planes + order.bytes * i;
+
+  if (i >= (size_t) w.width * w.height)
+    return;
+  if (order.bytes == 4)
+    to[order.place[3]] = w.look->alpha ? from[3] : 255;
+  for (int k = 0; k < 3; k++)
+    to[order.place[k]] = from[k];
+}
+
+/* A thread a square of 2×2 pixels. */
+static __global__ void
+yuv_kernel (Write w)
+{
+  const unsigned across = (w.width + 1) / 2;
+  const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+  const unsigned x = (unsigned) (i % across) * 2, y = (unsigned) (i / across) * 2;
+  const unsigned right = x + 1 < w.width, below = y + 1 < w.height;
+  const AkYuv yuv = w.look->yuv;
+  int sum[3] = { 0, 0, 0 }, u = (128 << 17) + (1 << 16), v = u;
+
+  if (y >= w.height)
+    return;
+  for (unsigned k = 0; k < 4; k++) { /* at odd edges pixels stand for those that are not there */
+    const unsigned px = x + (k & right), py = y + (k / 2 & below);
+    const size_t at = (size_t) py * w.width + px;
+    const uint8_t *rgba = w.rgba + 4 * at;
+
+    w.planes[at] = (uint8_t) ((yuv.y[0] * rgba[0] + yuv.y[1] * rgba[1] + yuv.y[2] * rgba[2] +
+                                  (16 << 15) + (1 << 14)) >>
+                              15);
+    for (int c = 0; c < 3; c++)
+      sum[c] += rgba[c];
+  }
+  for (int c = 0; c < 3; c++) {
+    u += yuv.u[c] * sum[c];
+    v += yuv.v[c] * sum[c];
+  }
+  if (w.pixels == AK_PIXELS_NV12) {
+    w.planes[w.at[1] + 2 * i] = (uint8_t) (u >> 17);
+    w.planes[w.at[1] + 2 * i + 1] = (uint8_t) (v >> 17);
+  } else {
+    w.planes[w.at[1] + i] = (uint8_t) (u >> 17);
+    w.planes[w.at[2] + i] = (uint8_t) (v >> 17);
+  }
+}
+
+typedef struct
+{
+  Write w;
+  void *pinned;
+  size_t bytes;
+} Node;
+
+static void
+write_run (const AkAt *at, const void *args)
+{
+  const Node *n = (const Node *) args;
+  const Write *w = &n->w;
+  const size_t width = w->width, height = w->height;
+
+  if (w->pixels < AK_PIXELS_I420) {
+    const uint8_t *place = ak_pixels_order[w->pixels];
+    Order order = { { place[0], place[1], place[2], place[3] },
+      (unsigned) ak_pixels_bytes (w->pixels) };
+
+    AK_LAUNCH (pack_kernel, ak_blocks (width * height, 256), 256, 0, at, *w, order);
+  } else {
+    AK_LAUNCH (yuv_kernel, ak_blocks ((width + 1) / 2 * ((height + 1) / 2), 128), 128, 0, at, *w);
+  }
+  (void) ak_rt_download (at->stream, n->pinned, w->planes, n->bytes);
+}
+
+static void
+read_look (const void *source, void *to)
+{
+  const AkPicture *picture = (const AkPicture *) source;
+  Look *look = (Look *) to;
+
+  look->yuv = ak_yuv[picture->bt709 != 0];
+  look->alpha = picture->alpha;
+}
+
+/* The picture as it was when the plan ran, and the bytes that came. */
+typedef struct
+{
+  const AkPicture *source;
+  AkPicture *picture;
+  const uint8_t *pinned;
+} Finish;
+
+static void
+remember (const void *args)
+{
+  const Finish *f = (const Finish *) args;
+
+  *f->picture = *f->source;
+}
+
+static void
+finish (const void *args)
+{
+  const Finish *f = (const Finish *) args;
+  const AkPicture *p = f->picture;
+  const uint8_t *from = f->pinned;
+
+  for (int k = 0; k < (int) ak_picture_planes (p->pixels); k++) {
+    const size_t bytes = row_bytes (p->pixels, p->width, k), rows = rows_of (p->height, k);
+
+    for (size_t y = 0; y < rows; y++, from += bytes)
+      memcpy (p->plane[k] + (ptrdiff_t) y * p->stride[k], from, bytes);
+  }
+}
+
+void
+ak_cuda_picture (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba)
+{
+  Node n = {};
+  Write *w = &n.w;
+  Finish f = { picture };
+
+  w->rgba = rgba;
+  w->pixels = picture->pixels;
+  w->width = picture->width;
+  w->height = picture->height;
+  for (int k = 0; k < (int) ak_picture_planes (w->pixels); k++) {
+    w->at[k] = n.bytes;
+    n.bytes += row_bytes (w->pixels, w->width, k) * rows_of (w->height, k);
+  }
+  w->planes = (uint8_t *) ak_plan_memory (plan, n.bytes);
+  w->look = (const Look *) ak_cuda_read_each_run (plan, read_look, picture, sizeof *w->look);
+  n.pinned = ak_cuda_pinned (plan, n.bytes);
+  f.picture = (AkPicture *) ak_cuda_pinned (plan, sizeof *f.picture);
+  f.pinned = (const uint8_t *) n.pinned;
+  if (plan->status != AK_OK)
+    return;
+  ak_cuda_append (plan, write_run, NULL, &n, sizeof n);
+  ak_cuda_around (plan, remember, finish, &f, sizeof f);
+}
+
+/* The host's side of what is read at each run, and the copy to the device. */
+typedef struct
+{
+  AkRead *read;
+  const void *source;
+  void *pinned, *memory;
+  size_t bytes;
+} EachRun;
+
+static void
+read_host (const void *args)
+{
+  const EachRun *e = (const EachRun *) args;
+
+  e->read (e->source, e->pinned);
+}
+
+static void
+read_run (const AkAt *at, const void *args)
+{
+  const EachRun *e = (const EachRun *) args;
+
+  (void) ak_rt_upload (at->stream, e->memory, e->pinned, e->bytes);
+}
+
+const void *
+ak_cuda_read_each_run (AkPlan *plan, AkRead *read, const void *source, size_t bytes)
+{
+  EachRun e = { read, source, ak_cuda_pinned (plan, bytes), ak_plan_memory (plan, bytes), bytes };
+
+  if (plan->status != AK_OK)
+    return NULL;
+  ak_cuda_append (plan, read_run, NULL, &e, sizeof e);
+  ak_cuda_around (plan, read_host, NULL, &e, sizeof e);
+  return e.memory;
+}
+
+void
+ak_cuda_picture_init (AkOps *ops)
+{
+  ops->picture_write = ak_cuda_picture;
+}

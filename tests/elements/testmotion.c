@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "testmotion.h"
+
+#include <math.h>
+
+GstBuffer *
+test_motion_frame (guint i, float jaw)
+{
+  float numbers[TEST_MOTION] = { 0 };
+  GstBuffer *b;
+
+  numbers[TEST_SMILE] = 0.25f;
+  numbers[TEST_JAW] = jaw * (1.1f + sinf (i));
+  b = gst_buffer_new_memdup (numbers, sizeof numbers);
+  GST_BUFFER_PTS (b) = i * TEST_FRAME;
+  GST_BUFFER_DURATION (b) = TEST_FRAME;
+  GST_BUFFER_OFFSET (b) = i;
+  GST_BUFFER_OFFSET_END (b) = i + 1;
+  if (i == 0)
+    GST_BUFFER_FLAG_SET (b, GST_BUFFER_FLAG_DISCONT);
+  return b;
+}
+
+void
+test_push_motion (GstHarness *h, guint from, guint to, float jaw)
+{
+  for (guint i = from; i < to; i++)
+    fail_unless_equals_int (gst_harness_push (h, test_motion_frame (i, jaw)), GST_FLOW_OK);
+}
+
+float
+test_number (GstBuffer *frame, guint k)
+{
+  float value = NAN;
+
+  fail_unless_equals_uint64 (gst_buffer_get_size (frame), TEST_MOTION * sizeof (float));
+  gst_buffer_extract (frame, k * sizeof (float), &value, sizeof value);
+  return value;
+}
+
+void
+test_check_motion (GPtrArray *all, guint from, guint n)
+{
+  fail_unless_equals_int (all->len, n);
+  for (guint i = 0; i < n; i++) {
+    GstBuffer *b = test_buffer (all, i);
+
+    fail_unless_equals_uint64 (GST_BUFFER_PTS (b), (from + i) * TEST_FRAME);
+    fail_unless_equals_uint64 (GST_BUFFER_DURATION (b), TEST_FRAME);
+    fail_unless_equals_uint64 (GST_BUFFER_OFFSET (b), from + i);
+    fail_unless_equals_uint64 (GST_BUFFER_OFFSET_END (b), from + i + 1);
+    fail_unless_equals_int (GST_BUFFER_IS_DISCONT (b), from + i == 0);
+  }
+}
+
+void
+test_same_motion (GstBuffer *frame, guint i, float jaw)
+{
+  g_autoptr (GstBuffer) in = test_motion_frame (i, jaw);
+  GstMapInfo map;
+
+  gst_buffer_map (in, &map, GST_MAP_READ);
+  fail_unless_equals_uint64 (gst_buffer_get_size (frame), map.size);
+  fail_unless (gst_buffer_memcmp (frame, 0, map.data, map.size) == 0);
+  gst_buffer_unmap (in, &map);
+}
+
+GstEvent *
+test_interruption (GstEventType type, GstClockTime time, gboolean marked)
+{
+  GstStructure *s = gst_structure_new_empty ("artalk-interrupt");
+
+  if (GST_CLOCK_TIME_IS_VALID (time))
+    gst_structure_set (s, "running-time", G_TYPE_UINT64, time, NULL);
+  if (marked)
+    gst_structure_set (s, "marked", G_TYPE_BOOLEAN, TRUE, NULL);
+  return gst_event_new_custom (type, s);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Speech to motion on a device by the clock, beside the goals for one card, and what it changes against float32 on the
+ * processor:
+ *
+ * device-bench [--device=NAME] [--precision=f32|bf16] [--windows=N] [--streams=N] [--alone] [MODEL]
+ *
+ * --streams: at most so many at once. --alone: no comparison with the processor. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spoken.h"
+#include "models/model_priv.h"
+
+static const struct
+{
+  const char *name;
+  AkPrecision precision;
+  double chunk_ms; /* goals on one H100: a window of one stream, streams in real time */
+  double streams;
+} precisions[] = { { "f32", AK_F32, 8, 400 }, { "bf16", AK_BF16, 4, 2000 } };
+
+typedef struct
+{
+  AmModel *model;
+  unsigned windows;
+  GMutex *lock; /* of started, go */
+  GCond *cond;
+  unsigned *started;
+  gboolean *go;
+  double encoder, motion; /* medians in seconds */
+  GError *error;
+} Stream;
+
+static int
+compare_doubles (const void *a, const void *b)
+{
+  double x = *(const double *) a, y = *(const double *) b;
+
+  return (x > y) - (x < y);
+}
+
+static double
+now (void)
+{
+  return 1e-6 * (double) g_get_monotonic_time ();
+}
+
+/* One stream: two windows to warm up, then, when all are there, `windows` of them. */
+static gpointer
+stream_run (gpointer data)
+{
+  Stream *s = data;
+  const AmModelInfo *info = am_model_info (s->model);
+  size_t n = (size_t) info->before_samples + info->window_samples + info->ahead_samples;
+  g_autofree float *samples = g_new (float, n);
+  g_autofree float *features = g_new (float, (size_t) info->steps * info->channels);
+  g_autofree float *frames = g_new (float, (size_t) info->window_frames * info->motion_dim);
+  g_autofree double *encoder_times = g_new0 (double, s->windows);
+  g_autofree double *motion_times = g_new0 (double, s->windows);
+  g_autoptr (AmAudioEncoder) encoder = am_audio_encoder_new (s->model, &s->error);
+  g_autoptr (AmMotion) motion = encoder ? am_motion_new (s->model, &s->error) : NULL;
+
+  for (size_t i = 0; i < n; i++)
+    samples[i] = 0.3f * sinf ((float) i * 0.05f) * sinf ((float) i * 0.0007f);
+  for (unsigned i = 0; i < s->windows + 2; i++) {
+    double start, middle;
+
+    if (i == 2) {
+      g_mutex_lock (s->lock);
+      ++*s->started;
+      g_cond_broadcast (s->cond);
+      while (!*s->go)
+        g_cond_wait (s->cond, s->lock);
+      g_mutex_unlock (s->lock);
+    }
+    if (s->error)
+      continue;
+    start = now ();
+    if (!am_audio_encoder_run (encoder, samples, features, NULL, &s->error))
+      continue;
+    middle = now ();
+    if (am_motion_run (motion, features, frames, NULL, &s->error) && i >= 2) {
+      encoder_times[i - 2] = middle - start;
+      motion_times[i - 2] = now () - middle;
+    }
+  }
+  qsort (encoder_times, s->windows, sizeof (double), compare_doubles);
+  qsort (motion_times, s->windows, sizeof (double), compare_doubles);
+  s->encoder = encoder_times[s->windows / 2];
+  s->motion = motion_times[s->windows / 2];
+  return NULL;
+}
+
+static gboolean
+measure (AmModel *model, unsigned n, unsigned windows, size_t which)
+{
+  g_autofree Stream *streams = g_new0 (Stream, n);
+  g_autofree GThread **threads = g_new (GThread *, n);
+  unsigned started = 0;
+  gboolean go = FALSE, good = TRUE;
+  const char *name = precisions[which].name;
+  double start, took, chunk, real_time;
+  GMutex lock;
+  GCond cond;
+
+  g_mutex_init (&lock);
+  g_cond_init (&cond);
+  for (unsigned i = 0; i < n; i++) {
+    streams[i] = (Stream){ model, windows, &lock, &cond, &started, &go, 0, 0, NULL };
+    threads[i] = g_thread_new ("stream", stream_run, &streams[i]);
+  }
+  g_mutex_lock (&lock);
+  while (started < n)
+    g_cond_wait (&cond, &lock);
+  go = TRUE;
+  start = now ();
+  g_cond_broadcast (&cond);
+  g_mutex_unlock (&lock);
+  for (unsigned i = 0; i < n; i++)
+    g_thread_join (threads[i]);
+  took = now () - start;
+  for (unsigned i = 0; i < n; i++)
+    if (streams[i].error) {
+      if (good)
+        printf ("FAILED: %u streams, %s: %s\n", n, name, streams[i].error->message);
+      good = FALSE;
+      g_clear_error (&streams[i].error);
+    }
+  chunk = streams[0].encoder + streams[0].motion;
+  real_time = n * windows / took * am_model_info (model)->window_frames / 25.0;
+  if (good && n == 1)
+    printf ("| %s, one stream | encoder %.2f ms, motion %.2f ms, window %.2f ms | goal %.0f ms, "
+            "%.2f of it |\n",
+        name, 1e3 * streams[0].encoder, 1e3 * streams[0].motion, 1e3 * chunk,
+        precisions[which].chunk_ms, 1e3 * chunk / precisions[which].chunk_ms);
+  if (good)
+    printf (
+        "| %s, %u at once | %.1f windows/s, %.0f streams in real time | goal %.0f, %.2f of it |\n",
+        name, n, n * windows / took, real_time, precisions[which].streams,
+        real_time / precisions[which].streams);
+  g_mutex_clear (&lock);
+  g_cond_clear (&cond);
+  return good;
+}
+
+/* Against float32 on the processor, over some windows. */
+static gboolean
+compare (AmModel *model, const char *path, const char *name, GError **error)
+{
+  g_autoptr (AmModel) exact = am_model_open (path, "cpu", AK_F32, 0, error);
+  g_autoptr (GArray) samples = g_array_new (FALSE, FALSE, sizeof (float));
+  const AmModelInfo *info = am_model_info (model);
+  Spoken a = { 0 }, b = { 0 };
+  double mean, worst;
+  gboolean good;
+
+  for (unsigned i = 0; i < 4 * info->window_samples; i++) {
+    float x = 0.3f * sinf ((float) i * 0.05f) * sinf ((float) i * 0.0007f);
+
+    g_array_append_val (samples, x);
+  }
+  good = exact && spoken_run (&a, exact, samples, error) && spoken_run (&b, model, samples, error);
+  if (good) {
+    printf ("| %s against f32 on the processor | bits equal: %.2f %% from the same past, %.2f %% "
+            "of %u windows | "
+            "motion error %.5f of its size |\n",
+        name, spoken_equal (&a, &b, a.each), spoken_equal (&a, &b, a.bits->len), 4u,
+        spoken_error (&a, &b));
+    if (spoken_lips (info, &a, &b, &mean, &worst))
+      printf ("| %s, lips | %.4f mm mean, %.3f mm at most | limit %.1f mm |\n", name, mean, worst,
+          SPOKEN_LIP_LIMIT);
+  }
+  spoken_clear (&a);
+  spoken_clear (&b);
+  return good;
+}
+
+int
+main (int argc, char **argv)
+{
+  const char *path = NULL, *device = "cuda";
+  unsigned windows = 20, most = 64;
+  gboolean alone = FALSE;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AmModel) model = NULL;
+  size_t which = 0;
+
+  for (int i = 1; i < argc; i++) {
+    if (g_str_has_prefix (argv[i], "--device="))
+      device = argv[i] + 9;
+    else if (g_str_has_prefix (argv[i], "--precision="))
+      which = strcmp (argv[i] + 12, "bf16") == 0;
+    else if (g_str_has_prefix (argv[i], "--windows="))
+      windows = (unsigned) MAX (atoi (argv[i] + 10), 1);
+    else if (g_str_has_prefix (argv[i], "--streams="))
+      most = (unsigned) MAX (atoi (argv[i] + 10), 1);
+    else if (strcmp (argv[i], "--alone") == 0)
+      alone = TRUE;
+    else
+      path = argv[i];
+  }
+  model = am_model_open (path, device, precisions[which].precision, 0, &error);
+  if (!model) {
+    printf ("SKIPPED: %s\n", error->message);
+    return 77;
+  }
+  printf ("| %s on %s | | |\n|---|---|---|\n", path ? path : "the built-in model", device);
+  for (unsigned n = 1; n <= most; n *= 4)
+    if (!measure (model, n, windows, which))
+      return 1;
+  if (alone || compare (model, path, precisions[which].name, &error))
+    return 0;
+  printf ("FAILED: %s\n", error->message);
+  return 1;
+}
