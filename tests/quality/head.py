@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32, "U32": np.uint32, "U8": np.uint8}
+TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32, "U32": np.uint32,
+         "I16": np.int16, "U16": np.uint16, "I8": np.int8, "U8": np.uint8}
 
 
 def read_safetensors(path):
