@@ -157,7 +157,8 @@ draw_run (AkCpu *cpu, const void *args)
   if (d->style->antialias)
     n_outlines = list_outlines (d);
   x0 = list.x0 < 0 ? 0 : list.x0 >> 8;
-  x1 = list.x1 >= 256 * (int) picture->width ? (int) picture->width - 1 : (list.x1 + 128) >> 8;
+  x1 =
+      list.x1 >= 256 * (int) picture->width - 128 ? (int) picture->width - 1 : (list.x1 + 128) >> 8;
   if (list.x0 > list.x1)
     x0 = x1 = 0;
   if (!planes)
