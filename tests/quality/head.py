@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32, "U32": np.uint32, "U8": np.uint8}
+TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32, "U32": np.uint32,
+         "I16": np.int16, "U16": np.uint16, "I8": np.int8, "U8": np.uint8}
 
 
 def read_safetensors(path):
@@ -74,21 +75,27 @@ class Head:
         return vp * (1 - w) + moved * w
 
     def measures(self, motion):
-        """As `measures_of` for motion [n,106]."""
-        return measures_of(self.pose(motion), self.regions)
+        """As `measures_of` for motion [n,106], and turn: the head's rotation [n,3] in degrees."""
+        return {**measures_of(self.pose(motion), self.regions), "turn": np.degrees(np.asarray(motion, float)[:, 100:103])}
 
 
 def upright(vertices):
-    """Vertices [n,V,3] turned into the first frame's orientation (Kabsch over all vertices)."""
+    """Vertices [n,V,3] turned into the first frame's orientation (Kabsch over all vertices), and the rotation that
+    is taken away as an axis times degrees [n,3]."""
     c = vertices - vertices.mean(1, keepdims=True)
     u, _, vt = np.linalg.svd(np.einsum("nvi,vj->nij", c, c[0]))
     d = np.sign(np.linalg.det(u @ vt))
     u[:, :, 2] *= d[:, None]
-    return np.einsum("nvi,nij->nvj", c, u @ vt)
+    r = u @ vt
+    axis = np.stack([r[:, 2, 1] - r[:, 1, 2], r[:, 0, 2] - r[:, 2, 0], r[:, 1, 0] - r[:, 0, 1]], 1) / 2
+    sine = np.linalg.norm(axis, axis=1, keepdims=True)
+    turn = np.degrees(np.arcsin(np.clip(sine, 0, 1))) * axis / np.maximum(sine, 1e-9)  # of less than a quarter
+    return np.einsum("nvi,nij->nvj", c, r), turn
 
 
 def measures_of(v, regions):
-    """From upright vertices [n,V,3]: dict of gap, width, lid (opening of the lids), lips ([n,k] mouth points), in mm."""
+    """From upright vertices [n,V,3]: dict of gap, width, lid (opening of the lids), mouth ([n,k] mouth points),
+    lip_to_teeth (lower lip below the edge of the upper teeth), in mm."""
     mm = 1000.0
     up, low = v[:, regions["inner_lip_upper"]], v[:, regions["inner_lip_lower"]]
     gap = np.maximum((up[..., 1] - low[..., 1]).mean(1), 0) * mm

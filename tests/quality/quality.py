@@ -4,7 +4,8 @@
 
     python tests/quality/quality.py --truth DIR --motion-dir M [--smooth]   motion [frames,106] per clip (.npy, .safetensors)
     python tests/quality/quality.py --truth DIR --mesh-dir M                what `artalk NAME.wav --mesh NAME.safetensors` wrote
-    python tests/quality/quality.py --truth DIR --artalk PROGRAM [--artalk-args "--style calm"]
+    python tests/quality/quality.py --truth DIR --artalk PROGRAM [--artalk-args "--style calm"] [--before OLD.json]
+    python tests/quality/quality.py --truth DIR --artalk PROGRAM --disturbed    loss by noise, lines, music (disturb.py)
 
 Beside it stand two references made here: `rules`, the motion rules of models/default/data fed with the true phones
 (what a perfect listener would do), and `energy`, a jaw that only follows loudness.
@@ -13,7 +14,10 @@ Rows: open/bilabial and open/silence AUC: chance that the lip gap in the middle 
 middle of p b m, or than in silence. closure: smallest gap in p b m, one frame more on each side, under max(1.5 mm,
 15 % of the clip's 95th percentile); chance: the same events at other times of speech. false closure: the same limit in
 the middle half of an open vowel. correlation and lag: gap against that of `rules` (lag positive: late). rounded AUC: mouth
-narrower in ao uh uw w than in aa ae ah eh. silence: mean movement of the mouth per frame and mean gap, 0.1 s away from
+narrower in ao uh uw w than in aa ae ah eh. labiodental contact: smallest distance of the lower lip below the upper
+teeth's edge in f v, one frame more on each side, at most 2 mm (1.9 with the mouth at rest) with the lips apart; chance: the
+same at other times of speech. head: its turning over a clip in degrees (deviation, all axes), the share of that
+slower than 0.5 Hz and faster than 2 Hz (power of the spectrum). silence: mean movement of the mouth per frame and mean gap, 0.1 s away from
 speech. boundary: mean movement over window edges against all other frames. The regions must be those of the head."""
 import argparse
 import json
@@ -21,7 +25,6 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +32,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT / "models/default/data")]
 import targets as rules  # noqa: E402
+from disturb import KINDS, disturb, pairs, read, write  # noqa: E402
 from head import Head, measures_of, read_safetensors, upright  # noqa: E402
 
 OPEN, ROUND, WIDE = ("aa", "ae", "eh"), ("ao", "uh", "uw", "WW"), ("aa", "ae", "ah", "eh")
-FPS = 25
+FPS, CONTACT = 25, 2.0
 
 
 def smooth(x):
@@ -53,8 +57,7 @@ class Clip:
         d = json.loads(path.read_text(encoding="utf-8"))
         self.name, self.group, self.wav = path.stem, d["group"], path.with_suffix(".wav")
         self.phones = [(c, a, b) for c, a, b in d["phones"]]
-        with wave.open(str(self.wav)) as w:
-            self.audio = np.frombuffer(w.readframes(w.getnframes()), np.int16)
+        self.audio = read(self.wav)
 
     def spans(self, names, least=0.0):
         """(start, end) of the phones named."""
@@ -101,7 +104,8 @@ class Tally:
 
     def __init__(self, window):
         self.window = window
-        self.v = {k: [] for k in ("open", "bilabial", "silence", "round", "wide", "closed", "chance", "false", "corr", "still", "edge", "inner")}
+        self.v = {k: [] for k in ("open", "bilabial", "silence", "round", "wide", "closed", "chance", "false", "contact", "contact chance",
+                                  "corr", "still", "edge", "inner", "turn", "slow", "fast")}
         self.cross, self.norm = 0.0, 1e-9
         self.blinks, self.seconds = 0, 0.0
 
@@ -123,6 +127,18 @@ class Tally:
         for a, b in bil:
             t = [x for x in rng.choice(speech, 20) if all(x + (b - a) < s - 0.06 or x > e + 0.06 for s, e in bil)]
             v["chance"] += [g[covered(x, x + b - a, n, 1)].min() < limit for x in t if x * FPS < n]
+        teeth = np.where(g < limit, np.inf, m["lip_to_teeth"][:n])
+        lab = clip.spans(("FF",), 0.03)
+        v["contact"] += [teeth[covered(a, b, n, 1)].min() <= CONTACT for a, b in lab]
+        for a, b in lab:
+            t = [x for x in rng.choice(speech, 20) if all(x + (b - a) < s - 0.06 or x > e + 0.06 for s, e in lab)]
+            v["contact chance"] += [teeth[covered(x, x + b - a, n, 1)].min() <= CONTACT for x in t if x * FPS < n]
+        turn = m["turn"][:n] - m["turn"][:n].mean(0)
+        spectrum = (np.abs(np.fft.rfft(turn * np.hanning(n)[:, None], axis=0)) ** 2).sum(1)
+        f = np.fft.rfftfreq(n, 1 / FPS)
+        v["turn"].append(np.sqrt((turn ** 2).sum(1).mean()))
+        v["slow"].append(spectrum[f < 0.5].sum() / max(spectrum.sum(), 1e-12))
+        v["fast"].append(spectrum[f > 2].sum() / max(spectrum.sum(), 1e-12))
         for a, b in clip.spans(OPEN, 0.06):
             v["false"].append(g[covered(a + (b - a) / 4, b - (b - a) / 4, n)].min() < limit)
         step = np.linalg.norm(np.diff(m["mouth"][:n], axis=0).reshape(n - 1, -1, 3), axis=2).mean(1)
@@ -160,6 +176,8 @@ class Tally:
                 ("bilabial closure %", mean("closed", 100), "%.0f", len(v["closed"])),
                 ("  by chance %", mean("chance", 100), "%.0f", len(v["chance"])),
                 ("false closure %", mean("false", 100), "%.1f", len(v["false"])),
+                ("labiodental contact %", mean("contact", 100), "%.0f", len(v["contact"])),
+                ("  contact by chance %", mean("contact chance", 100), "%.0f", len(v["contact chance"])),
                 ("correlation", mean("corr"), "%.2f", len(v["corr"])),
                 ("lag ms", lag, "%+.0f", len(v["corr"])),
                 ("rounded AUC", auc(v["wide"], v["round"]), "%.3f", len(v["round"])),
@@ -167,13 +185,17 @@ class Tally:
                 ("silence gap mm", mean("silence"), "%.2f", len(v["silence"])),
                 ("silence move mm/frame", mean("still"), "%.3f", len(v["still"])),
                 ("blinks per minute", self.blinks * 60 / max(self.seconds, 1e-9), "%.1f", self.blinks),
-                ("boundary ratio", mean("edge") / mean("inner") if mean("inner") else np.nan, "%.2f", len(v["edge"]))]
+                ("boundary ratio", mean("edge") / mean("inner") if mean("inner") else np.nan, "%.2f", len(v["edge"])),
+                ("head turns, degrees", mean("turn"), "%.1f", len(v["turn"])),
+                ("  under 0.5 Hz %", mean("slow", 100), "%.0f", len(v["slow"])),
+                ("  over 2 Hz %", mean("fast", 100), "%.1f", len(v["fast"]))]
 
 
-def subject(a, clip, head, tmp):
-    """Measures of the mouth under test for a clip, or None where there is no file."""
+def subject(a, clip, head, tmp, kind=None, other=None):
+    """Measures of the mouth under test for a clip (disturbed if `kind` is given, by the clip `other`), or None where
+    there is no file."""
     if a.motion_dir:
-        base = Path(a.motion_dir, clip.name)
+        base = Path(a.motion_dir, kind or "", clip.name)
         if base.with_suffix(".npy").exists():
             m = np.load(base.with_suffix(".npy"))
         elif base.with_suffix(".safetensors").exists():
@@ -184,14 +206,38 @@ def subject(a, clip, head, tmp):
         return head.measures(smooth(m) if a.smooth else m)
     path = Path(a.mesh_dir or tmp, clip.name + ".safetensors")
     if a.artalk:
-        subprocess.run([a.artalk, str(clip.wav), *shlex.split(a.artalk_args), "--mesh", str(path)], check=True, stdout=subprocess.DEVNULL)
+        wav = clip.wav
+        if kind:
+            wav = Path(tmp, clip.name + ".wav")
+            write(wav, disturb(kind, clip.audio, other.audio, len(clip.audio)))
+        subprocess.run([a.artalk, str(wav), *shlex.split(a.artalk_args), "--mesh", str(path)], check=True, stdout=subprocess.DEVNULL)
     if not path.exists():
         return None
     t, _ = read_safetensors(path)
     if a.artalk:
         path.unlink()
     regions = {k[7:]: x.ravel().astype(int) for k, x in t.items() if k.startswith("region.")}
-    return measures_of(upright(t["vertices"].astype(float)), regions)
+    v, turn = upright(t["vertices"].astype(float))
+    return {**measures_of(v, regions), "turn": turn}
+
+
+def disturbed(a, clips, head):
+    """Prints a table of some rows for the clips undisturbed and disturbed in every way."""
+    keep = ("open/bilabial AUC", "open/silence AUC", "bilabial closure %", "by chance %", "false closure %", "correlation", "lag ms", "rounded AUC")
+    out = {}
+    with tempfile.TemporaryDirectory() as tmp:
+        refs = [head.measures(c.rules()) for c in clips]
+        for kind in (None, *KINDS):
+            if a.motion_dir and kind and not Path(a.motion_dir, kind).exists():
+                continue
+            tally = Tally(a.window)
+            for (clip, other), ref in zip(pairs(clips), refs):
+                tally.add(clip, subject(a, clip, head, tmp, kind, other), ref, np.random.default_rng(5))
+            out[kind or "clean"] = {r[0].strip(): r for r in tally.rows()}
+            if kind is None:
+                print("| |" + "".join(f" {k} |" for k in keep) + "\n|---|" + "---:|" * len(keep))
+            print(f"| {KINDS[kind] if kind else 'undisturbed'} |" + "".join(f" {r[2] % r[1]} |" for r in (out[kind or 'clean'][k] for k in keep)), flush=True)
+    return {k: {n: r[1] for n, r in rows.items()} for k, rows in out.items()}
 
 
 def main():
@@ -207,12 +253,21 @@ def main():
     ap.add_argument("--groups", help="only these, separated by commas")
     ap.add_argument("--check", action="store_true", help="exit with 1 if the model misses a goal: both AUCs 0.9, lag within 40 ms")
     ap.add_argument("--json", help="also write the numbers here")
+    ap.add_argument("--before", help="numbers of another model by --json: one more column")
+    ap.add_argument("--disturbed", action="store_true", help="only the table of disturbed speech (--artalk, or --motion-dir with a folder for every kind in it)")
     a = ap.parse_args()
     head = Head(a.head)
     clips = [Clip(p) for p in sorted(Path(a.truth).glob("*.json"))]
     clips = [c for c in clips if not a.groups or c.group in a.groups.split(",")]
     if not clips:
         raise SystemExit(f"{a.truth}: no clips (run tests/quality/truth.py)")
+    if a.disturbed:
+        if not (a.artalk or a.motion_dir):
+            raise SystemExit("--disturbed needs --artalk or --motion-dir")
+        out = disturbed(a, clips, head)
+        if a.json:
+            Path(a.json).write_text(json.dumps(out, indent=1), encoding="utf-8")
+        return
     has = a.motion_dir or a.mesh_dir or a.artalk
     names = (["model"] if has else []) + ["rules", "energy"]
     tally, missing = {}, 0
@@ -237,6 +292,10 @@ def main():
     groups = [g for g in dict.fromkeys(c.group for c in clips) if (names[0], g) in tally]
     columns = [(names[0], g) for g in groups] + [(n, "all") for n in names]
     table = {c: tally[c].rows() for c in columns}
+    if a.before:
+        old = json.loads(Path(a.before).read_text(encoding="utf-8"))["model all"]
+        columns.append(("before", "all"))
+        table["before", "all"] = [(n, old.get(n.strip(), np.nan), f, k) for n, _, f, k in table[columns[0]]]
     print(f"| {'':22s} |" + "".join(f" {n + ' ' + g:>15s} |" for n, g in columns))
     print("|" + "-" * 24 + "|" + ("-" * 16 + ":|") * len(columns))
     for i, row in enumerate(table[columns[0]]):

@@ -105,11 +105,12 @@ def main():
     ap.add_argument("--hours", type=float, default=1.2)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--name", default="espeak")
+    ap.add_argument("--only", help="languages, separated by commas (default: all)")
     a = ap.parse_args()
     rng = np.random.default_rng(a.seed)
     es = Espeak()
     out = Writer(a.out, a.name, "mul", rng)
-    languages = list(TEXTS) + list(SYLLABLES)
+    languages = [x for x in [*TEXTS, *SYLLABLES] if not a.only or x in a.only.split(",")]
     weight = np.array([2.0 if l in ("es", "it", "ru", "de", "fr", "en-us") else 1.0 for l in languages])
     supply = {l: texts(a.text, l, rng) for l in languages}
     unknown = {}

@@ -22,6 +22,7 @@ DIM, POSE, JAW = 106, 100, 103
 VOWELS = range(CLASSES.index("aa"), CLASSES.index("er") + 1)
 SIL, PP, FF = 0, 1, 2
 JAW_FULL = 0.431   # jaw angle that mouthClose = 1 makes up for, radians
+LAB_JAW, LAB_ROLL = 0.04, 0.9   # most jaw, least rolling in of the lower lip on f, v
 LIP_TAU, JAW_TAU = 0.030, 0.045
 TAPS = np.array([-3, 12, 17, 12, -3]) / 35.0
 
@@ -264,10 +265,15 @@ def targets(phones, start, end, audio, seed, style):
         shut[hit] = 1
     lab = np.zeros(frames)
     for a, b in zip(start[phones == FF], end[phones == FF]):
-        lab[np.clip(int(round((a + b) / 2 * 25 - 0.5)), 0, frames - 1)] = 1
+        hit = np.flatnonzero((tf > a) & (tf < b))
+        lab[hit if len(hit) else np.clip(int(round((a + b) / 2 * 25 - 0.5)), 0, frames - 1)] = 1
     keep = 1 - shut
+    lab *= keep
     out[:, APERTURE] *= keep[:, None]
-    out[:, JAW] = out[:, JAW] * (keep + 0.45 * shut) * (1 - 0.4 * lab * keep)
+    out[:, JAW] *= keep + 0.45 * shut
+    # the lower lip meets the upper teeth on f, v
+    out[:, JAW] = np.where(lab > 0, np.minimum(out[:, JAW], LAB_JAW), out[:, JAW])
+    out[:, CH["mouthRollLower"]] = np.maximum(out[:, CH["mouthRollLower"]], LAB_ROLL * lab)
     out[:, CH["mouthClose"]] = shut * out[:, JAW] / JAW_FULL
     for i, n in enumerate(CHANNELS):
         if n.startswith("mouth") and not n.startswith(("mouthSmile",)):

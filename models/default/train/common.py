@@ -10,6 +10,7 @@ import pathlib
 import time
 
 import torch
+from safetensors.torch import load_file
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHANNELS = json.loads((HERE.parent / "channels.json").read_text())["expression"]
@@ -34,6 +35,14 @@ GAP = {
 }
 
 
+# Millimetres of distance between the corners of the mouth at 1 (measured alike).
+WIDTH = {
+    "jawOpen": -3.2, "mouthClose": 3.4, "mouthFunnel": -4.4, "mouthPucker": -8.0, "mouthSmileLeft": 6.6, "mouthSmileRight": 6.6,
+    "mouthFrownLeft": 1.4, "mouthFrownRight": 1.4, "mouthDimpleLeft": 4.9, "mouthDimpleRight": 4.9, "mouthStretchLeft": 5.0,
+    "mouthStretchRight": 5.0, "mouthRollUpper": 0.4, "mouthPressLeft": 5.5, "mouthPressRight": 5.5, "cheekPuff": -5.6,
+}
+
+
 def channel_weights():
     """[106] millimetres per unit; 0 for channels that the corpus never moves."""
     w = torch.zeros(106)
@@ -46,20 +55,25 @@ def channel_weights():
     return w
 
 
-def _gap_weights():
+def _linear(table, jaw):
     w = torch.zeros(106)
-    for name, mm in GAP.items():
+    for name, mm in table.items():
         w[COLUMN[name]] = mm
-    w[JAW] = 82.0
+    w[JAW] = jaw
     return w
 
 
-GAP_WEIGHTS = _gap_weights()
+GAP_WEIGHTS, WIDTH_WEIGHTS = _linear(GAP, 82.0), _linear(WIDTH, -7.6)
 
 
 def lip_gap(motion):
     """Distance of the lips in mm, negative where pressed: [..., 106] to [...]."""
     return motion @ GAP_WEIGHTS + GAP_AT_REST
+
+
+def lip_width(motion):
+    """Distance of the mouth's corners in mm less that at rest: [..., 106] to [...]."""
+    return motion @ WIDTH_WEIGHTS
 
 
 def auc(low, high):
@@ -70,6 +84,12 @@ def auc(low, high):
     order = both.argsort().argsort().double()
     n, m = len(low), len(high)
     return ((order[n:].sum() - m * (m - 1) / 2) / (n * m)).item()
+
+
+def shipped(path, part):
+    """Tensors of a part of an exported model (`audio_encoder`, `basic_vae`; "" for all), float32."""
+    prefix = part + "." if part else ""
+    return {k[len(prefix):]: v.float() for k, v in load_file(path).items() if k.startswith(prefix)}
 
 
 class Team:

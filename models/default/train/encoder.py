@@ -2,10 +2,11 @@
 """Stage 1: trains the audio encoder to tell phones and mouth motion.
 
     python encoder.py --train train-*.npz --valid valid.npz --out encoder.pt \
-        --minutes 40 [--threads 2]
+        --minutes 40 [--threads 2] [--start ../artalk.safetensors]
 
 Linear heads, thrown away afterwards: phone class at 50 Hz (also from layers
 on the way), motion at 25 Hz, spectra from the convolutions. The encoder learns on every step of its span but those ahead.
+With --start it goes on from the encoder of an exported model: its convolutions stay, the heads learn alone at first.
 """
 
 import argparse
@@ -26,6 +27,11 @@ from streams import Streams
 
 SIL, PP = 0, 1
 OPEN = (13, 14, 16)  # aa ae eh
+ROUND, WIDE = (11, 19, 20, 21), (13, 14, 15, 16)  # w ao uh uw; aa ae ah eh
+ALONE = 80  # steps of the heads before an encoder that is gone on with
+LOOK = 400  # steps between checkpoints
+# what a phone counts: those that the lips make, which are rare
+WORTH = {1: 2.0, 2: 1.6, 11: 1.6, 19: 1.4, 20: 1.4, 21: 1.6, 8: 1.3}
 
 
 class Heads(nn.Module):
@@ -98,8 +104,11 @@ class Mel:
         return (mel - mel.mean(-1, keepdim=True)).clamp(-6, 6)
 
 
+WORTHS = torch.tensor([WORTH.get(i, 1.0) for i in range(24)])
+
+
 def phone_loss(logits, phones):
-    return F.cross_entropy(logits.flatten(0, 1), phones[:, : logits.shape[1]].flatten(), label_smoothing=0.1)
+    return F.cross_entropy(logits.flatten(0, 1), phones[:, : logits.shape[1]].flatten(), WORTHS, label_smoothing=0.1)
 
 
 def losses(feats, heads, motion, phones, weights, std):
@@ -114,17 +123,18 @@ def losses(feats, heads, motion, phones, weights, std):
     frame = 1 + 2 * shut.float()
     mm = F.smooth_l1_loss(got * weights, want * weights, reduction="none").sum(-1)
     gap = F.smooth_l1_loss(common.lip_gap(got), common.lip_gap(want), reduction="none")
-    return ce, (frame * (0.3 * mm + gap)).mean() / frame.mean(), logits, got
+    width = F.smooth_l1_loss(common.lip_width(got), common.lip_width(want), reduction="none")
+    return ce, (frame * (0.3 * mm + gap + width)).mean() / frame.mean(), logits, got
 
 
 @torch.no_grad()
 def measure(encoder, heads, batch, augment, weights, std, first):
-    """Phone accuracy, bilabial recall and precision, AUC of the lip gap."""
+    """Phone accuracy, bilabial recall and precision, AUC of the lips' gap and width."""
     encoder.eval()
     x, motion, phones = batch
     steps = slice(first, first + 50)
     hits = total = tp = fp = fn = 0
-    gaps, labels, gap_want = [], [], []
+    gaps, labels, gap_want, widths = [], [], [], []
     for i in range(0, len(x), 32):
         y = augment(x[i : i + 32]) if augment else x[i : i + 32]
         feats = encoder(y)[:, steps]
@@ -138,12 +148,14 @@ def measure(encoder, heads, batch, augment, weights, std, first):
         gaps.append(common.lip_gap(got).flatten())
         gap_want.append(common.lip_gap(motion[i : i + 32, first // 2 : first // 2 + 25]).flatten())
         labels.append(want[:, ::2].flatten())
-    gaps, labels, gap_want = torch.cat(gaps), torch.cat(labels), torch.cat(gap_want)
+        widths.append(common.lip_width(got).flatten())
+    gaps, labels, gap_want, widths = torch.cat(gaps), torch.cat(labels), torch.cat(gap_want), torch.cat(widths)
+    narrow, wide = (widths[torch.isin(labels, torch.tensor(c))] for c in (ROUND, WIDE))
     opened = gaps[torch.isin(labels, torch.tensor(OPEN))]
     shut = gaps[labels == PP]
     encoder.train()
     return (f"phones {hits / total:.3f}, PP recall {tp / max(tp + fn, 1):.3f} precision {tp / max(tp + fp, 1):.3f}, "
-            f"gap AUC PP {common.auc(shut, opened):.3f} sil {common.auc(gaps[labels == SIL], opened):.3f}, "
+            f"gap AUC PP {common.auc(shut, opened):.3f} sil {common.auc(gaps[labels == SIL], opened):.3f}, width AUC {common.auc(narrow, wide):.3f}, "
             f"gap at PP {shut.mean():.1f} mm, open {opened.mean():.1f} mm, corr {torch.corrcoef(torch.stack([gaps, gap_want]))[0, 1]:.3f}")
 
 
@@ -157,6 +169,7 @@ def main():
     args.add_argument("--batch", type=int, default=8)
     args.add_argument("--peak", type=float, default=1e-3)
     args.add_argument("--seed", type=int, default=1)
+    args.add_argument("--start", help="exported model to go on from")
     args = args.parse_args()
     torch.set_num_threads(args.threads)
     team = common.Team()
@@ -165,6 +178,8 @@ def main():
     config = load_config()
     sizes = config["SIZES"]["WAV2VEC"]
     encoder, heads = AudioEncoder(sizes), Heads(sizes["HIDDEN"], sizes["CONV_DIM"][-1])
+    if args.start:
+        encoder.load_state_dict(common.shipped(args.start, "audio_encoder"))
     params = list(encoder.parameters()) + list(heads.parameters())
     opt, step, done = common.optimiser(params), 0, 0.0
     if os.path.exists(args.out):
@@ -173,7 +188,7 @@ def main():
         step, done = saved["step"], saved["elapsed"]
     windows = Windows(args.train, config, seed + step)
     torch.manual_seed(seed + step)
-    held = Windows([args.valid], config, 0).all()
+    held = [v[::4] for v in Windows([args.valid], config, 0).all()]
     n = held[0].shape[1]
     augment = Augment(n, seed + 1000 + step)
     weights = common.channel_weights()
@@ -184,7 +199,7 @@ def main():
     std[std < 1e-4] = 1.0
     first = config["AUDIO_CONTEXT"]["BEFORE"] // 320
     steps = n // 320 - config["AUDIO_CONTEXT"]["AHEAD"] // 320
-    clock, mel = common.Clock(args.minutes, done), Mel()
+    clock, mel, alone = common.Clock(args.minutes, done), Mel(), ALONE if args.start else 0
     mean, seen, began = [], 0, time.time()
 
     def keep():
@@ -193,10 +208,12 @@ def main():
 
     while clock.progress() < 1:
         x, motion, phones = windows.batch(args.batch)
-        share = 0.4 + 0.45 * min(1.0, 3 * clock.progress())
+        share = 0.7 if args.start else 0.4 + 0.45 * min(1.0, 3 * clock.progress())
         x = torch.where(torch.rand(len(x), 1) < share, augment(x), x)
         for group in opt.param_groups:
-            group["lr"] = clock.rate(args.peak, step)
+            group["lr"] = 3e-3 if step < alone else clock.rate(args.peak, step - alone, 60 if alone else 200)
+        encoder.requires_grad_(step >= alone)
+        encoder.feature_extractor.requires_grad_(not alone)
         with common.rounded(params, clock.progress() > 0.93):
             trace = {}
             feats = encoder(x, trace, drop=0.05)[:, :steps]
@@ -214,7 +231,7 @@ def main():
         if step % 100 == 0 and team.rank == 0:
             a, b, c = np.mean(mean[-100:], 0)
             print(f"step {step} {clock.elapsed() / 60:.1f} min: phones {a:.3f} mm {b:.3f} mel {c:.3f}, {team.size * seen / (time.time() - began):.1f} windows/s", flush=True)
-        if step % 1000 == 0 and team.rank == 0:
+        if (step % LOOK == 0 or step == alone) and team.rank == 0:
             print("  clean: " + measure(encoder, heads, held, None, weights, std, first), flush=True)
             keep()
     if team.rank:

@@ -15,7 +15,7 @@ import common
 from reference import smooth
 
 SIL, PP = 0, 1
-OPEN = (13, 14, 16)
+OPEN, ROUND, WIDE = (13, 14, 16), (11, 19, 20, 21), (13, 14, 15, 16)
 
 
 class Held:
@@ -55,13 +55,19 @@ def lag_of(got, want, most=6):
 
 
 def measure(motions, held):
-    data, gaps, wants, labels, blinks, still, frames, turn = held.data, [], [], [], 0, [], 0, []
+    data, gaps, wants, widths, labels, blinks, still, frames, turn = held.data, [], [], [], [], 0, [], 0, []
+    edge, inner = [], []
     for motion, s in zip(motions, held.streams):
         m = smooth(motion)
         gap = common.lip_gap(torch.from_numpy(m)).numpy()
         wants.append(common.lip_gap(torch.from_numpy(smooth(data["motion"][s].flatten(0, 1).numpy()))).numpy())
         label = data["phones"][s].flatten().numpy().reshape(-1, 2)
         gaps.append(gap)
+        widths.append(common.lip_width(torch.from_numpy(m)))
+        step = np.abs(np.diff(gap)) + np.abs(np.diff(widths[-1].numpy()))
+        at = np.arange(1, len(gap)) % data["motion"].shape[1] == 0
+        edge.append(step[at])
+        inner.append(step[~at])
         labels.append(label)
         lid = m[:, common.COLUMN["eyeBlinkLeft"]] > 0.6
         blinks += (lid[1:] & ~lid[:-1]).sum()
@@ -85,11 +91,13 @@ def measure(motions, held):
     gap, label = np.concatenate(gaps), np.concatenate(labels)[:, 0]
     t = torch.from_numpy(gap)
     opened, closed, silent = t[np.isin(label, OPEN)], t[label == PP], t[label == SIL]
+    width = torch.cat(widths)
+    narrow, wide = (width[np.isin(label, c)] for c in (ROUND, WIDE))
     still = np.concatenate(still)
-    return (f"lag {40 * lag:+.0f} ms corr {corr:.3f}; AUC open/PP {common.auc(closed, opened):.3f} open/sil {common.auc(silent, opened):.3f}; "
+    return (f"lag {40 * lag:+.0f} ms corr {corr:.3f}; AUC open/PP {common.auc(closed, opened):.3f} open/sil {common.auc(silent, opened):.3f} width {common.auc(narrow, wide):.3f}; "
             f"closures {hit / max(shut, 1):.3f} of {shut} (targets {hit_want / max(shut, 1):.3f}), false {false / max(away, 1):.3f}; "
             f"gap PP {closed.mean():.1f} open {opened.mean():.1f} sil {silent.mean():.1f} mm; jaw in silence {still.mean():.4f} +- {still.std():.4f} rad; "
-            f"blinks {blinks / frames * 1500:.1f}/min; yaw sd {np.mean(turn):.3f}")
+            f"edge {np.concatenate(edge).mean() / np.concatenate(inner).mean():.2f}; blinks {blinks / frames * 1500:.1f}/min; yaw sd {np.mean(turn):.3f}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import common
 @torch.no_grad()
 def main():
     args = argparse.ArgumentParser()
-    args.add_argument("--encoder", required=True)
+    args.add_argument("--encoder", required=True, help="checkpoint of encoder.py, or an exported model")
     args.add_argument("--streams", required=True)
     args.add_argument("--out", required=True)
     args.add_argument("--seed", type=int, default=5)
@@ -36,7 +36,10 @@ def main():
     torch.manual_seed(args.seed)
     config = load_config()
     encoder = AudioEncoder(config["SIZES"]["WAV2VEC"]).eval()
-    encoder.load_state_dict(torch.load(args.encoder, weights_only=True)["encoder"])
+    if args.encoder.endswith(".safetensors"):
+        encoder.load_state_dict(common.shipped(args.encoder, "audio_encoder"))
+    else:
+        encoder.load_state_dict(torch.load(args.encoder, weights_only=True)["encoder"])
     windows = Windows([args.streams], config, 0)
     first, t = config["AUDIO_CONTEXT"]["BEFORE"] // 320, windows.frames
     numbers = range(*(int(s * len(windows.data.items)) for s in args.share))

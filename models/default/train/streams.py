@@ -2,9 +2,9 @@
 """Strings utterances of the corpus together to streams of some 24 s, with
 pauses, voices changed by resampling, and motion targets.
 
-    python streams.py CORPUS SPLIT SEED OUT.npz
+    python streams.py CORPUS SPLIT SEED OUT.npz [SOURCE=SHARE ...]
 
-One pass over the split. OUT holds `audio` int16, `motion` float16 [., 106],
+One pass over the split, or over shares of the sources named (as file names begin: hibari=0.4). OUT holds `audio` int16, `motion` float16 [., 106],
 `phones` int8 at 50 Hz, all concatenated, and `first` [streams + 1], the first
 frame of every stream (frame f is samples 640 f .. 640 f + 639).
 """
@@ -73,11 +73,12 @@ def build(utterances, rng):
     return audio, motion.astype(np.float16), labels.astype(np.int8)
 
 
-def make(corpus, split, seed):
+def make(corpus, split, seed, shares):
     rng = np.random.default_rng(seed)
     files = sorted(pathlib.Path(corpus, split).glob("*.npz"))
     if not files:
         raise SystemExit(f"{corpus}/{split}: no utterances")
+    files = [f for f in files if rng.uniform() < shares.get(f.name.split("-")[0], 1.0)]
     rng.shuffle(files)
     parts, batch, seconds = [], [], 0.0
     for i, path in enumerate(files):
@@ -110,6 +111,7 @@ class Streams:
 
 if __name__ == "__main__":
     began = time.time()
-    data = make(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    parts = {k: float(v) for k, v in (a.split("=") for a in sys.argv[5:])}
+    data = make(sys.argv[1], sys.argv[2], int(sys.argv[3]), parts)
     np.savez(sys.argv[4], **data)
     print(f"{sys.argv[4]}: {len(data['first']) - 1} streams, {len(data['motion']) / 90000:.2f} h, {time.time() - began:.0f} s")

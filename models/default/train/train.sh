@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Trains the built-in motion model: bash train.sh CORPUS WORK
+# Trains the built-in motion model: bash train.sh CORPUS WORK [START.safetensors]
 # CORPUS is what ../data/make_corpus.sh makes; WORK takes streams, checkpoints,
 # logs (6 GB). Every stage goes on from its checkpoint if it is run again.
-# 8 GB of memory; two cores, one process each; about two hours.
+# 8 GB of memory; two cores, one process each; about two hours. With START, an
+# exported model, every part but the codec's encoder goes on: WORK/new.safetensors, two hours.
 set -euo pipefail
 corpus=$(realpath "${1:?folder of the corpus}")
 work=$(realpath -m "${2:?folder for the work}")
 cd "$(dirname "$(realpath "$0")")"
+start=${3:+$(realpath "$3")}
 mkdir -p "$work"
 if [ ! -x "$work/venv/bin/python" ]; then
   python3.11 -m venv "$work/venv"
@@ -23,6 +25,24 @@ both() {
   RANK=0 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=29512 $python "$@" >>"$log" 2>&1
   wait
 }
+
+if [ -n "$start" ]; then
+  [ -e "$work/valid.npz" ] || $python streams.py "$corpus" valid 900 "$work/valid.npz"
+  [ -e "$work/ar-c.npz" ] || $python streams.py "$corpus" train 31 "$work/ar-c.npz" hibari=0.3 flite=0.4 espeak=0.5 romance=0.5 festvox=0.6
+  [ -e "$work/enc-d.npz" ] || $python streams.py "$corpus" train 41 "$work/enc-d.npz" romance=0.5 festvox=0.4 hibari=0.15 flite=0.3 espeak=0.2
+  $python features.py --encoder "$start" --streams "$work/valid.npz" --out "$work/valid.pt" --clean 1
+  $python features.py --encoder "$start" --streams "$work/ar-c.npz" --out "$work/c1.pt" --seed 5 --share 0 0.5 &
+  $python features.py --encoder "$start" --streams "$work/ar-c.npz" --out "$work/c2.pt" --seed 6 --share 0.5 1
+  wait
+  $python train_codec.py --start "$start" --train "$work/ar-c.npz" --valid "$work/valid.npz" --out "$work/codec.pt" \
+    --minutes 12 --threads 1 --peak 6e-4 | tee -a "$work/codec.log"
+  both "$work/ar.log" train_ar.py --start "$start" --codec "$work/codec.pt" --train "$work/c1.pt" "$work/c2.pt" \
+    --valid "$work/valid.pt" --out "$work/ar.pt" --export "$work/ar.safetensors" --minutes 38 --peak 4e-4 --batch 8 --threads 1
+  both "$work/encoder.log" encoder.py --start "$start" --train "$work/enc-d.npz" --valid "$work/valid.npz" \
+    --out "$work/encoder.pt" --minutes 45 --peak 5e-4 --threads 1
+  $python mix.py "$work/ar.safetensors" "$work/new.safetensors" --encoder "$work/encoder.pt" 0.6
+  exit
+fi
 
 [ -e "$work/valid.npz" ] || $python streams.py "$corpus" valid 900 "$work/valid.npz"
 [ -e "$work/train-c.npz" ] || $python streams.py "$corpus" train 11 "$work/train-c.npz"

@@ -6,8 +6,8 @@
 
 Bits are taught with a share of the earlier bits turned over, so that later
 scales learn to correct; the past is decoded and encoded again as when running,
-part of the time from the model's own output. From three tenths of the time on
-most steps start from the bits the model itself would take.
+part of the time from the model's own output. From three tenths of the time on (with --start, which goes on from an
+exported model, from the beginning) most steps start from the bits the model itself would take.
 """
 
 import argparse
@@ -24,7 +24,15 @@ import common
 from evaluate import Held, generate, measure
 from export import HERE, load_config, round_weights, save
 from model import STYLE_FRAMES, ARTalk
-from train_codec import PP, loss_of
+from train_codec import loss_of
+
+# How much a frame counts in the loss of the motion by what is heard in it: bilabials, labiodentals, rounded sounds,
+# open vowels (where a closure is seen at once).
+WORTH = torch.ones(24)
+WORTH[1] = 10.0
+WORTH[2] = 4.0
+WORTH[[11, 19, 20, 21]] = 3.0
+WORTH[[13, 14, 16]] = 2.5
 
 
 class Chunks:
@@ -56,11 +64,11 @@ class Chunks:
             c, off = divmod(int(a), self.length)
             rows = self.data["motion"][c : c + 2 + STYLE_FRAMES // self.length].flatten(0, 1)[off : off + STYLE_FRAMES]
             clips.append(F.pad(rows.float(), (0, 0, 0, STYLE_FRAMES - len(rows))))
-        phones = self.data["phones"][at].unflatten(1, (-1, 2))
+        frame = WORTH[self.data["phones"][at].int()].unflatten(1, (-1, 2)).amax(-1)
         return {
             "motion": [motion(2), motion(1), motion(0)], "start": start,
             "feats": self.data["feats"][at].float(), "feats1": self.data["feats"][(at - 1).clamp(min=0)].float(),
-            "shut": (phones == PP).any(-1), "style": torch.stack(clips),
+            "frame": frame, "style": torch.stack(clips),
         }
 
 
@@ -84,7 +92,7 @@ def flips(bsq, n, most):
 
 @torch.no_grad()
 def past(model, batch, cond, own):
-    """Bits of the chunk before, as they are when running."""
+    """Bits of the chunk before, as they are when running, and its last frame."""
     codec, bsq = model.basic_vae, model.bsq
     m0, m1, _ = batch["motion"]
     first = codec.bits(m0)
@@ -94,7 +102,7 @@ def past(model, batch, cond, own):
         bits = bsq.encode(codec.embed(m1), flips(bsq, len(m1), 0.15))[2]
     again = codec.decode(first, bits)
     again = torch.where((batch["start"] == 0)[:, None, None], torch.zeros_like(again), again)
-    return codec.bits(again)
+    return codec.bits(again), again[:, -1]
 
 
 def step_loss(model, batch, weights, own_past, own_bits, drop_style=0.15, most=0.3):
@@ -104,7 +112,7 @@ def step_loss(model, batch, weights, own_past, own_bits, drop_style=0.15, most=0
     this = batch["motion"][2]
     style = model.style_cond_embed(model.style_encoder(batch["style"]))[:, None]
     cond = torch.where(torch.rand(n, 1, 1) < drop_style, model.null_style_cond, style)
-    prev = past(model, batch, cond.detach(), own_past)
+    prev, last = past(model, batch, cond.detach(), own_past)
     audio = model.audio_cond(batch["feats"])
     with torch.no_grad():
         x = codec.embed(this)
@@ -123,13 +131,16 @@ def step_loss(model, batch, weights, own_past, own_bits, drop_style=0.15, most=0
     hard = soft + ((d[:, -t:] > 0) * 2.0 - 1 - soft).detach()
     values = torch.cat([bsq.value(used)[:, :-t], hard / bsq.k**0.5], 1)
     got = codec.decode_feats(bsq.sum_feat(bsq.value(prev)), bsq.sum_feat(values))
-    return bce, loss_of(got, this, batch["shut"], weights, closure=9), ((d > 0) == (want > 0)).float().mean()
+    motion = loss_of(got, this, batch["frame"], weights, (last, batch["motion"][1][:, -1]))
+    motion = motion + 10 * got[..., weights == 0].square().mean()  # channels that never move
+    return bce, motion, ((d > 0) == (want > 0)).float().mean()
 
 
 def main():
     args = argparse.ArgumentParser()
-    args.add_argument("--encoder", required=True)
-    args.add_argument("--codec", required=True)
+    args.add_argument("--encoder", help="default: that of --start")
+    args.add_argument("--codec", help="default: that of --start")
+    args.add_argument("--start", help="exported model to go on from")
     args.add_argument("--train", nargs="+", required=True)
     args.add_argument("--valid", required=True)
     args.add_argument("--out", required=True)
@@ -140,18 +151,26 @@ def main():
     args.add_argument("--peak", type=float, default=8e-4)
     args.add_argument("--seed", type=int, default=3)
     args = args.parse_args()
+    if not args.start and not (args.encoder and args.codec):
+        raise SystemExit("--start, or --encoder and --codec, needed")
     torch.set_num_threads(args.threads)
     team = common.Team()
     torch.manual_seed(args.seed)
     model = ARTalk(load_config())
     gentle(model)
-    model.audio_encoder.load_state_dict(torch.load(args.encoder, weights_only=True)["encoder"])
-    model.basic_vae.load_state_dict(torch.load(args.codec, weights_only=True)["codec"])
+    if args.start:
+        model.load_state_dict(common.shipped(args.start, ""))
+    if args.encoder:
+        model.audio_encoder.load_state_dict(torch.load(args.encoder, weights_only=True)["encoder"])
+    if args.codec:
+        model.basic_vae.load_state_dict(torch.load(args.codec, weights_only=True)["codec"])
     model.style_encoder.motion_mean.copy_(model.basic_vae.motion_mean)
     model.style_encoder.motion_std.copy_(model.basic_vae.motion_std)
     model.style_encoder.PE.pe.copy_(model.style_encoder.PE.pe.bfloat16())
     model.audio_encoder.requires_grad_(False)
     model.basic_vae.requires_grad_(False)
+    # the decoder learns what the transformer's bits mean, not only the encoder's
+    model.basic_vae.decoder.requires_grad_(True), model.basic_vae.dec_pos_embed.requires_grad_(True)
     params = [p for p in model.parameters() if p.requires_grad]
     opt, step, done = common.optimiser(params), 0, 0.0
     if os.path.exists(args.out):
@@ -160,12 +179,12 @@ def main():
         step, done = saved["step"], saved["elapsed"]
     seed = args.seed + step + 10007 * team.rank
     torch.manual_seed(seed)
-    chunks, held = Chunks(args.train, seed), Held(args.valid, 16)
+    chunks, held = Chunks(args.train, seed), Held(args.valid, 8)
     print(f"{len(chunks.begin)} chunks, {sum(p.numel() for p in params) / 1e6:.2f} M parameters", flush=True)
     weights = common.channel_weights()
     weights[model.basic_vae.motion_std == 1.0] = 0.0
     sources = json.loads((HERE / "sources.json").read_text())
-    clock, recent, first, began, next_look = common.Clock(args.minutes, done), [], step, time.time(), done / 60 + 4
+    clock, recent, first, began, next_look = common.Clock(args.minutes, done), [], step, time.time(), done / 60 + 12
 
     def look():
         """Saves, exports (rounded) and measures."""
@@ -181,9 +200,9 @@ def main():
     while clock.progress() < 1:
         batch = chunks.batch(args.batch)
         for group in opt.param_groups:
-            group["lr"] = clock.rate(args.peak, step)
-        own_past = clock.progress() > 0.3 and step % 4 == 0
-        own_bits = clock.progress() > 0.3 and step % 4 != 3
+            group["lr"] = clock.rate(args.peak, step, 50 if args.start else 200)
+        own = bool(args.start) or clock.progress() > 0.3
+        own_past, own_bits = own and step % 4 == 0, own and step % 4 != 3
         with common.rounded(params, clock.progress() > 0.9):
             bce, motion, right = step_loss(model, batch, weights, own_past, own_bits)
             opt.zero_grad(set_to_none=True)
@@ -192,7 +211,7 @@ def main():
         nn.utils.clip_grad_norm_(params, 1.0)
         opt.step()
         step += 1
-        if own_bits or clock.progress() <= 0.3:
+        if own_bits or not own:
             recent.append((bce.item(), motion.item(), right.item()))
         if step % 100 == 0 and team.rank == 0:
             a, b, c = np.mean(recent[-100:], 0)
@@ -200,7 +219,7 @@ def main():
             print(f"step {step} {clock.elapsed() / 60:.1f} min: bce {a:.4f} motion {b:.2f} right {c:.3f}, {rate:.1f} chunks/s", flush=True)
         if clock.now / 60 > next_look and team.rank == 0:
             look()
-            next_look = clock.elapsed() / 60 + 6
+            next_look = clock.elapsed() / 60 + 12
     if team.rank:
         return
     with torch.no_grad():

@@ -2,7 +2,9 @@
 """Stage 2: trains the motion codec and measures motion_mean and motion_std.
 
     python train_codec.py --train train-*.npz --valid valid.npz --out codec.pt \
-        --minutes 18 [--threads 2]
+        --minutes 18 [--threads 2] [--start ../artalk.safetensors]
+
+With --start only the decoder of an exported model goes on learning: its bits keep their meaning.
 """
 
 import argparse
@@ -20,12 +22,12 @@ from codec import Codec
 from export import load_config
 from streams import Streams
 
-PP = 1
+PP, FF = 1, 2
 
 
 class Pairs:
-    """Two chunks of motion in a row: [n, 2T, 106], and whether lips are shut
-    in the frames of the second [n, T]. The first is zeros at a stream's start."""
+    """Two chunks of motion in a row: [n, 2T, 106], whether lips are shut in the frames of the second [n, T], and
+    how much these count. The first is zeros at a stream's start."""
 
     def __init__(self, data, length, seed):
         self.data, self.length, self.rng = data, length, np.random.default_rng(seed)
@@ -35,8 +37,9 @@ class Pairs:
         _, motion, phones = self.data.items[stream]
         t = self.length
         before = motion[frame - t : frame] if frame else np.zeros((t, motion.shape[1]), np.float16)
-        shut = (phones[2 * frame : 2 * (frame + t)] == PP).reshape(-1, 2).any(1)
-        return np.concatenate([before, motion[frame : frame + t]]), shut
+        heard = phones[2 * frame : 2 * (frame + t)].reshape(-1, 2)
+        shut, teeth = (heard == PP).any(1), (heard == FF).any(1)
+        return np.concatenate([before, motion[frame : frame + t]]), shut, 1 + 3.0 * np.maximum(shut, teeth)
 
     def batch(self, n):
         rows = []
@@ -52,8 +55,8 @@ class Pairs:
 
 
 def tensors(rows):
-    motion, shut = (np.stack(v) for v in zip(*rows))
-    return torch.from_numpy(motion.astype(np.float32)), torch.from_numpy(shut)
+    motion, shut, frame = (np.stack(v) for v in zip(*rows))
+    return torch.from_numpy(motion.astype(np.float32)), torch.from_numpy(shut), torch.from_numpy(frame.astype(np.float32))
 
 
 def through(codec, x, flips):
@@ -68,17 +71,22 @@ def through(codec, x, flips):
     return x + (q - x).detach(), q, bits
 
 
-def loss_of(got, want, shut, weights, closure=3):
+def loss_of(got, want, frame, weights, before=None):
+    """Loss of motion [B, T, 106] in mm; `frame` [B, T] says how much each frame counts, `before` (of `got`, of `want`;
+    [B, 106] both) is the frame that came before: the step from it counts three times."""
     mm = F.smooth_l1_loss(got * weights, want * weights, reduction="none").sum(-1)
     gap = F.smooth_l1_loss(common.lip_gap(got), common.lip_gap(want), reduction="none", beta=0.5)
+    width = F.smooth_l1_loss(common.lip_width(got), common.lip_width(want), reduction="none", beta=0.5)
     speed = F.smooth_l1_loss(got.diff(dim=1) * weights, want.diff(dim=1) * weights).mul(106)
-    frame = 1 + closure * shut.float()
-    return ((mm + 3 * gap) * frame).mean() / frame.mean() + 0.5 * speed
+    if before is not None:
+        first = F.smooth_l1_loss((got[:, 0] - before[0]) * weights, (want[:, 0] - before[1]) * weights).mul(106)
+        speed = speed + 3 / got.shape[1] * first
+    return ((mm + 3 * gap + 2 * width) * frame).mean() / frame.mean() + 0.5 * speed
 
 
 @torch.no_grad()
 def measure(codec, pairs, weights):
-    motion, shut = pairs
+    motion, shut, _ = pairs
     t = codec.bsq.length
     prev, this = codec.bits(motion[:, :t]), codec.bits(motion[:, t:])
     got, want = codec.decode(prev, this), motion[:, t:]
@@ -102,6 +110,7 @@ def main():
     args.add_argument("--batch", type=int, default=48)
     args.add_argument("--peak", type=float, default=1.5e-3)
     args.add_argument("--seed", type=int, default=2)
+    args.add_argument("--start", help="exported model to go on from")
     args = args.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
@@ -115,7 +124,11 @@ def main():
     mean[still], std[still] = 0.0, 1.0
     codec.motion_mean.copy_(mean), codec.motion_std.copy_(std)
     del everything
-    params = list(codec.parameters())
+    if args.start:
+        codec.load_state_dict(common.shipped(args.start, "basic_vae"))
+        codec.encoder.requires_grad_(False), codec.enc_pos_embed.requires_grad_(False)
+        still = codec.motion_std == 1.0
+    params = [p for p in codec.parameters() if p.requires_grad]
     opt, step, done = common.optimiser(params, 0.01), 0, 0.0
     if os.path.exists(args.out):
         saved = torch.load(args.out, weights_only=True)
@@ -132,7 +145,8 @@ def main():
         common.save(args.out, codec=codec.state_dict(), opt=opt.state_dict(), step=step, elapsed=clock.elapsed())
 
     while clock.progress() < 1:
-        motion, shut = pairs.batch(args.batch)
+        clock.now = clock.elapsed()
+        motion, _, frame = pairs.batch(args.batch)
         for group in opt.param_groups:
             group["lr"] = clock.rate(args.peak, step)
         with common.rounded(params, clock.progress() > 0.9):
@@ -142,7 +156,7 @@ def main():
             passed, q, _ = through(codec, x, flips)
             passed = passed.unflatten(0, (-1, 2))
             got = codec.decode_feats(passed[:, 0], passed[:, 1])
-            rec = loss_of(got, motion[:, t:], shut, weights)
+            rec = loss_of(got, motion[:, t:], frame, weights)
             # the channels that never move stay at their mean: pull them there
             rest = got[..., still].square().mean() if still.any() else 0.0
             commit = F.mse_loss(x, q) * codec.bsq.k
