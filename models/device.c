@@ -16,8 +16,13 @@ look_for_card (gpointer data)
   Found *found = g_new0 (Found, 1);
 
   found->card = ak_device_open ("cuda", 0, NULL);
-  if (!found->card)
+  if (!found->card) {
     found->problem = g_strdup (ak_device_problem ());
+  } else if (!am_device_works (found->card)) {
+    found->problem = g_strdup ("the card does not compute what the processor does");
+    ak_device_unref (found->card);
+    found->card = NULL;
+  }
   return found;
 }
 

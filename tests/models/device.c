@@ -18,6 +18,25 @@ assert_missing (const char *device, const char *what)
     g_error ("\"%s\" does not say \"%s\" and \"%s\"", error->message, device, what);
 }
 
+/* Before the folder of the modules is set to others. */
+static void
+test_works (void)
+{
+  static const char *const names[] = { "cpu", "cpu:plain", "cuda:host", "cuda" };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (names); i++) {
+    AkDevice *dev = ak_device_open (names[i], 2, NULL);
+
+    if (!dev) {
+      g_test_message ("%s is not here: %s", names[i], ak_device_problem ());
+      continue;
+    }
+    if (!am_device_works (dev))
+      g_error ("%s does not work", names[i]);
+    ak_device_unref (dev);
+  }
+}
+
 static void
 test_no_module (void)
 {
@@ -69,6 +88,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/device/works", test_works);
   g_test_add_func ("/device/no-module", test_no_module);
   g_test_add_func ("/device/no-card", test_no_card);
   g_test_add_func ("/device/names", test_names);
