@@ -136,7 +136,7 @@ bind_kernel (AkBind a)
   }
   disc (a.scales + 3 * i, a.rotations + 4 * i, p, q, a.thickness);
   light (&a, i, n, color);
-  for (size_t f = 0; f < a.features; f++)
+  for (size_t f = 0; a.feature && f < a.features; f++)
     color[3 + f] = a.feature[i * a.features + f];
 }
 

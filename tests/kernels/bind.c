@@ -142,7 +142,7 @@ check_bind (Check *t)
     .scales = check_pair (t, 3 * SPLATS, 1),
     .rotations = check_pair (t, 4 * SPLATS, 1),
     .colors = check_pair (t, CHANNELS * SPLATS, 1) };
-  static float mean[3 * SPLATS], color[CHANNELS * SPLATS];
+  static float mean[3 * SPLATS], color[CHANNELS * SPLATS], sevens[CHANNELS * SPLATS];
   float *scales, *rotations;
   double worst = 0;
 
@@ -169,9 +169,9 @@ check_bind (Check *t)
   check_want (t, "bound splats, means", c.means, mean, 2e-6);
   check_want (t, "bound splats, colours", c.colors, color, 5e-4); /* a square root near 0 */
   c.there = 1;
-  for (size_t i = 0; i < SPLATS; i++)
-    for (size_t k = 0; k < CHANNELS; k++)
-      c.colors.plain[CHANNELS * i + k] = c.colors.dev[CHANNELS * i + k] = 7;
+  for (size_t i = 0; i < CHANNELS * SPLATS; i++)
+    sevens[i] = 7;
+  check_put (t, c.colors, 0, sevens, CHANNELS * SPLATS);
   for (size_t i = 0; i < SPLATS; i++)
     for (size_t k = 3; k < 3 + FEATURES; k++)
       color[CHANNELS * i + k] = 7;
