@@ -193,7 +193,7 @@ lay_out (AkPicture *p, uint8_t *bytes)
     size_t rows = k ? (p->height + 1) / 2 : p->height;
 
     p->stride[k] = 4 * (ptrdiff_t) p->width + GAP;
-    p->plane[k] = bytes + at;
+    p->plane[k] = bytes ? bytes + at : NULL;
     at += rows * (size_t) p->stride[k];
   }
   return at;
