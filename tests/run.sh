@@ -88,7 +88,7 @@ sanitized_tests() {
   # in one process each: clang 14's leak checker may crash in a forked child, which has fewer threads than it knows of
   CK_FORK=no ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
     LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0 \
-    tests clang build-clang --suite kernels --suite models --suite elements --timeout-multiplier 5
+    tests clang build-clang --suite kernels --suite models --suite elements --suite live --timeout-multiplier 5
 }
 
 valgrind_tests() {
