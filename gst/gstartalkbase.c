@@ -422,13 +422,8 @@ src_query (GstPad *pad, GstObject *parent, GstQuery *query)
 static gboolean
 src_event (GstPad *pad, GstObject *parent, GstEvent *event)
 {
-  if (gst_artalk_interrupt_event (&PRIV (GST_ARTALK_BASE (parent))->interrupt, event))
-    return TRUE;
-  if (gst_artalk_is_backward_seek (parent, event)) {
-    gst_event_unref (event);
-    return FALSE;
-  }
-  return gst_pad_event_default (pad, parent, event);
+  return gst_artalk_interrupt_src_event (
+      &PRIV (GST_ARTALK_BASE (parent))->interrupt, pad, parent, event);
 }
 
 static gboolean

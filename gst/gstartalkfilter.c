@@ -213,13 +213,8 @@ sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
 static gboolean
 src_event (GstPad *pad, GstObject *parent, GstEvent *event)
 {
-  if (gst_artalk_interrupt_event (&PRIV (GST_ARTALK_FILTER (parent))->interrupt, event))
-    return TRUE;
-  if (gst_artalk_is_backward_seek (parent, event)) {
-    gst_event_unref (event);
-    return FALSE;
-  }
-  return gst_pad_event_default (pad, parent, event);
+  return gst_artalk_interrupt_src_event (
+      &PRIV (GST_ARTALK_FILTER (parent))->interrupt, pad, parent, event);
 }
 
 static gboolean

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstartalkinterrupt.h"
+#include "gstartalkstream.h"
 
 /* For sound without a time in a pipeline that is not live: enough for a first window of most models. */
 #define LEAD (200 * GST_MSECOND)
@@ -184,4 +185,17 @@ gst_artalk_interrupt_clear (GstArtalkInterrupt *self)
   if (self->cancel)
     atomic_fetch_and (self->cancel, ~self->bit);
   GST_OBJECT_UNLOCK (self->element);
+}
+
+gboolean
+gst_artalk_interrupt_src_event (
+    GstArtalkInterrupt *self, GstPad *pad, GstObject *parent, GstEvent *event)
+{
+  if (gst_artalk_interrupt_event (self, event))
+    return TRUE;
+  if (gst_artalk_is_backward_seek (parent, event)) {
+    gst_event_unref (event);
+    return FALSE;
+  }
+  return gst_pad_event_default (pad, parent, event);
 }

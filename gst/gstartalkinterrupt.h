@@ -61,6 +61,11 @@ typedef struct
 /* Takes `event`, of either pad, and returns TRUE if it is an interruption. */
 gboolean gst_artalk_interrupt_event (GstArtalkInterrupt *self, GstEvent *event);
 
+/* All that an element with interruptions does with an event of its source pad: takes interruptions, refuses to be played
+ * backward, and hands on the rest. */
+gboolean gst_artalk_interrupt_src_event (
+    GstArtalkInterrupt *self, GstPad *pad, GstObject *parent, GstEvent *event);
+
 /* Calls `forget` and sends the mark if that is due; returns whether it was. Streaming thread. */
 gboolean gst_artalk_interrupt_settle (GstArtalkInterrupt *self);
 
