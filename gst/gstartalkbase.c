@@ -4,7 +4,6 @@
 #include <gst/base/gstbasesrc.h>
 
 #include "gstartalkmessage.h"
-#include "gstartalkstream.h"
 #include "models/error.h"
 
 GST_DEBUG_CATEGORY_STATIC (artalkbase_debug);
