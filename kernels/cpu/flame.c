@@ -70,12 +70,14 @@ pack_column (AkFlameColumn *col, const float *planes, size_t blocks)
   return 1;
 }
 
+#define COLUMNS 8 /* that are spread at a time */
+
 static int
 pack (AkCpuFlame *f, const AkFlameDesc *d)
 {
   size_t V = d->vertices, J = d->joints, E = d->expressions, P = f->padded, dirs = d->shapes + E;
   size_t blocks = 3 * P / AK_FLAME_BLOCK, poses = 9 * (J - 1);
-  float *planes = ak_cpu_memory (3 * P * sizeof *planes);
+  float *planes = ak_cpu_memory (3 * COLUMNS * P * sizeof *planes);
   int good = planes != NULL;
 
   f->parents = malloc (J * sizeof *f->parents);
@@ -100,14 +102,18 @@ pack (AkCpuFlame *f, const AkFlameDesc *d)
         f->used[v / 8] |= 1u << j;
     }
   ak_flame_regress (d, f->joints, f->shaped, P);
-  for (size_t c = 0; c < E && good; c++) {
-    ak_flame_spread (d, planes, P, d->shapedirs, dirs, d->shapes + c);
-    ak_flame_regress (d, f->joint_dirs + 3 * J * c, planes, P);
-    good = pack_column (&f->columns[c], planes, blocks);
+  for (size_t c = 0; c < E; c++) {
+    if (c % COLUMNS == 0)
+      ak_flame_spread (
+          d, planes, P, d->shapedirs, dirs, d->shapes + c, E - c < COLUMNS ? E - c : COLUMNS);
+    ak_flame_regress (d, f->joint_dirs + 3 * J * c, planes + 3 * P * (c % COLUMNS), P);
+    good = good && pack_column (&f->columns[c], planes + 3 * P * (c % COLUMNS), blocks);
   }
-  for (size_t c = 0; c < poses && good; c++) {
-    ak_flame_spread (d, planes, P, d->posedirs, poses, c);
-    good = pack_column (&f->columns[E + c], planes, blocks);
+  for (size_t c = 0; c < poses; c++) {
+    if (c % COLUMNS == 0)
+      ak_flame_spread (
+          d, planes, P, d->posedirs, poses, c, poses - c < COLUMNS ? poses - c : COLUMNS);
+    good = good && pack_column (&f->columns[E + c], planes + 3 * P * (c % COLUMNS), blocks);
   }
   free (planes);
   return good;

@@ -145,12 +145,10 @@ pack_planes (AkCudaFlame *f, const AkFlameDesc *d, float *planes, float *directi
   ak_flame_shaped (d, planes, P);
   ak_flame_regress (d, joints, planes, P);
   f->shaped = (float *) ak_cuda_copy (dev, planes, 3 * P * sizeof *planes, status);
-  for (size_t c = 0; c < E; c++) {
-    ak_flame_spread (d, directions + 3 * P * c, P, d->shapedirs, d->shapes + E, d->shapes + c);
+  ak_flame_spread (d, directions, P, d->shapedirs, d->shapes + E, d->shapes, E);
+  for (size_t c = 0; c < E; c++)
     ak_flame_regress (d, joint_dirs + 3 * J * c, directions + 3 * P * c, P);
-  }
-  for (size_t c = 0; c < poses; c++)
-    ak_flame_spread (d, directions + 3 * P * (E + c), P, d->posedirs, poses, c);
+  ak_flame_spread (d, directions + 3 * P * E, P, d->posedirs, poses, 0, poses);
   f->directions =
       (float *) ak_cuda_copy (dev, directions, (E + poses) * 3 * P * sizeof *directions, status);
   f->joints = (double *) ak_cuda_copy (dev, joints, 3 * J * sizeof *joints, status);
