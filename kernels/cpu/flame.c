@@ -30,55 +30,94 @@ flame_free (AkFlame *base)
   free (f);
 }
 
-/* Packs the dense direction `planes` [3][padded]. */
-static int
-pack_column (AkFlameColumn *col, const float *planes, size_t blocks)
+/* The directions that are packed: columns first … first+n-1 of `dirs` [V][3][stride]. */
+typedef struct
 {
-  size_t n_runs = 0, n_blocks = 0, prev = 0;
+  const float *dirs;
+  size_t stride, first, n;
+} Directions;
+
+/* Marks in `used` [blocks][n] where a direction has anything but zeros. Row after row, as reading a column at a time takes
+ * a cache line for each number. some: [n]. */
+static void
+find_blocks (uint8_t *used, uint32_t *some, const Directions *d, size_t V, size_t P)
+{
+  for (size_t v0 = 0; v0 < V; v0 += AK_FLAME_BLOCK)
+    for (size_t k = 0; k < 3; k++) {
+      uint8_t *to = used + (k * P + v0) / AK_FLAME_BLOCK * d->n;
+
+      memset (some, 0, d->n * sizeof *some);
+      for (size_t v = v0; v < V && v < v0 + AK_FLAME_BLOCK; v++) {
+        const float *row = d->dirs + (3 * v + k) * d->stride + d->first;
+
+        for (size_t c = 0; c < d->n; c++) {
+          uint32_t bits;
+
+          memcpy (&bits, row + c, sizeof bits);
+          some[c] |= bits << 1; /* without the sign */
+        }
+      }
+      for (size_t c = 0; c < d->n; c++)
+        to[c] = some[c] != 0;
+    }
+}
+
+/* Packs direction `c`, which has numbers in the blocks used[b * n + c]. */
+static int
+pack_column (
+    AkFlameColumn *col, const Directions *d, size_t c, const uint8_t *used, size_t V, size_t P)
+{
+  const size_t blocks = 3 * P / AK_FLAME_BLOCK;
+  size_t n_runs = 0, n_blocks = 0;
   float *data;
 
-  for (int pass = 0; pass < 2; pass++) {
-    data = col->data;
-    for (size_t b = 0; b < blocks; b++) {
-      const float *src = planes + b * AK_FLAME_BLOCK;
-      size_t any = 0;
+  for (size_t b = 0, prev = 0; b < blocks; prev = used[b * d->n + c], b++) {
+    n_runs += used[b * d->n + c] && !prev;
+    n_blocks += used[b * d->n + c];
+  }
+  if (n_runs == 0)
+    return 1;
+  col->runs = malloc (n_runs * sizeof *col->runs);
+  col->data = data = ak_cpu_memory (n_blocks * AK_FLAME_BLOCK * sizeof (float));
+  if (!col->runs || !col->data)
+    return 0;
+  for (size_t b = 0, prev = 0; b < blocks; prev = used[b * d->n + c], b++) {
+    size_t k = b * AK_FLAME_BLOCK / P, v0 = b * AK_FLAME_BLOCK % P;
 
-      for (size_t i = 0; i < AK_FLAME_BLOCK; i++)
-        any |= src[i] != 0;
-      if (any && pass == 0) {
-        n_runs += !prev;
-        n_blocks++;
-      } else if (any) {
-        if (!prev)
-          col->runs[col->n_runs++] = (AkFlameRun){ (uint32_t) b, 0 };
-        col->runs[col->n_runs - 1].count++;
-        memcpy (data, src, AK_FLAME_BLOCK * sizeof *data);
-        data += AK_FLAME_BLOCK;
-      }
-      prev = any;
-    }
-    if (n_runs == 0)
-      return 1;
-    if (pass == 0) {
-      col->runs = malloc (n_runs * sizeof *col->runs);
-      col->data = ak_cpu_memory (n_blocks * AK_FLAME_BLOCK * sizeof (float));
-      if (!col->runs || !col->data)
-        return 0;
-      prev = 0;
-    }
+    if (!used[b * d->n + c])
+      continue;
+    if (!prev)
+      col->runs[col->n_runs++] = (AkFlameRun){ (uint32_t) b, 0 };
+    col->runs[col->n_runs - 1].count++;
+    for (size_t i = 0; i < AK_FLAME_BLOCK && v0 + i < V; i++)
+      data[i] = d->dirs[(3 * (v0 + i) + k) * d->stride + d->first + c];
+    data += AK_FLAME_BLOCK;
   }
   return 1;
 }
 
-#define COLUMNS 8 /* that are spread at a time */
+static int
+pack_columns (AkFlameColumn *columns, const Directions *d, size_t V, size_t P)
+{
+  uint8_t *used = calloc (3 * P / AK_FLAME_BLOCK, d->n + 1);
+  uint32_t *some = malloc ((d->n + 1) * sizeof *some);
+  int good = used && some;
+
+  if (good)
+    find_blocks (used, some, d, V, P);
+  for (size_t c = 0; c < d->n && good; c++)
+    good = pack_column (columns + c, d, c, used, V, P);
+  free (used);
+  free (some);
+  return good;
+}
 
 static int
 pack (AkCpuFlame *f, const AkFlameDesc *d)
 {
-  size_t V = d->vertices, J = d->joints, E = d->expressions, P = f->padded, dirs = d->shapes + E;
-  size_t blocks = 3 * P / AK_FLAME_BLOCK, poses = 9 * (J - 1);
-  float *planes = ak_cpu_memory (3 * COLUMNS * P * sizeof *planes);
-  int good = planes != NULL;
+  size_t V = d->vertices, J = d->joints, E = d->expressions, P = f->padded, poses = 9 * (J - 1);
+  Directions expressions = { d->shapedirs, d->shapes + E, d->shapes, E };
+  Directions corrections = { d->posedirs, poses, 0, poses };
 
   f->parents = malloc (J * sizeof *f->parents);
   f->shaped = ak_cpu_memory (3 * P * sizeof *f->shaped);
@@ -87,11 +126,9 @@ pack (AkCpuFlame *f, const AkFlameDesc *d)
   f->joint_dirs = malloc ((E + 1) * 3 * J * sizeof *f->joint_dirs);
   f->weights = ak_cpu_memory (J * P * sizeof *f->weights);
   f->used = calloc (P / 8, sizeof *f->used);
-  if (!good || !f->parents || !f->shaped || !f->columns || !f->joints || !f->joint_dirs ||
-      !f->weights || !f->used) {
-    free (planes);
+  if (!f->parents || !f->shaped || !f->columns || !f->joints || !f->joint_dirs || !f->weights ||
+      !f->used)
     return 0;
-  }
 
   memcpy (f->parents, d->parents, J * sizeof *f->parents);
   ak_flame_shaped (d, f->shaped, P);
@@ -102,21 +139,9 @@ pack (AkCpuFlame *f, const AkFlameDesc *d)
         f->used[v / 8] |= 1u << j;
     }
   ak_flame_regress (d, f->joints, f->shaped, P);
-  for (size_t c = 0; c < E; c++) {
-    if (c % COLUMNS == 0)
-      ak_flame_spread (
-          d, planes, P, d->shapedirs, dirs, d->shapes + c, E - c < COLUMNS ? E - c : COLUMNS);
-    ak_flame_regress (d, f->joint_dirs + 3 * J * c, planes + 3 * P * (c % COLUMNS), P);
-    good = good && pack_column (&f->columns[c], planes + 3 * P * (c % COLUMNS), blocks);
-  }
-  for (size_t c = 0; c < poses; c++) {
-    if (c % COLUMNS == 0)
-      ak_flame_spread (
-          d, planes, P, d->posedirs, poses, c, poses - c < COLUMNS ? poses - c : COLUMNS);
-    good = good && pack_column (&f->columns[E + c], planes + 3 * P * (c % COLUMNS), blocks);
-  }
-  free (planes);
-  return good;
+  ak_flame_regress_dirs (d, f->joint_dirs);
+  return pack_columns (f->columns, &expressions, V, P) &&
+         pack_columns (f->columns + E, &corrections, V, P);
 }
 
 static AkFlame *
