@@ -270,6 +270,7 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
     s->blends.borders = ak_plan_memory (plan, columns * sizeof *s->blends.borders);
     s->blends.inner = ak_plan_memory (plan, AK_MAX_INNER * sizeof *s->blends.inner);
     s->blends.touched = ak_plan_memory (plan, pixels * sizeof *s->blends.touched);
+    s->blends.outlines = ak_plan_memory (plan, (m->n_edges + 1) * sizeof *s->blends.outlines);
     s->rgba = ak_plan_memory (plan, AK_DRAW_BAND * d.stride * sizeof *s->rgba);
   }
   if (plan->status == AK_OK)
