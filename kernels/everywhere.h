@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Arithmetic that is written once and compiled for every device. */
+#pragma once
+
+#ifdef __cplusplus /* kernels of cards, also where they are compiled for the processor */
+#define AK_EVERYWHERE static inline __device__
+#define AK_CONST_EVERYWHERE __constant__ const
+#else
+#define AK_EVERYWHERE static inline
+#define AK_CONST_EVERYWHERE static const
+#endif
