@@ -9,3 +9,9 @@
 #define AK_EVERYWHERE static inline
 #define AK_CONST_EVERYWHERE static const
 #endif
+
+AK_EVERYWHERE float
+ak_dot3 (const float *a, const float *b)
+{
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}

@@ -37,12 +37,6 @@ AK_CONST_EVERYWHERE float ak_lobes[3][8] = {
   { 0.000f, 0.06f, 1.10f, 0.20f, 0.12f, 0.000f, 0.00f, 0.000f },
 };
 
-AK_EVERYWHERE float
-ak_dot3 (const float *a, const float *b)
-{
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
 AK_EVERYWHERE void
 ak_unit3 (float *a)
 {
