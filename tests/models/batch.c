@@ -23,7 +23,7 @@ typedef struct
   unsigned cancels; /* of all together */
   unsigned times;   /* as long do they wait */
 } Amount;
-static const Amount much = { 6, 3, 8, 4, 40, 1 }, little = { 3, 2, 3, 1, 10, 50 };
+static const Amount much = { 6, 3, 8, 4, 40, 1 }, little = { 3, 2, 3, 1, 6, 20 };
 
 /* A model, and what a stream alone makes of each speech. */
 typedef struct
