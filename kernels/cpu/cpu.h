@@ -117,6 +117,7 @@ void ak_cpu_resize_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_resize2d_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_bits_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_level_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_members_init (AkOps *ops);
 void ak_cpu_rotary_init (AkOps *ops);
 void ak_cpu_codebook_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_draw_init (AkOps *ops);
