@@ -149,11 +149,12 @@ typedef struct
 {
   AkMatrix base;
   AkLayout layout;
-  size_t k, n;     /* K and N */
-  int bf16;        /* data are bfloat16, else float */
-  void *data;      /* PLAIN, PANELS; ONEDNN: as filled, until a plan packs it */
-  float *winograd; /* PANELS of side 3, made at first use: winograd.h; under the device's worker */
-  void *onednn;    /* ONEDNN: list of packings, under the device's worker */
+  size_t k, n; /* K and N */
+  int bf16;    /* data are bfloat16, else float */
+  void *data;  /* PLAIN, PANELS; ONEDNN: as filled, until a plan packs it */
+  /* PANELS of side 3, for tiles of 2 and 4, made at first use: winograd.h; under the device's worker */
+  float *winograd[2];
+  void *onednn; /* ONEDNN: list of packings, under the device's worker */
 } AkCpuMatrix;
 
 /* Bytes of one number of the matrix. */
