@@ -140,6 +140,21 @@ record_wanted (AmAvatarView *view, size_t network)
   return wanted;
 }
 
+/* All of the network's colours, computed in the same way as if only some were wanted. */
+static const AkSpan *
+want_all (AmAvatarView *view, size_t network)
+{
+  size_t n = network / 2;
+  AkSpan *wanted = ak_plan_memory (view->draw, n * sizeof *wanted);
+  g_autofree AkSpan *all = g_new (AkSpan, n);
+
+  for (size_t i = 0; i < n; i++)
+    all[i] = (AkSpan){ 0, (uint16_t) n };
+  if (wanted)
+    ak_upload (view->queue, wanted, all, n * sizeof *all);
+  return wanted;
+}
+
 /* Image and transmittance to rgba. */
 static void
 record_draw (AmAvatarView *view, AmNoise noise, const AmWatermark *mark)
@@ -170,8 +185,8 @@ record_draw (AmAvatarView *view, AmNoise noise, const AmWatermark *mark)
   y = rows_new (plan, network * network, 3);
   view->network = y.data;
   /* a bound model's picture is nothing but background where no splats are */
-  if (!model->info.needs_person && !view->inside)
-    wanted = record_wanted (view, network);
+  if (!model->info.needs_person)
+    wanted = view->inside ? want_all (view, network) : record_wanted (view, network);
   am_styleunet_record (model->upsampler, plan, y.data, x.data, noise, seed, wanted, NULL);
   for (; s < side; s *= 2)
     y = resized (plan, y, s, 2 * s, 3);

@@ -220,8 +220,9 @@ append (AkPlan *plan, const AkConv2dPiece *piece)
   ak_cpu_append (plan, AK_NODE_POOLED, conv2d_run, NULL, &n, sizeof n);
 }
 
-/* From so many tiles on the transformed weights, 16 or 36 for 9, are worth reading. Large tiles: only where all that
- * the weights take is little. */
+/* From so many tiles on the transformed weights, 16 or 36 for 9, are worth reading. Large tiles only where all that
+ * the weights take is little, and never with spans: each of their results is rounded with all of the tile's pixels, also
+ * with those that are not wanted and hold anything. */
 #define WINOGRAD_TILES 60
 #define WINOGRAD_LARGE_TILES 48
 #define WINOGRAD_LARGE_WEIGHTS ((size_t) 1 << 18)
@@ -243,20 +244,10 @@ typedef struct
 static size_t
 wanted_tiles (const WinogradNode *node, size_t row, size_t *from, size_t *to)
 {
-  size_t across = node->w.tiles_across, n = node->w.tile / 2, end;
+  size_t across = node->w.tiles_across;
 
-  *from = node->spans ? across : 0;
-  *to = node->spans ? 0 : across;
-  for (size_t r = row * n; node->spans && r < (row + 1) * n && 2 * r < node->w.out_height; r++) {
-    AkSpan s = node->spans[r];
-
-    if (s.from >= s.to)
-      continue;
-    end = (s.to + n - 1) / n;
-    end = end < across ? end : across;
-    *from = s.from / n < *from ? s.from / n : *from;
-    *to = end > *to ? end : *to;
-  }
+  *from = node->spans ? node->spans[row].from : 0;
+  *to = node->spans && node->spans[row].to < across ? node->spans[row].to : across;
   return *to > *from ? *to - *from : 0;
 }
 
@@ -335,8 +326,10 @@ winograd_record (
   AkCpuMatrix *m = (AkCpuMatrix *) a->matrix;
   size_t large = ((height + 3) / 4) * ((width + 3) / 4),
          small = ((height + 1) / 2) * ((width + 1) / 2);
-  size_t tile =
-      large >= WINOGRAD_LARGE_TILES && ak_winograd_size (m, 4) <= WINOGRAD_LARGE_WEIGHTS ? 4 : 2;
+  size_t tile = !a->spans && large >= WINOGRAD_LARGE_TILES &&
+                        ak_winograd_size (m, 4) <= WINOGRAD_LARGE_WEIGHTS
+                    ? 4
+                    : 2;
   size_t rows = (height + tile - 1) / tile, across = (width + tile - 1) / tile;
   size_t threads = plan->dev->threads;
   size_t block = AK_CPU_NODE_MACS / ((tile + 2) * (tile + 2) * m->base.in * m->n) / 6 * 6;
