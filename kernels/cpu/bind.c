@@ -117,17 +117,33 @@ light (const AkBind *a, size_t i, const float *n, float *color)
   }
 }
 
+/* The colours after the first three, of these and n. */
+static void
+mix (const AkBind *a, size_t i, const float *n, float *color)
+{
+  size_t features = a->features;
+
+  for (size_t f = 0; f < features; f++) {
+    double sum = a->feature[i * features + f];
+
+    for (size_t k = 0; k < 3; k++)
+      sum += (double) a->mix[k * features + f] * color[k] +
+             (double) a->mix[(3 + k) * features + f] * n[k];
+    color[3 + f] = (float) sum;
+  }
+}
+
 void
 ak_bind_plain (const void *args, size_t from, size_t to)
 {
   const AkBind *a = args;
-  size_t channels = 3 + a->features + 3;
+  size_t channels = ak_bind_channels (a);
 
   for (size_t i = from; i < to; i++) {
     const uint32_t *corner = a->corners + 3 * i;
     const float *v[3], *m[3], *place = a->place + 3 * i, *axes = a->axes + 6 * i;
     float b[3] = { 1 - place[0] - place[1], place[0], place[1] }, n[3], p[3], q[3], length;
-    float *color = a->colors + i * channels;
+    float finite[3], *color = a->colors + i * channels;
 
     for (int k = 0; k < 3; k++) {
       v[k] = a->vertices + 3 * (size_t) corner[k];
@@ -144,10 +160,15 @@ ak_bind_plain (const void *args, size_t from, size_t to)
           b[0] * v[0][c] + b[1] * v[1][c] + b[2] * v[2][c] + place[2] * n[c];
       p[c] = axes[0] * e1 + axes[1] * e2 + axes[2] * n[c];
       q[c] = axes[3] * e1 + axes[4] * e2 + axes[5] * n[c];
-      color[3 + a->features + (size_t) c] = isfinite (n[c]) ? n[c] : 0;
+      finite[c] = isfinite (n[c]) ? n[c] : 0;
     }
     disc (a->scales + 3 * i, a->rotations + 4 * i, p, q, a->thickness);
     light (a, i, n, color);
+    if (a->mix) {
+      mix (a, i, finite, color);
+      continue;
+    }
+    memcpy (color + 3 + a->features, finite, sizeof finite);
     if (a->feature)
       memcpy (color + 3, a->feature + i * a->features, a->features * sizeof *color);
   }
@@ -178,7 +199,7 @@ bind_record (AkPlan *plan, const AkBind *args)
     a.means += 3 * first;
     a.scales += 3 * first;
     a.rotations += 4 * first;
-    a.colors += (a.features + 6) * first;
+    a.colors += ak_bind_channels (&a) * first;
     ak_cpu_append_rows (plan, fn, &a, sizeof a, n, 200 + 30 * a.lobes);
   }
 }

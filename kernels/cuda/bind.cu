@@ -113,7 +113,7 @@ bind_kernel (AkBind a)
   const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
   const uint32_t *corner = a.corners + 3 * i;
   const float *place = a.place + 3 * i, *axes = a.axes + 6 * i, *v[3], *m[3];
-  float *color = a.colors + i * (3 + a.features + 3), b[3], n[3], p[3], q[3], length;
+  float *color = a.colors + i * (3 + a.features + (a.mix ? 0 : 3)), finite[3], b[3], n[3], p[3], q[3], length;
 
   if (i >= a.splats)
     return;
@@ -132,12 +132,19 @@ bind_kernel (AkBind a)
     a.means[3 * i + c] = b[0] * v[0][c] + b[1] * v[1][c] + b[2] * v[2][c] + place[2] * n[c];
     p[c] = axes[0] * e1 + axes[1] * e2 + axes[2] * n[c];
     q[c] = axes[3] * e1 + axes[4] * e2 + axes[5] * n[c];
-    color[3 + a.features + c] = isfinite (n[c]) ? n[c] : 0;
+    finite[c] = isfinite (n[c]) ? n[c] : 0;
   }
   disc (a.scales + 3 * i, a.rotations + 4 * i, p, q, a.thickness);
   light (&a, i, n, color);
-  for (size_t f = 0; a.feature && f < a.features; f++)
-    color[3 + f] = a.feature[i * a.features + f];
+  for (size_t f = 0; a.feature && f < a.features; f++) {
+    float sum = a.feature[i * a.features + f];
+
+    for (size_t k = 0; a.mix && k < 3; k++)
+      sum += a.mix[k * a.features + f] * color[k] + a.mix[(3 + k) * a.features + f] * finite[k];
+    color[3 + f] = sum;
+  }
+  for (int c = 0; !a.mix && c < 3; c++)
+    color[3 + a.features + c] = finite[c];
 }
 
 static void
