@@ -324,12 +324,13 @@ record_sums (const Flow *f, AkRows sums)
                           .batch = 1,
                           .rows = n,
                           .cols = w->first_out });
+  stream = ak_dense (f->stream, w->info.side, w->info.side * w->first_out);
   ak_activate (f->plan, &(AkActivate){ .y = stream,
                             .x = stream,
                             .activation = AK_ACT_LEAKY_RELU,
                             .batch = 1,
-                            .rows = n,
-                            .cols = w->first_out });
+                            .rows = w->info.side,
+                            .cols = w->info.side * w->first_out });
 }
 
 static void

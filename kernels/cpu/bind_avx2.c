@@ -51,12 +51,29 @@ cross (Vec a, Vec b)
     _mm256_fmsub_ps (a.z, b.x, MUL (a.x, b.z)), _mm256_fmsub_ps (a.x, b.y, MUL (a.y, b.x)) };
 }
 
-/* Rows `at` (already times 3) of p [][3]. */
-static inline Vec
-gather (const float *p, __m256i at)
+/* p[0], p[1], p[2], 0 */
+static inline __m128
+load3 (const float *p)
 {
-  return (Vec){ _mm256_i32gather_ps (p, at, 4), _mm256_i32gather_ps (p + 1, at, 4),
-    _mm256_i32gather_ps (p + 2, at, 4) };
+  return _mm_movelh_ps (
+      _mm_castsi128_ps (_mm_loadl_epi64 ((const __m128i *) p)), _mm_load_ss (p + 2));
+}
+
+/* The rows at[0], at[3] … at[21] of p [][3]; much faster than gathering. */
+static inline Vec
+rows (const float *p, const uint32_t *at)
+{
+  __m256 r[4], low, high, low2, high2;
+
+  for (size_t l = 0; l < 4; l++)
+    r[l] = _mm256_insertf128_ps (_mm256_castps128_ps256 (load3 (p + 3 * (size_t) at[3 * l])),
+        load3 (p + 3 * (size_t) at[3 * l + 12]), 1);
+  low = _mm256_unpacklo_ps (r[0], r[1]);
+  high = _mm256_unpackhi_ps (r[0], r[1]);
+  low2 = _mm256_unpacklo_ps (r[2], r[3]);
+  high2 = _mm256_unpackhi_ps (r[2], r[3]);
+  return (Vec){ _mm256_shuffle_ps (low, low2, 0x44), _mm256_shuffle_ps (low, low2, 0xee),
+    _mm256_shuffle_ps (high, high2, 0x44) };
 }
 
 static inline __m256
@@ -209,7 +226,6 @@ mix_colors (const AkBind *a, size_t i, const float (*v)[8], size_t k, float *to)
 static inline void
 bind8 (const AkBind *a, size_t i)
 {
-  const __m256i three = _mm256_setr_epi32 (0, 3, 6, 9, 12, 15, 18, 21);
   const __m256 zero = _mm256_setzero_ps (), one = SET (1);
   size_t channels = ak_bind_channels (a);
   _Alignas(32) float out[10][8];
@@ -217,11 +233,8 @@ bind8 (const AkBind *a, size_t i)
   __m256 b0, b1, b2, h, length, scales[3], rotation[4], color[3];
 
   for (int k = 0; k < 3; k++) {
-    __m256i row = _mm256_i32gather_epi32 ((const int *) a->corners + 3 * i + k, three, 4);
-
-    row = _mm256_add_epi32 (row, _mm256_add_epi32 (row, row));
-    v[k] = gather (a->vertices, row);
-    m[k] = gather (a->normals, row);
+    v[k] = rows (a->vertices, a->corners + 3 * i + k);
+    m[k] = rows (a->normals, a->corners + 3 * i + k);
   }
   simd_load_xyz (a->place + 3 * i, &b1, &b2, &h);
   b0 = SUB (SUB (one, b1), b2);

@@ -226,7 +226,7 @@ void ak_panels_run (
     AkCpu *cpu, const AkPanels *p, size_t row0, size_t row1, size_t col0, size_t col1);
 
 /* AVX2 versions of row functions; args as in the plain ones. */
-AkRowsFn ak_layer_norm_avx2, ak_unit_norm_avx2, ak_activate_avx2, ak_nearest_avx2;
+AkRowsFn ak_layer_norm_avx2, ak_unit_norm_avx2, ak_activate_avx2, ak_affine_avx2, ak_nearest_avx2;
 
 /* |a - b|² in double, the definition's; and what happens to row `row` of batch * rows once its code is found. */
 double ak_distance_plain (const float *a, const float *b, size_t n);

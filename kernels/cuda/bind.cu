@@ -113,7 +113,8 @@ bind_kernel (AkBind a)
   const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
   const uint32_t *corner = a.corners + 3 * i;
   const float *place = a.place + 3 * i, *axes = a.axes + 6 * i, *v[3], *m[3];
-  float *color = a.colors + i * (3 + a.features + (a.mix ? 0 : 3)), finite[3], b[3], n[3], p[3], q[3], length;
+  float *color = a.colors + i * (3 + a.features + (a.mix ? 0 : 3)), finite[3], b[3], n[3], p[3],
+        q[3], length;
 
   if (i >= a.splats)
     return;
