@@ -111,8 +111,9 @@ strips_part (void *data, unsigned i, unsigned n)
   unsigned s;
 
   (void) n;
-  while ((s = atomic_fetch_add (&p->job->next, 1)) < p->to)
-    p->strip (p->job, s, p->job->scratch + i * p->job->scratch_bytes);
+  while ((s = atomic_fetch_add (&p->job->next, p->job->strips_x)) < p->to)
+    for (unsigned k = 0; k < p->job->strips_x; k++)
+      p->strip (p->job, s + k, p->job->scratch + i * p->job->scratch_bytes);
 }
 
 static void
@@ -189,6 +190,7 @@ splat (AkPlan *plan, const AkSplat *args)
     append (plan, AK_NODE_INLINE, sort_run, (Part){ .job = job, .from = p * AK_SPLAT_RADIX });
   append (plan, AK_NODE_POOLED, order_run, (Part){ .job = job });
   strips = (size_t) job->strips_x * job->tiles_y;
+  step = (step + job->strips_x - 1) / job->strips_x * job->strips_x;
   for (size_t s = 0; s < strips; s += step)
     append (plan, AK_NODE_POOLED, strips_run,
         (Part){

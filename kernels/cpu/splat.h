@@ -51,7 +51,8 @@ typedef struct
 typedef void AkSplatProject (const AkSplatJob *job, size_t from, size_t to);
 AkSplatProject ak_splat_project_plain, ak_splat_project_avx2;
 
-/* Draws one strip; `scratch`: the function's own number of bytes, aligned to 64, 0 at the first call. */
+/* Draws one strip; `scratch`: the function's own number of bytes, aligned to 64, 0 at the first call. Strips of a row
+ * of tiles are drawn one after the other with the same. */
 typedef void AkSplatStrip (const AkSplatJob *job, unsigned strip, char *scratch);
 AkSplatStrip ak_splat_strip_plain, ak_splat_strip_avx2;
 size_t ak_splat_scratch_avx2 (const AkSplat *args);

@@ -15,11 +15,12 @@
 #define WORDS (BATCH / 64)
 
 /* One thread's memory; the tiles' colours [AK_SPLAT_STRIP][BLOCKS][PIXELS][padded] follow, with `half`
- * [AK_SPLAT_STRIP][BLOCKS][PIXELS / 4][padded]. */
+ * [AK_SPLAT_STRIP][BLOCKS][PIXELS / 4][padded], and what the row points to. */
 typedef struct
 {
   Tile tile[AK_SPLAT_STRIP];
   List list[AK_SPLAT_STRIP];
+  Row row;
   Entry batch[BATCH];
   uint32_t entries;
   _Alignas(32) uint16_t blocks[BATCH]; /* that each entry can reach */
@@ -43,11 +44,31 @@ tile_floats (const AkSplat *args)
   return (args->half ? AK_SPLAT_PIXELS / 4 : AK_SPLAT_PIXELS) * padded_channels (args);
 }
 
-size_t
-ak_splat_scratch_avx2 (const AkSplat *args)
+/* Bytes before the row's splats. */
+static size_t
+before_row (const AkSplat *args)
 {
   return (sizeof (Scratch) + 63) / 64 * 64 +
          ak_splat_strip_tiles (args) * tile_floats (args) * sizeof (float);
+}
+
+#define ROW_BYTES (4 * sizeof (uint16_t) + sizeof (uint32_t)) /* of a splat */
+
+size_t
+ak_splat_scratch_avx2 (const AkSplat *args)
+{
+  return (before_row (args) + (args->splats + 16) * ROW_BYTES + 63) / 64 * 64;
+}
+
+static void
+begin_row (const AkSplatJob *job, Row *row, unsigned y0, char *memory)
+{
+  size_t room = job->args.splats + 16;
+
+  row->index = (uint32_t *) memory;
+  for (size_t k = 0; k < 4; k++)
+    row->bounds[k] = (uint16_t *) (row->index + room) + k * room;
+  find_row (job, row, y0);
 }
 
 /* Weights of the batch's entries `bits`, number `first` and so on, in block b, whose transmittances t are changed
@@ -453,6 +474,8 @@ ak_splat_strip_avx2 (const AkSplatJob *job, unsigned strip, char *scratch)
   unsigned tiles = place.tile1 - place.tile0, y0 = place.row * AK_SPLAT_TILE, live;
   int count_places = job->args.details.contributions != NULL;
 
+  if (place.tile0 == 0) /* the same thread goes on with the row's other strips */
+    begin_row (job, &s->row, y0, scratch + before_row (&job->args));
   for (unsigned t = 0; t < tiles; t++) {
     s->list[t].live = (1u << BLOCKS) - 1; /* those of pixels outside, too, before there is a list */
     s->list[t].place = s->list[t].n = 0;
@@ -460,7 +483,7 @@ ak_splat_strip_avx2 (const AkSplatJob *job, unsigned strip, char *scratch)
   do {
     for (unsigned t = 0; t < tiles; t++)
       find_live (s->list + t, (place.tile0 + t) * AK_SPLAT_TILE, y0, count_places);
-    from = fill_lists (job, s->list, tiles, place.tile0, from);
+    from = fill_lists (&s->row, s->list, tiles, place.tile0, from);
     live = 0;
     for (unsigned t = 0; t < tiles; t++) {
       unsigned x0 = (place.tile0 + t) * AK_SPLAT_TILE;
@@ -472,7 +495,7 @@ ak_splat_strip_avx2 (const AkSplatJob *job, unsigned strip, char *scratch)
       draw_list (job, s, t, x0, y0, sums + t * colors);
       live |= list->live;
     }
-  } while (live && from < job->drawn);
+  } while (live && from < s->row.n);
   for (unsigned t = 0; t < tiles; t++)
     end_tile (
         job, s->tile + t, s->list + t, (place.tile0 + t) * AK_SPLAT_TILE, y0, sums + t * colors);

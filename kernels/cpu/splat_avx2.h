@@ -204,10 +204,53 @@ find_live (List *list, unsigned x0, unsigned y0, int count_places)
       y0 + DOWN * (32 - (unsigned) __builtin_clz (rows)) };
 }
 
-/* Appends splats' numbers from the place `from` of the order to the lists of the strip's live tiles, until all are looked
- * at or a list is full. Returns how far it came. */
+/* The splats of a row of tiles in order of depth: bounds x0, … y1 and numbers, with room for 16 more. */
+typedef struct
+{
+  uint16_t *bounds[4];
+  uint32_t *index;
+  size_t n;
+} Row;
+
+/* Which of 16 splats have a bound `low` before `end` and a bound `high` behind `from`, two bits each. */
+INLINE uint32_t
+overlaps (const uint16_t *low, const uint16_t *high, __m256i from, __m256i end)
+{
+  __m256i before = _mm256_cmpgt_epi16 (end, _mm256_loadu_si256 ((const __m256i *) low));
+  __m256i behind = _mm256_cmpgt_epi16 (_mm256_loadu_si256 ((const __m256i *) high), from);
+
+  return (uint32_t) _mm256_movemask_epi8 (_mm256_and_si256 (before, behind));
+}
+
+/* Finds the splats of the row of tiles whose uppermost pixels are y0's. */
+static inline void
+find_row (const AkSplatJob *job, Row *row, unsigned y0)
+{
+  __m256i top = _mm256_set1_epi16 ((short) y0),
+          bottom = _mm256_set1_epi16 ((short) (y0 + AK_SPLAT_TILE));
+  size_t n = 0;
+
+  for (size_t from = 0; from < job->drawn; from += 16) {
+    uint32_t mask =
+        overlaps (job->sorted[1] + from, job->sorted[3] + from, top, bottom) & 0x55555555u;
+
+    for (; mask; mask &= mask - 1, n++) {
+      size_t i = from + (unsigned) __builtin_ctz (mask) / 2;
+
+      for (size_t k = 0; k < 4; k++)
+        row->bounds[k][n] = job->sorted[k][i];
+      row->index[n] = job->keys[i].index;
+    }
+  }
+  for (size_t k = 0; k < 4; k++)
+    memset (row->bounds[k] + n, 0, 16 * sizeof (uint16_t));
+  row->n = n;
+}
+
+/* Appends splats' numbers from the row's place `from` on to the lists of the strip's live tiles, until all are looked at
+ * or a list is full. Returns how far it came. */
 static inline size_t
-fill_lists (const AkSplatJob *job, List *tile, unsigned tiles, unsigned first_tile, size_t from)
+fill_lists (const Row *row, List *tile, unsigned tiles, unsigned first_tile, size_t from)
 {
   Box all = { UINT16_MAX, UINT16_MAX, 0, 0 };
   __m256i left, top, right, bottom;
@@ -226,37 +269,29 @@ fill_lists (const AkSplatJob *job, List *tile, unsigned tiles, unsigned first_ti
   top = _mm256_set1_epi16 ((short) all.y0);
   right = _mm256_set1_epi16 ((short) all.x1);
   bottom = _mm256_set1_epi16 ((short) all.y1);
-  for (; from < job->drawn && longest + 16 <= AK_SPLAT_PART; from += 16) {
-    __m256i x0 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[0] + from)),
-            y0 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[1] + from)),
-            x1 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[2] + from)),
-            y1 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[3] + from));
-    __m256i in = _mm256_and_si256 (_mm256_cmpgt_epi16 (bottom, y0), _mm256_cmpgt_epi16 (y1, top));
-    uint32_t mask;
+  for (; from < row->n && longest + 16 <= AK_SPLAT_PART; from += 16) {
+    uint32_t mask = overlaps (row->bounds[0] + from, row->bounds[2] + from, left, right) &
+                    overlaps (row->bounds[1] + from, row->bounds[3] + from, top, bottom) &
+                    0x55555555u;
 
-    in = _mm256_and_si256 (
-        in, _mm256_and_si256 (_mm256_cmpgt_epi16 (right, x0), _mm256_cmpgt_epi16 (x1, left)));
-    mask = (uint32_t) _mm256_movemask_epi8 (in) & 0x55555555u;
-    while (mask) {
+    for (; mask; mask &= mask - 1) {
       size_t i = from + (unsigned) __builtin_ctz (mask) / 2;
-      Box b = { job->sorted[0][i], job->sorted[1][i], job->sorted[2][i], job->sorted[3][i] };
-      uint32_t index = job->keys[i].index;
+      Box b = { row->bounds[0][i], row->bounds[1][i], row->bounds[2][i], row->bounds[3][i] };
       unsigned t = b.x0 / AK_SPLAT_TILE, end = (b.x1 + AK_SPLAT_TILE - 1) / AK_SPLAT_TILE;
 
-      mask &= mask - 1;
       t = t > first_tile ? t - first_tile : 0;
       end = end - first_tile < tiles ? end - first_tile : tiles;
       for (; t < end; t++) {
         List *at = tile + t;
 
-        at->list[at->n] = index;
+        at->list[at->n] = row->index[i];
         at->n +=
             (b.x0 < at->box.x1) & (b.x1 > at->box.x0) & (b.y0 < at->box.y1) & (b.y1 > at->box.y0);
         longest = at->n > longest ? at->n : longest;
       }
     }
   }
-  return from < job->drawn ? from : job->drawn;
+  return from < row->n ? from : row->n;
 }
 
 #endif
