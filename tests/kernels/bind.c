@@ -197,7 +197,7 @@ check_bind (Check *t)
   check_run (t, "bound splats with features", record, &c);
   check_want (t, "bound splats with features, colours", c.colors, color, 5e-4);
   t->checks += 2;
-  if (!(worst <= 2e-5)) {
+  if (!(worst <= 5e-5)) { /* products of what is right to 2e-5 */
     t->failures++;
     printf ("bound splats, covariance: FAILED: %g off\n", worst);
   }
