@@ -49,4 +49,5 @@ def main():
     print(f"{args.picture}: {count} of {len(every)} frames")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,8 @@
 GST_DEBUG_CATEGORY_STATIC (artalkbase_debug);
 #define GST_CAT_DEFAULT artalkbase_debug
 
+#define BATCH_DEADLINE (2 * GST_MSECOND)
+#define MOST_BATCH_DEADLINE (10 * GST_SECOND)
 #define DEADLINE_STEP (10 * GST_MSECOND)
 /* Promised on top of what a window was measured to take. */
 #define SPARE 8 /* one part in so many, but at least … */
@@ -28,6 +30,8 @@ enum {
   PROP_THREADS,
   PROP_DEADLINE,
   PROP_LATENCY,
+  PROP_BATCH,
+  PROP_BATCH_DEADLINE,
 };
 
 struct _GstArtalkBasePrivate
@@ -42,9 +46,11 @@ struct _GstArtalkBasePrivate
   char *device;
   GstArtalkPrecision precision;
   guint threads;
-  GstClockTime wanted;   /* processing-deadline as set; NONE: measured */
-  GstClockTime deadline; /* in use since READY to PAUSED; NONE: not yet measured */
-  GstClockTime delay;    /* of the loaded model; NONE: not loaded */
+  guint batch;                 /* 0: as suits the device */
+  GstClockTime batch_deadline; /* of use where more than one is computed together */
+  GstClockTime wanted;         /* processing-deadline as set; NONE: measured */
+  GstClockTime deadline;       /* in use since READY to PAUSED; NONE: not yet measured */
+  GstClockTime delay;          /* of the loaded model; NONE: not loaded */
   gboolean live;
   gint64 raised; /* when the deadline was last raised, or -1 */
   GstClockTime
@@ -89,6 +95,15 @@ gst_artalk_base_has_path (GstArtalkBase *base)
   has = PRIV (base)->path != NULL;
   GST_OBJECT_UNLOCK (base);
   return has;
+}
+
+void
+gst_artalk_base_batching (GstArtalkBase *base, AmBatching *batching)
+{
+  GST_OBJECT_LOCK (base);
+  *batching = (AmBatching){ .most = PRIV (base)->batch,
+    .wait = (gint64) (PRIV (base)->batch_deadline / GST_USECOND) };
+  GST_OBJECT_UNLOCK (base);
 }
 
 GstFlowReturn
@@ -199,7 +214,7 @@ get_deadline (GstArtalkBase *base, gboolean live)
 {
   GstArtalkBasePrivate *priv = PRIV (base);
   g_autoptr (AmModel) model = NULL;
-  GstClockTime deadline, took;
+  GstClockTime deadline, took, wait;
 
   GST_OBJECT_LOCK (base);
   priv->live = live;
@@ -212,8 +227,9 @@ get_deadline (GstArtalkBase *base, gboolean live)
 
   took = GST_ARTALK_BASE_GET_CLASS (base)->measure (base, model, &priv->cancel);
   GST_OBJECT_LOCK (base);
+  wait = am_batch_most (model, priv->batch) > 1 ? priv->batch_deadline : 0;
   if (priv->deadline == GST_CLOCK_TIME_NONE && took)
-    priv->deadline = round_up (took + MAX (took / SPARE, LEAST_SPARE));
+    priv->deadline = round_up (took + MAX (took / SPARE, LEAST_SPARE) + wait);
   deadline = priv->deadline == GST_CLOCK_TIME_NONE ? 0 : priv->deadline;
   GST_OBJECT_UNLOCK (base);
   GST_INFO_OBJECT (base, "a window takes %" GST_TIME_FORMAT ", promising %" GST_TIME_FORMAT,
@@ -520,6 +536,12 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     case PROP_DEADLINE:
       priv->wanted = g_value_get_uint64 (value);
       break;
+    case PROP_BATCH:
+      priv->batch = g_value_get_uint (value);
+      break;
+    case PROP_BATCH_DEADLINE:
+      priv->batch_deadline = g_value_get_uint64 (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -548,6 +570,12 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
       break;
     case PROP_DEADLINE:
       g_value_set_uint64 (value, priv->model ? priv->deadline : priv->wanted);
+      break;
+    case PROP_BATCH:
+      g_value_set_uint (value, priv->batch);
+      break;
+    case PROP_BATCH_DEADLINE:
+      g_value_set_uint64 (value, priv->batch_deadline);
       break;
     case PROP_LATENCY:
       g_value_set_uint64 (
@@ -613,6 +641,7 @@ gst_artalk_base_init (GstArtalkBase *base)
   priv->raised = -1;
   priv->promised = GST_CLOCK_TIME_NONE;
   priv->lead = priv->late = GST_CLOCK_STIME_NONE;
+  priv->batch_deadline = BATCH_DEADLINE;
 }
 
 static void
@@ -646,14 +675,26 @@ gst_artalk_base_class_init (GstArtalkBaseClass *klass)
           1024, 0, flags));
   g_object_class_install_property (object_class, PROP_DEADLINE,
       g_param_spec_uint64 ("processing-deadline", "Processing deadline",
-          "Time in nanoseconds that a live stream allows for computing a window (-1: a little more "
-          "than "
-          "what a window is measured to take here)",
+          "Time in nanoseconds that a live stream allows for computing a window, waiting for "
+          "others "
+          "included (-1: a little more than what a window is measured to take here)",
           0, G_MAXUINT64, GST_CLOCK_TIME_NONE, flags));
   g_object_class_install_property (object_class, PROP_LATENCY,
       g_param_spec_uint64 ("latency", "Latency",
           "Time in nanoseconds by which this element delays its data (0: not loaded yet)", 0,
           G_MAXUINT64, 0, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+  g_object_class_install_property (object_class, PROP_BATCH,
+      g_param_spec_uint ("batch", "Batch",
+          "Streams of this process with the same model that may be computed together, at most (1: "
+          "alone, 0: 64 on a GPU, else alone)",
+          0, AM_BATCH_LIMIT, 0, flags));
+  g_object_class_install_property (object_class, PROP_BATCH_DEADLINE,
+      g_param_spec_uint64 ("batch-deadline", "Batch deadline",
+          "Time in nanoseconds that a window waits for those of other streams, if they are "
+          "computed "
+          "together (0: not at all, but windows that come while others are computed are computed "
+          "together next)",
+          0, MOST_BATCH_DEADLINE, BATCH_DEADLINE, flags));
   gst_type_mark_as_plugin_api (GST_TYPE_ARTALK_BASE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_ARTALK_PRECISION, 0);
 }

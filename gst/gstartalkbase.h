@@ -36,7 +36,8 @@ struct _GstArtalkBaseClass
   void (*interrupt) (GstArtalkBase *base, GstClockTime time);
   /* How long data wait in this element, computing aside. */
   GstClockTime (*delay) (GstArtalkBase *base, const AmModelInfo *info);
-  /* Wall-clock time in ns of one window on a state of its own, or 0 if it failed. Any thread. */
+  /* Wall-clock time in ns of one window on a state of its own, computed as gst_artalk_base_batching() says, or 0 if it
+   * failed. Any thread. */
   GstClockTime (*measure) (GstArtalkBase *base, AmModel *model, const atomic_int *cancel);
   GstFlowReturn (*chain) (GstArtalkBase *base, GstBuffer *buffer);
   /* Serialised and other downstream events; takes `event`. Default: gst_pad_event_default(). */
@@ -53,6 +54,9 @@ gboolean gst_artalk_base_has_path (GstArtalkBase *base);
 
 /* Loads the model again (open(), start()); posts an error and returns FALSE if that fails. */
 gboolean gst_artalk_base_reload (GstArtalkBase *base);
+
+/* How the stream's windows are to be computed with others: `batch` and `batch-deadline`. Any thread. */
+void gst_artalk_base_batching (GstArtalkBase *base, AmBatching *batching);
 
 /* The flag for the model functions: not 0 from FLUSH_START to FLUSH_STOP, while stopping, and when interrupted. */
 const atomic_int *gst_artalk_base_cancel (GstArtalkBase *base);

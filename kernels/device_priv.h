@@ -19,6 +19,7 @@
 #include "level.h"
 #include "linear.h"
 #include "matrix.h"
+#include "members.h"
 #include "norm.h"
 #include "picture.h"
 #include "plan.h"
@@ -83,6 +84,8 @@ typedef struct AkOps
   void (*affine) (AkPlan *plan, const AkAffine *args);
   void (*mean) (AkPlan *plan, const AkMean *args);
   void (*finite) (AkPlan *plan, const AkBlend *args); /* y, a, batch, rows, cols */
+  void (*members_gather) (AkPlan *plan, const AkMembers *args);
+  void (*members_scatter) (AkPlan *plan, const AkMembers *args);
   void (*random_normal) (AkPlan *plan, const AkRandom *args);
   void (*resize) (AkPlan *plan, const AkResize *args);
   void (*resize2d) (AkPlan *plan, const AkResize2d *args);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "flame_pack.h"
 
+#include <string.h>
+
 void
 ak_flame_shaped (const AkFlameDesc *d, float *planes, size_t padded)
 {
@@ -18,15 +20,6 @@ ak_flame_shaped (const AkFlameDesc *d, float *planes, size_t padded)
 }
 
 void
-ak_flame_spread (
-    const AkFlameDesc *d, float *planes, size_t padded, const float *dirs, size_t stride, size_t c)
-{
-  for (size_t v = 0; v < d->vertices; v++)
-    for (size_t k = 0; k < 3; k++)
-      planes[k * padded + v] = dirs[(3 * v + k) * stride + c];
-}
-
-void
 ak_flame_regress (const AkFlameDesc *d, double *joints, const float *planes, size_t padded)
 {
   for (size_t j = 0; j < d->joints; j++)
@@ -36,5 +29,26 @@ ak_flame_regress (const AkFlameDesc *d, double *joints, const float *planes, siz
       for (size_t v = 0; v < d->vertices; v++)
         sum += (double) d->regressor[j * d->vertices + v] * planes[k * padded + v];
       joints[3 * j + k] = sum;
+    }
+}
+
+void
+ak_flame_regress_dirs (const AkFlameDesc *d, double *joints)
+{
+  size_t V = d->vertices, J = d->joints, E = d->expressions, stride = d->shapes + E;
+
+  memset (joints, 0, 3 * J * E * sizeof *joints);
+  for (size_t j = 0; j < J; j++)
+    for (size_t v = 0; v < V; v++) {
+      double weight = d->regressor[j * V + v];
+
+      if (weight == 0) /* of most vertices */
+        continue;
+      for (size_t k = 0; k < 3; k++) {
+        const float *row = d->shapedirs + (3 * v + k) * stride + d->shapes;
+
+        for (size_t e = 0; e < E; e++)
+          joints[3 * (J * e + j) + k] += weight * row[e];
+      }
     }
 }

@@ -12,12 +12,11 @@ extern "C" {
 /* The template with the identity. */
 void ak_flame_shaped (const AkFlameDesc *d, float *planes, size_t padded);
 
-/* Column `c` of the directions `dirs` [V][3][stride]. */
-void ak_flame_spread (
-    const AkFlameDesc *d, float *planes, size_t padded, const float *dirs, size_t stride, size_t c);
-
 /* joints [J][3] of what the planes are. */
 void ak_flame_regress (const AkFlameDesc *d, double *joints, const float *planes, size_t padded);
+
+/* joints [E][J][3] of all expressions. */
+void ak_flame_regress_dirs (const AkFlameDesc *d, double *joints);
 
 #ifdef __cplusplus
 }

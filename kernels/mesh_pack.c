@@ -61,37 +61,40 @@ typedef struct
   uint32_t low, high, face;
 } Side;
 
-static int
-compare_sides (const void *a, const void *b)
+/* Puts `n` sides in the order of their `high` or `low` vertices; those with the same one stay as they were. first: [V + 1]. */
+static void
+sort_sides (Side *to, const Side *from, size_t n, int high, uint32_t *first, size_t V)
 {
-  const Side *x = a, *y = b;
-
-  if (x->low != y->low)
-    return x->low < y->low ? -1 : 1;
-  if (x->high != y->high)
-    return x->high < y->high ? -1 : 1;
-  return x->face < y->face ? -1 : x->face > y->face;
+  memset (first, 0, (V + 1) * sizeof *first);
+  for (size_t i = 0; i < n; i++)
+    first[(high ? from[i].high : from[i].low) + 1]++;
+  for (size_t v = 1; v <= V; v++)
+    first[v] += first[v - 1];
+  for (size_t i = 0; i < n; i++)
+    to[first[high ? from[i].high : from[i].low]++] = from[i];
 }
 
 static int
 pack_edges (AkMeshPack *m)
 {
-  size_t n = 3 * m->base.faces;
-  Side *sides = malloc (n * sizeof *sides);
+  size_t n = 3 * m->base.faces, V = m->base.vertices;
+  Side *sides = calloc (n, sizeof *sides), *sorted = calloc (n, sizeof *sorted);
+  uint32_t *first = malloc ((V + 1) * sizeof *first);
+  int good = sides && sorted && first;
 
   m->edge_vertices = calloc (2 * (n + 7), sizeof *m->edge_vertices);
   m->edge_faces = calloc (2 * (n + 7), sizeof *m->edge_faces);
-  if (!sides || !m->edge_vertices || !m->edge_faces) {
-    free (sides);
-    return 0;
-  }
-  for (size_t i = 0; i < n; i++) {
+  good = good && m->edge_vertices && m->edge_faces;
+  for (size_t i = 0; i < n && good; i++) {
     uint32_t a = m->indices[i], b = m->indices[i % 3 == 2 ? i - 2 : i + 1];
 
     sides[i] = (Side){ a < b ? a : b, a < b ? b : a, (uint32_t) (i / 3) };
   }
-  qsort (sides, n, sizeof *sides, compare_sides);
-  for (size_t i = 0; i < n; i++) {
+  if (good) { /* by low, then high, then face */
+    sort_sides (sorted, sides, n, 1, first, V);
+    sort_sides (sides, sorted, n, 0, first, V);
+  }
+  for (size_t i = 0; i < n && good; i++) {
     int pair = i + 1 < n && sides[i].low == sides[i + 1].low && sides[i].high == sides[i + 1].high;
 
     m->edge_vertices[2 * m->n_edges] = sides[i].low;
@@ -102,7 +105,9 @@ pack_edges (AkMeshPack *m)
     i += (size_t) pair;
   }
   free (sides);
-  return 1;
+  free (sorted);
+  free (first);
+  return good;
 }
 
 static uint32_t

@@ -11,6 +11,9 @@ typedef struct _AmAudioEncoder AmAudioEncoder;
 /* A stream's encoder; holds a reference to `model`. NULL with `error` set if tensors are missing or
  * of wrong shape, or memory is short. */
 AmAudioEncoder *am_audio_encoder_new (AmModel *model, GError **error);
+/* The same, computed together with other streams of `model` as `batching` says. */
+AmAudioEncoder *am_audio_encoder_new_batched (
+    AmModel *model, const AmBatching *batching, GError **error);
 void am_audio_encoder_free (AmAudioEncoder *enc);
 
 /* Forgets the running level of AUDIO_NORM "running". */

@@ -84,13 +84,15 @@ named_heads (const AmWeights *weights)
 }
 
 static AmAvatarModel *
-model_new (const char *path, const char *device, unsigned threads, unsigned heads, GError **error)
+model_new (const char *path, const char *device, AkPrecision precision, unsigned threads,
+    unsigned heads, GError **error)
 {
   AmAvatarModel *model = g_new0 (AmAvatarModel, 1);
   gboolean ok = FALSE;
 
   model->refs = 1;
   model->prefix = "";
+  model->precision = precision;
   model->heads = heads;
   g_mutex_init (&model->lock);
   model->device = am_device_open (device, threads, error);
@@ -115,7 +117,7 @@ AmAvatarModel *
 am_avatar_model_open_heads (
     const char *path, const char *device, unsigned threads, unsigned heads, GError **error)
 {
-  return model_new (path, device, threads, heads, error);
+  return model_new (path, device, AK_F32, threads, heads, error);
 }
 
 /* The file that `path` means: one in it if it is a folder, the built-in one if it is NULL. */
@@ -137,12 +139,13 @@ find_file (const char *path)
 }
 
 AmAvatarModel *
-am_avatar_model_open (const char *path, const char *device, unsigned threads, GError **error)
+am_avatar_model_open (
+    const char *path, const char *device, AkPrecision precision, unsigned threads, GError **error)
 {
   g_autofree char *file = find_file (path);
   g_autofree char *id = am_file_key (file);
   g_autofree char *key =
-      g_strdup_printf ("%s|%s|%u", id, device && *device ? device : "auto", threads);
+      g_strdup_printf ("%s|%s|%d|%u", id, device && *device ? device : "auto", precision, threads);
   AmAvatarModel *model;
 
   g_mutex_lock (&models_lock); /* also while opening: two streams that start together share one */
@@ -152,7 +155,7 @@ am_avatar_model_open (const char *path, const char *device, unsigned threads, GE
   if (model) {
     model->refs++;
   } else {
-    model = model_new (file, device, threads, 0, error);
+    model = model_new (file, device, precision, threads, 0, error);
     if (model) {
       model->key = g_steal_pointer (&key);
       g_hash_table_insert (models, model->key, model);
@@ -215,7 +218,7 @@ am_avatar_model_load (AmAvatarModel *model, const atomic_int *cancel, GError **e
 
   g_mutex_lock (&model->lock);
   if (!model->part) {
-    AmPart *part = am_part_new (model->device, AK_F32, model->weights);
+    AmPart *part = am_part_new (model->device, model->precision, model->weights);
     AmStyleunet *upsampler;
 
     am_part_set_prefix (part, model->prefix);

@@ -36,12 +36,13 @@ typedef struct
  *   wide), a file in the built-in avatar's format, or a folder with GAGAvatar.pt, GAGAvatar.safetensors or
  *   avatar.safetensors; NULL is the built-in avatar
  * @device, @threads: as for am_model_open()
+ * @precision: of the network that refines every picture; splats are prepared in float32 in any case
  *
  * Shared per process; weights are packed when they are needed. Thread safe.
  *
  * Returns: (transfer full): the model, or NULL with @error naming file, tensor and reason. */
 AmAvatarModel *am_avatar_model_open (
-    const char *path, const char *device, unsigned threads, GError **error);
+    const char *path, const char *device, AkPrecision precision, unsigned threads, GError **error);
 AmAvatarModel *am_avatar_model_ref (AmAvatarModel *model);
 void am_avatar_model_unref (AmAvatarModel *model);
 const AmAvatarModelInfo *am_avatar_model_info (const AmAvatarModel *model);

@@ -27,6 +27,7 @@ struct _AmAvatarModel
   char *key; /* of the cache; NULL if it is not in it */
   AmWeights *weights;
   AkDevice *device;
+  AkPrecision precision;
   const char *prefix; /* of the tensors' names: "model." or "" */
   unsigned heads;     /* of the ViT, 0 for width / 64 */
   char checkpoint[17];

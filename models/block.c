@@ -27,20 +27,21 @@ am_blocks_scratch (AmBlocks *blocks, AkPlan *plan, size_t ffn)
 }
 
 static void
-norm (const AmBlocks *b, AkPlan *plan, const float *weight, const float *bias)
+norm (const AmBlocks *b, AkPlan *plan, const float *weight, const float *bias, size_t first,
+    size_t count)
 {
-  ak_layer_norm (plan, &(AkLayerNorm){ .y = b->h,
-                           .x = b->x,
+  ak_layer_norm (plan, &(AkLayerNorm){ .y = ak_from (b->h, first, 0),
+                           .x = ak_from (b->x, first, 0),
                            .weight = weight,
                            .bias = bias,
                            .eps = b->eps,
                            .batch = b->batch,
-                           .rows = b->rows,
+                           .rows = count,
                            .cols = b->width });
 }
 
 static void
-attend (const AmBlocks *b, AkPlan *plan)
+attend (const AmBlocks *b, AkPlan *plan, size_t first, size_t count)
 {
   size_t inner = b->heads * b->dim;
 
@@ -53,11 +54,11 @@ attend (const AmBlocks *b, AkPlan *plan)
                          .heads = 2 * b->heads,
                          .dim = b->dim });
   ak_attention (
-      plan, &(AkAttention){ .y = b->seen,
-                .q = b->qkv,
+      plan, &(AkAttention){ .y = ak_from (b->seen, first, 0),
+                .q = ak_from (b->qkv, first, 0),
                 .keys = { { ak_from (b->qkv, 0, inner), ak_from (b->qkv, 0, 2 * inner), b->rows } },
                 .batch = b->batch,
-                .rows = b->rows,
+                .rows = count,
                 .heads = b->heads,
                 .dim = b->dim,
                 .scale = 1 / sqrtf ((float) b->dim),
@@ -65,38 +66,47 @@ attend (const AmBlocks *b, AkPlan *plan)
 }
 
 void
-am_block_record (const AmBlock *block, AkPlan *plan, const AmBlocks *b)
+am_block_record_rows (
+    const AmBlock *block, AkPlan *plan, const AmBlocks *b, size_t first, size_t count)
 {
-  norm (b, plan, block->norm_weight, block->norm_bias);
+  AkRows x = ak_from (b->x, first, 0), h = ak_from (b->h, first, 0), up = ak_from (b->up, first, 0);
+
+  norm (b, plan, block->norm_weight, block->norm_bias, 0, b->rows);
   ak_linear (plan, &(AkLinear){ .y = b->qkv,
                        .x = b->h,
                        .matrix = block->qkv,
                        .bias = block->qkv_bias,
                        .batch = b->batch,
                        .rows = b->rows });
-  attend (b, plan);
-  ak_linear (plan, &(AkLinear){ .y = b->x,
-                       .x = b->seen,
+  attend (b, plan, first, count);
+  ak_linear (plan, &(AkLinear){ .y = x,
+                       .x = ak_from (b->seen, first, 0),
                        .matrix = block->out,
                        .bias = block->out_bias,
                        .gate = ak_same (block->scale),
-                       .residual = b->x,
+                       .residual = x,
                        .batch = b->batch,
-                       .rows = b->rows });
-  norm (b, plan, block->final_weight, block->final_bias);
-  ak_linear (plan, &(AkLinear){ .y = b->up,
-                       .x = b->h,
+                       .rows = count });
+  norm (b, plan, block->final_weight, block->final_bias, first, count);
+  ak_linear (plan, &(AkLinear){ .y = up,
+                       .x = h,
                        .matrix = block->up,
                        .bias = block->up_bias,
                        .activation = AK_ACT_GELU,
                        .batch = b->batch,
-                       .rows = b->rows });
-  ak_linear (plan, &(AkLinear){ .y = b->x,
-                       .x = b->up,
+                       .rows = count });
+  ak_linear (plan, &(AkLinear){ .y = x,
+                       .x = up,
                        .matrix = block->down,
                        .bias = block->down_bias,
                        .gate = ak_same (block->final_scale),
-                       .residual = b->x,
+                       .residual = x,
                        .batch = b->batch,
-                       .rows = b->rows });
+                       .rows = count });
+}
+
+void
+am_block_record (const AmBlock *block, AkPlan *plan, const AmBlocks *b)
+{
+  am_block_record_rows (block, plan, b, 0, b->rows);
 }

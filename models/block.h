@@ -35,3 +35,8 @@ typedef struct
 void am_blocks_scratch (AmBlocks *blocks, AkPlan *plan, size_t ffn);
 
 void am_block_record (const AmBlock *block, AkPlan *plan, const AmBlocks *blocks);
+
+/* The same where only rows first … first+count-1 of the result are wanted, of a last block: the others of x are left as they
+ * are. Not with a window. */
+void am_block_record_rows (
+    const AmBlock *block, AkPlan *plan, const AmBlocks *blocks, size_t first, size_t count);

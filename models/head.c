@@ -40,9 +40,16 @@ am_head_check_finite (const AmWeights *w, const AmTensor *t, GError **error)
 
   for (size_t at = 0; at < t->n; at += G_N_ELEMENTS (part)) {
     size_t n = MIN (G_N_ELEMENTS (part), t->n - at);
+    gboolean wrong = FALSE;
 
     am_tensor_read_f32 (t, at, n, part);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) { /* isfinite() of all, which compilers do several at a time */
+      guint32 bits;
+
+      memcpy (&bits, part + i, sizeof bits);
+      wrong |= (bits & 0x7f800000) == 0x7f800000;
+    }
+    for (size_t i = 0; i < n && wrong; i++)
       if (!isfinite (part[i])) {
         g_set_error (error, AM_ERROR, AM_ERROR_FORMAT, "%s: %s: element %zu is not a finite number",
             am_weights_path (w), t->name, at + i);

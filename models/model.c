@@ -27,10 +27,11 @@ struct _AmModel
   char checkpoint[17];
   AkDevice *device;
 
-  GMutex lock; /* of the lazily loaded parts */
+  GMutex lock; /* of the lazily loaded parts, and of what follows them */
   AmPart *encoder_part, *motion_part;
   AmEncoderNetworks encoder;
   AmMotionNetworks motion;
+  AmBatcher *batchers[AM_N_NETWORKS]; /* NULL until needed */
 };
 
 static GMutex cache_lock;
@@ -130,6 +131,8 @@ fill_info (AmModel *model)
 static void
 model_free (AmModel *model)
 {
+  for (unsigned i = 0; i < AM_N_NETWORKS; i++)
+    am_batcher_free (model->batchers[i]);
   am_wav2vec_free (model->encoder.wav2vec);
   am_mimi_free (model->encoder.mimi);
   am_codec_free (model->motion.codec);
@@ -349,6 +352,28 @@ am_model_motion (AmModel *model, GError **error)
   }
   g_mutex_unlock (&model->lock);
   return model->motion_part ? &model->motion : NULL;
+}
+
+AmBatcher *
+am_model_batcher (AmModel *model, const AmNetwork *network)
+{
+  AmBatcher **batcher = &model->batchers[network->which];
+
+  g_mutex_lock (&model->lock);
+  if (!*batcher)
+    *batcher = am_batcher_new (model, network);
+  g_mutex_unlock (&model->lock);
+  return *batcher;
+}
+
+void
+am_model_batch_counts (AmModel *model, unsigned which, guint64 *batches, guint64 *members)
+{
+  *batches = *members = 0;
+  g_mutex_lock (&model->lock);
+  if (model->batchers[which])
+    am_batcher_counts (model->batchers[which], batches, members);
+  g_mutex_unlock (&model->lock);
 }
 
 void

@@ -31,6 +31,17 @@ typedef struct
   const char *checkpoint;  /* hash of tensor names, shapes and sampled values, hexadecimal */
 } AmModelInfo;
 
+/* How a stream shares a device with other streams of its model, whose windows may be computed together. */
+typedef struct
+{
+  unsigned most; /* streams at once with this one among them: 1 alone, 0 as suits the device */
+  gint64
+      wait; /* how long, in µs, its window waits for others; what waits anyway is computed together */
+} AmBatching;
+
+#define AM_BATCH_LIMIT 256 /* the largest `most`; more is taken as this */
+#define AM_BATCH_CARD 64   /* what suits a card; a processor computes each alone */
+
 /* Opens the checkpoint at `path`: a .safetensors file with its config in the metadata or beside it, a
  * .pt file with config.json beside it, or a folder holding one of them; NULL is the built-in model.
  * `device` is "auto", "cpu" or another name of ak_device_open(); `threads` as there. The same file,
@@ -41,6 +52,9 @@ AmModel *am_model_open (
 AmModel *am_model_ref (AmModel *model);
 void am_model_unref (AmModel *model);
 const AmModelInfo *am_model_info (const AmModel *model);
+
+/* What `wanted` streams at once (AmBatching.most) are on the device of `model`, 1 to AM_BATCH_LIMIT. */
+unsigned am_batch_most (const AmModel *model, unsigned wanted);
 
 /* The open model of this process whose checkpoint hash is `checkpoint`, else the built-in model if
  * it is its hash, else NULL with `error` set. */

@@ -2,6 +2,7 @@
 /* What networks and streams see of a model. For models/ only. */
 #pragma once
 
+#include "batch.h"
 #include "codec.h"
 #include "config.h"
 #include "load.h"
@@ -41,6 +42,11 @@ AkDevice *am_model_device (const AmModel *model);
 /* The weights of one part, loaded at the first call; shared and owned by the model. NULL with `error` set. */
 const AmEncoderNetworks *am_model_encoder (AmModel *model, GError **error);
 const AmMotionNetworks *am_model_motion (AmModel *model, GError **error);
+
+/* The batcher of `network`, made if there is none yet; owned by the model. NULL when out of memory. */
+AmBatcher *am_model_batcher (AmModel *model, const AmNetwork *network);
+/* am_batcher_counts() of network `which`, 0 where none was made. */
+void am_model_batch_counts (AmModel *model, unsigned which, guint64 *batches, guint64 *members);
 
 /* As am_audio_encoder_new() and am_motion_new(), with copies of everything on the way in `taps` (for
  * tests; may be NULL). The taps of am_motion_new_tapped() are those of a window; `start` has those of

@@ -7,28 +7,33 @@
 #include "bsq.h"
 #include "paths.h"
 
-/* The past of a stream lies in device memory that outlives the plans. */
+/* A stream's memory on the device; it outlives the plans. */
+enum {
+  FEATURES, /* [steps][W] */
+  FRAMES,   /* [T][motion_dim] */
+  COND,     /* [A] */
+  PAST,     /* [R * L][A], oldest chunk first */
+  SUM,      /* [T][K], the quantised feature of the newest chunk's bits */
+  CLIP,     /* [AM_STYLE_FRAMES][motion_dim] */
+  N_PLACES
+};
+
+/* Programs: PAST_FROM + r makes frames, at rest or given out, chunk r of the past, the first one all of it (the others are for
+ * windows that overlap); then come a chunk, features and past to frames, and what makes those frames the newest past. */
+#define PAST_FROM 0
+#define CHUNK(c) ((c)->prev_ratio)
+#define NEXT(c) ((c)->prev_ratio + 1)
+#define BIT(program) ((guint32) 1 << (program))
+
 struct _AmMotion
 {
   AmModel *model;
   const AmMotionNetworks *net;
-  AkQueue *queue;
-  AkPlan *start; /* a chunk of motion, at rest or given out, as the whole past */
-  AkPlan **more; /* [prev_ratio - 1], each a later chunk of the past, for windows that overlap */
-  AkPlan *chunk; /* features and past to frames */
-  AkPlan *next;  /* those frames as the newest past */
-  AkPlan *style; /* the last style's, NULL for none */
+  AmRunner *runner;
+  AkQueue *queue; /* the runner's */
+  AkPlan *style;  /* the last style's, for its taps, or NULL */
   AmTaps *style_taps;
   gboolean started;
-  float *features;    /* [steps][W] */
-  float *frames;      /* [T][motion_dim] */
-  float *cond;        /* [A] */
-  float *clip;        /* [AM_STYLE_FRAMES][motion_dim] */
-  float *prev_feat;   /* [R * L][A], oldest chunk first */
-  float *prev_sum;    /* [T][K], the quantised feature of prev_bits */
-  uint8_t *prev_bits; /* [L][K] */
-  void *memory[7];
-  unsigned n_memory;
 
   /* windows that overlap */
   float *
@@ -39,145 +44,160 @@ struct _AmMotion
   guint64 given_end; /* one past the last frame given out */
 };
 
-static void *
-stream_memory (AmMotion *m, size_t bytes)
+/* What is written down on the way, for tests; of a stream alone. */
+typedef struct
 {
-  return m->memory[m->n_memory++] = ak_alloc (am_model_device (m->model), bytes);
-}
+  AmTaps *chunk, *start;
+} Taps;
 
-/* Records what follows once m->frames are known: they are encoded to prev_bits, and the tokens of the
- * past are made of them, in slots `slot` to `end` of prev_feat. */
+/* Records what follows once the frames are known: they are encoded to bits, and the tokens of the past are made of them, in
+ * slots `slot` to `end` of the past. */
 static void
-record_past (AmMotion *m, AkPlan *plan, unsigned slot, unsigned end, AmTaps *taps)
+record_past (AmModel *model, AkPlan *plan, float *const *places, size_t batch, unsigned slot,
+    unsigned end, AmTaps *taps)
 {
-  const AmConfig *c = am_model_config (m->model);
+  const AmConfig *c = am_model_config (model);
+  const AmMotionNetworks *net = am_model_motion (model, NULL);
   size_t a = c->ar_width, k = c->code_dim, l = c->tokens, t = c->frames, own = l - c->scales[0];
-  AkRows enc = ak_dense (ak_plan_memory (plan, t * k * sizeof (float)), t, k);
-  AkRows feats = ak_dense (ak_plan_memory (plan, MAX (own, 1) * k * sizeof (float)), own, k);
-  AkRows sum = ak_dense (m->prev_sum, t, k), past = ak_dense (m->prev_feat, c->prev_ratio * l, a);
-  AkRows first = ak_from (past, slot * l, 0);
-  AkBits bits = { m->prev_bits, k, l * k };
+  AkRows enc = ak_dense (ak_plan_memory (plan, batch * t * k * sizeof (float)), t, k);
+  AkRows feats =
+      ak_dense (ak_plan_memory (plan, batch * MAX (own, 1) * k * sizeof (float)), own, k);
+  AkRows sum = ak_dense (places[SUM], t, k), past = ak_dense (places[PAST], c->prev_ratio * l, a);
+  AkRows first = ak_from (past, slot * l, 0), cond = { places[COND], 0, a };
+  AkBits bits = { ak_plan_memory (plan, batch * l * k), k, l * k };
 
-  am_codec_encode (m->net->codec, plan, enc, ak_dense (m->frames, t, c->motion_dim), 1, taps);
-  am_bsq_encode (plan, c, bits, enc, 1, taps);
+  am_codec_encode (net->codec, plan, enc, ak_dense (places[FRAMES], t, c->motion_dim), batch, taps);
+  am_bsq_encode (plan, c, bits, enc, batch, taps);
   am_tap_bits (taps, plan, bits, l, k, "prev_bits");
-  am_bsq_sum (plan, c, sum, feats, bits, 1);
-  ak_copy (plan, first, ak_same (m->cond), 1, c->scales[0], a);
-  am_transformer_embed (m->net->transformer, plan, ak_from (first, c->scales[0], 0), feats, 1, own);
+  am_bsq_sum (plan, c, sum, feats, bits, batch);
+  ak_copy (plan, first, cond, batch, c->scales[0], a);
+  am_transformer_embed (
+      net->transformer, plan, ak_from (first, c->scales[0], 0), feats, batch, own);
   for (unsigned r = slot + 1; r < end; r++)
-    ak_copy (plan, ak_from (past, r * l, 0), first, 1, l, a);
+    ak_copy (plan, ak_from (past, r * l, 0), first, batch, l, a);
   am_tap (taps, plan, past, c->prev_ratio * l, a, "prev_feat");
 }
 
 static void
-record_chunk (AmMotion *m, AkPlan *plan, AmTaps *taps)
+record_chunk (AmModel *model, AkPlan *plan, float *const *places, size_t batch, AmTaps *taps)
 {
-  const AmConfig *c = am_model_config (m->model);
-  const AmModelInfo *info = am_model_info (m->model);
+  const AmConfig *c = am_model_config (model);
+  const AmModelInfo *info = am_model_info (model);
+  const AmMotionNetworks *net = am_model_motion (model, NULL);
   size_t a = c->ar_width, k = c->code_dim, l = c->tokens, t = c->frames;
-  AkRows past = ak_dense (m->prev_feat, c->prev_ratio * l, a);
   AmChunk chunk = {
-    .features = ak_dense (m->features, info->steps, info->channels),
+    .features = ak_dense (places[FEATURES], info->steps, info->channels),
     .steps = info->steps,
-    .cond = ak_dense (m->cond, 1, a),
-    .prev_feat = past,
-    .bits = { ak_plan_memory (plan, l * k), k, l * k },
-    .sum = ak_dense (ak_plan_memory (plan, t * k * sizeof (float)), t, k),
-    .batch = 1,
+    .cond = ak_dense (places[COND], 1, a),
+    .prev_feat = ak_dense (places[PAST], c->prev_ratio * l, a),
+    .bits = { ak_plan_memory (plan, batch * l * k), k, l * k },
+    .sum = ak_dense (ak_plan_memory (plan, batch * t * k * sizeof (float)), t, k),
+    .batch = batch,
   };
 
-  am_transformer_record (m->net->transformer, plan, &chunk, taps);
-  am_codec_decode (m->net->codec, plan, ak_dense (m->frames, t, c->motion_dim),
-      ak_dense (m->prev_sum, t, k), chunk.sum, 1, taps);
+  am_transformer_record (net->transformer, plan, &chunk, taps);
+  am_codec_decode (net->codec, plan, ak_dense (places[FRAMES], t, c->motion_dim),
+      ak_dense (places[SUM], t, k), chunk.sum, batch, taps);
 }
 
 static void
-record_next (AmMotion *m, AkPlan *plan, AmTaps *taps)
+record_next (AmModel *model, AkPlan *plan, float *const *places, size_t batch, AmTaps *taps)
 {
-  const AmConfig *c = am_model_config (m->model);
+  const AmConfig *c = am_model_config (model);
   size_t a = c->ar_width, l = c->tokens;
-  AkRows past = ak_dense (m->prev_feat, c->prev_ratio * l, a);
+  AkRows past = ak_dense (places[PAST], c->prev_ratio * l, a);
 
   for (unsigned r = 0; r + 1 < c->prev_ratio; r++)
-    ak_copy (plan, ak_from (past, r * l, 0), ak_from (past, (r + 1) * l, 0), 1, l, a);
+    ak_copy (plan, ak_from (past, r * l, 0), ak_from (past, (r + 1) * l, 0), batch, l, a);
   /* the decoded motion is encoded again: the past is not the bits just predicted */
-  record_past (m, plan, c->prev_ratio - 1, c->prev_ratio, taps);
+  record_past (model, plan, places, batch, c->prev_ratio - 1, c->prev_ratio, taps);
 }
 
-/* Makes the plans; FALSE with `error` set. */
-static gboolean
-record (AmMotion *m, AmTaps *taps, AmTaps *start, GError **error)
+static void
+record (AmModel *model, AkPlan *plan, unsigned program, float *const *places, size_t batch,
+    gpointer data)
 {
-  const unsigned past = am_model_config (m->model)->prev_ratio;
+  const AmConfig *c = am_model_config (model);
+  const Taps none = { NULL, NULL }, *taps = data ? data : &none;
 
-  record_past (m, m->start, 0, past, start);
-  record_chunk (m, m->chunk, taps);
-  record_next (m, m->next, taps);
-  for (unsigned r = 1; r < past; r++) {
-    m->more[r - 1] = ak_plan_new (am_model_device (m->model));
-    if (!m->more[r - 1])
-      return am_error_from_status (AK_ERR_MEMORY, "motion model", error);
-    record_past (m, m->more[r - 1], r, r + 1, NULL);
-    if (!am_error_from_status (ak_plan_finish (m->more[r - 1]), "motion model", error))
-      return FALSE;
+  if (program == CHUNK (c))
+    record_chunk (model, plan, places, batch, taps->chunk);
+  else if (program == NEXT (c))
+    record_next (model, plan, places, batch, taps->chunk);
+  else if (program == PAST_FROM)
+    record_past (model, plan, places, batch, 0, c->prev_ratio, taps->start);
+  else
+    record_past (model, plan, places, batch, program - PAST_FROM, program - PAST_FROM + 1, NULL);
+}
+
+static AmNetwork
+describe (const AmModel *model)
+{
+  const AmConfig *c = am_model_config (model);
+  const AmModelInfo *info = am_model_info (model);
+  const guint32 past = BIT (PAST) | BIT (SUM);
+  AmNetwork n = { .name = "motion model",
+    .which = AM_NETWORK_MOTION,
+    .n_places = N_PLACES,
+    .n_programs = c->prev_ratio + 2,
+    .record = record };
+
+  n.numbers[FEATURES] = (size_t) info->steps * info->channels;
+  n.numbers[FRAMES] = (size_t) c->frames * c->motion_dim;
+  n.numbers[COND] = c->ar_width;
+  n.numbers[PAST] = (size_t) c->prev_ratio * c->tokens * c->ar_width;
+  n.numbers[SUM] = (size_t) c->frames * c->code_dim;
+  n.numbers[CLIP] = (size_t) AM_STYLE_FRAMES * c->motion_dim;
+  for (unsigned p = 0; p < n.n_programs; p++) {
+    n.reads[p] = BIT (FRAMES) | BIT (COND) | (p == PAST_FROM ? 0 : BIT (PAST));
+    n.writes[p] = past;
   }
-  return am_error_from_status (ak_plan_finish (m->start), "motion model", error) &&
-         am_error_from_status (ak_plan_finish (m->chunk), "motion model", error) &&
-         am_error_from_status (ak_plan_finish (m->next), "motion model", error);
+  n.reads[CHUNK (c)] = BIT (FEATURES) | BIT (COND) | past;
+  n.writes[CHUNK (c)] = BIT (FRAMES);
+  return n;
 }
 
-static gboolean
-allocate (AmMotion *m)
+static AmMotion *
+motion_new (
+    AmModel *model, const AmBatching *batching, Taps *taps, AmTaps *style_taps, GError **error)
 {
-  const AmConfig *c = am_model_config (m->model);
-  const AmModelInfo *info = am_model_info (m->model);
-  size_t f = sizeof (float), l = c->tokens;
+  const AmConfig *c = am_model_config (model);
+  const AmMotionNetworks *net = am_model_motion (model, error);
+  AmNetwork network;
+  AmMotion *m;
 
-  m->features = stream_memory (m, (size_t) info->steps * info->channels * f);
-  m->frames = stream_memory (m, (size_t) c->frames * c->motion_dim * f);
-  m->cond = stream_memory (m, c->ar_width * f);
-  m->clip = stream_memory (m, (size_t) AM_STYLE_FRAMES * c->motion_dim * f);
-  m->prev_feat = stream_memory (m, c->prev_ratio * l * c->ar_width * f);
-  m->prev_sum = stream_memory (m, (size_t) c->frames * c->code_dim * f);
-  m->prev_bits = stream_memory (m, l * c->code_dim);
-  for (unsigned i = 0; i < m->n_memory; i++)
-    if (!m->memory[i])
-      return FALSE;
+  if (!net)
+    return NULL;
+  network = describe (model);
+  m = g_new0 (AmMotion, 1);
+  m->model = am_model_ref (model);
+  m->net = net;
+  m->style_taps = style_taps;
   m->given = g_new0 (float, ((size_t) c->prev_ratio + 1) * c->frames * c->motion_dim);
   m->seam = g_new0 (float, c->motion_dim);
   m->window = g_new (float, (size_t) c->frames * c->motion_dim);
-  return TRUE;
+  m->runner = am_runner_new (model, &network, batching, taps, error);
+  if (m->runner) {
+    m->queue = am_runner_queue (m->runner);
+    if (am_motion_set_style (m, NULL, 1, error))
+      return m;
+  }
+  am_motion_free (m);
+  return NULL;
 }
 
 AmMotion *
 am_motion_new_tapped (AmModel *model, AmTaps *taps, AmTaps *start, AmTaps *style, GError **error)
 {
-  const AmMotionNetworks *net = am_model_motion (model, error);
-  AkDevice *dev = am_model_device (model);
-  AmMotion *m;
+  Taps all = { taps, start };
 
-  if (!net)
-    return NULL;
-  m = g_new0 (AmMotion, 1);
-  m->model = am_model_ref (model);
-  m->net = net;
-  m->style_taps = style;
-  m->queue = ak_queue_new (dev);
-  m->start = ak_plan_new (dev);
-  m->chunk = ak_plan_new (dev);
-  m->next = ak_plan_new (dev);
-  m->more = g_new0 (AkPlan *, am_model_config (model)->prev_ratio);
-  if (!m->queue || !m->start || !m->chunk || !m->next || !allocate (m)) {
-    am_error_from_status (AK_ERR_MEMORY, "motion model", error);
-    goto failed;
-  }
-  if (!record (m, taps, start, error) || !am_motion_set_style (m, NULL, 1, error))
-    goto failed;
-  return m;
+  return motion_new (model, &(AmBatching){ .most = 1 }, &all, style, error);
+}
 
-failed:
-  am_motion_free (m);
-  return NULL;
+AmMotion *
+am_motion_new_batched (AmModel *model, const AmBatching *batching, GError **error)
+{
+  return motion_new (model, batching, NULL, NULL, error);
 }
 
 AmMotion *
@@ -191,17 +211,9 @@ am_motion_free (AmMotion *m)
 {
   if (!m)
     return;
-  ak_plan_free (m->start);
-  ak_plan_free (m->chunk);
-  ak_plan_free (m->next);
-  for (unsigned r = 0; r + 1 < am_model_config (m->model)->prev_ratio; r++)
-    ak_plan_free (m->more[r]);
   ak_plan_free (m->style);
-  for (unsigned i = 0; i < m->n_memory; i++)
-    ak_free (am_model_device (m->model), m->memory[i]);
-  ak_queue_free (m->queue);
+  am_runner_free (m->runner);
   am_model_unref (m->model);
-  g_free (m->more);
   g_free (m->given);
   g_free (m->seam);
   g_free (m->window);
@@ -220,16 +232,16 @@ am_motion_set_style (AmMotion *m, const float *clip, float guidance, GError **er
   const AmConfig *c = am_model_config (m->model);
   size_t n = (size_t) AM_STYLE_FRAMES * c->motion_dim, a = c->ar_width;
   AkPlan *plan = ak_plan_new (am_model_device (m->model));
-  AkRows cond = ak_dense (m->cond, 1, a), style;
+  float *place = am_runner_place (m->runner, CLIP);
+  AkRows cond = ak_dense (am_runner_place (m->runner, COND), 1, a), style;
   AkStatus status = AK_ERR_MEMORY;
 
   if (!plan)
     goto out;
   if (clip) {
-    ak_upload (m->queue, m->clip, clip, n * sizeof *clip);
     style = ak_dense (ak_plan_memory (plan, a * sizeof (float)), 1, a);
     am_style_network_record (m->net->style, plan, style,
-        ak_dense (m->clip, AM_STYLE_FRAMES, c->motion_dim), 1, AM_STYLE_FRAMES, m->style_taps);
+        ak_dense (place, AM_STYLE_FRAMES, c->motion_dim), 1, AM_STYLE_FRAMES, m->style_taps);
     ak_blend (plan, &(AkBlend){ .y = cond,
                         .a = style,
                         .b = ak_same (m->net->null_cond),
@@ -243,13 +255,45 @@ am_motion_set_style (AmMotion *m, const float *clip, float guidance, GError **er
   }
   status = ak_plan_finish (plan);
   if (status == AK_OK)
+    status = am_runner_settle (m->runner, NULL);
+  if (status == AK_OK && clip)
+    status = ak_upload (m->queue, place, clip, n * sizeof *clip);
+  if (status == AK_OK)
     status = ak_plan_run (plan, m->queue, NULL);
   if (status == AK_OK)
     status = ak_queue_sync (m->queue);
 out:
   ak_plan_free (m->style);
-  m->style = plan; /* kept for its taps */
+  m->style = plan;
+  if (!m->style_taps)
+    g_clear_pointer (&m->style, ak_plan_free);
   return am_error_from_status (status, "style", error);
+}
+
+static AkStatus
+put_frames (AmMotion *m, const float *frames)
+{
+  const AmConfig *c = am_model_config (m->model);
+
+  return ak_upload (m->queue, am_runner_place (m->runner, FRAMES), frames,
+      (size_t) c->frames * c->motion_dim * sizeof *frames);
+}
+
+/* Runs programs on `features`, and takes the window's frames. */
+static AkStatus
+run (AmMotion *m, guint32 programs, const float *features, float *frames, const atomic_int *cancel)
+{
+  const AmConfig *c = am_model_config (m->model);
+  const AmModelInfo *info = am_model_info (m->model);
+  AkStatus status = ak_upload (m->queue, am_runner_place (m->runner, FEATURES), features,
+      (size_t) info->steps * info->channels * sizeof *features);
+
+  if (status == AK_OK)
+    status = am_runner_run (m->runner, programs, cancel);
+  if (status == AK_OK)
+    status = ak_download (m->queue, frames, am_runner_place (m->runner, FRAMES),
+        (size_t) c->frames * c->motion_dim * sizeof *frames);
+  return status == AK_OK ? ak_queue_sync (m->queue) : status;
 }
 
 gboolean
@@ -257,35 +301,28 @@ am_motion_run (
     AmMotion *m, const float *features, float *frames, const atomic_int *cancel, GError **error)
 {
   const AmConfig *c = am_model_config (m->model);
-  const AmModelInfo *info = am_model_info (m->model);
-  size_t bytes = (size_t) c->frames * c->motion_dim * sizeof *frames;
-  AkStatus status = AK_OK;
+  guint32 programs = BIT (CHUNK (c)) | BIT (NEXT (c));
+  AkStatus status = am_runner_settle (m->runner, cancel);
 
-  if (!m->started) {
-    memset (frames, 0, bytes); /* rest: zeros before normalisation */
-    ak_upload (m->queue, m->frames, frames, bytes);
-    status = ak_plan_run (m->start, m->queue, cancel);
+  if (status == AK_OK && !m->started) {
+    /* rest: zeros before normalisation */
+    memset (frames, 0, (size_t) c->frames * c->motion_dim * sizeof *frames);
+    status = put_frames (m, frames);
+    programs |= BIT (PAST_FROM);
   }
-  ak_upload (
-      m->queue, m->features, features, (size_t) info->steps * info->channels * sizeof *features);
   if (status == AK_OK)
-    status = ak_plan_run (m->chunk, m->queue, cancel);
-  if (status == AK_OK)
-    status = ak_plan_run (m->next, m->queue, cancel);
-  ak_download (m->queue, frames, m->frames, bytes);
-  if (status == AK_OK)
-    status = ak_queue_sync (m->queue);
+    status = run (m, programs, features, frames, cancel);
   m->started = status == AK_OK;
   return am_error_from_status (status, "motion model", error);
 }
 
-/* Moves `given` on so that the window begins at frame `start`, and makes the past of what lies before it. */
+/* Moves `given` on so that the window begins at frame `start`, and makes the past of what lies before it; the newest chunk of
+ * it with the programs to come, among which it is put. */
 static AkStatus
-move_to (AmMotion *m, guint64 start, const atomic_int *cancel)
+move_to (AmMotion *m, guint64 start, guint32 *programs, const atomic_int *cancel)
 {
   const AmConfig *c = am_model_config (m->model);
-  const size_t rows = ((size_t) c->prev_ratio + 1) * c->frames, d = c->motion_dim,
-               bytes = (size_t) c->frames * d * sizeof (float);
+  const size_t rows = ((size_t) c->prev_ratio + 1) * c->frames, d = c->motion_dim;
   const size_t by = m->started ? (size_t) MIN (start - m->at, rows) : rows;
   AkStatus status = AK_OK;
 
@@ -295,8 +332,11 @@ move_to (AmMotion *m, guint64 start, const atomic_int *cancel)
     m->given_end = start;
   m->at = start;
   for (unsigned r = 0; r < c->prev_ratio && status == AK_OK; r++) {
-    ak_upload (m->queue, m->frames, m->given + (size_t) r * c->frames * d, bytes);
-    status = ak_plan_run (r ? m->more[r - 1] : m->start, m->queue, cancel);
+    status = put_frames (m, m->given + (size_t) r * c->frames * d);
+    if (r + 1 == c->prev_ratio)
+      *programs |= BIT (PAST_FROM + r);
+    else if (status == AK_OK)
+      status = am_runner_run (m->runner, BIT (PAST_FROM + r), cancel);
   }
   return status;
 }
@@ -343,19 +383,14 @@ am_motion_run_part (AmMotion *m, const float *features, guint64 start, unsigned 
     float *frames, const atomic_int *cancel, GError **error)
 {
   const AmConfig *c = am_model_config (m->model);
-  const AmModelInfo *info = am_model_info (m->model);
   const size_t row = c->motion_dim * sizeof *frames;
-  AkStatus status = AK_OK;
+  guint32 programs = BIT (CHUNK (c));
+  AkStatus status = am_runner_settle (m->runner, cancel);
 
-  if (!m->started || start != m->at)
-    status = move_to (m, start, cancel);
-  ak_upload (
-      m->queue, m->features, features, (size_t) info->steps * info->channels * sizeof *features);
+  if (status == AK_OK && (!m->started || start != m->at))
+    status = move_to (m, start, &programs, cancel);
   if (status == AK_OK)
-    status = ak_plan_run (m->chunk, m->queue, cancel);
-  ak_download (m->queue, m->window, m->frames, c->frames * row);
-  if (status == AK_OK)
-    status = ak_queue_sync (m->queue);
+    status = run (m, programs, features, m->window, cancel);
   m->started = status == AK_OK;
   if (status == AK_OK) {
     give (m, first, n);

@@ -14,6 +14,8 @@ typedef struct _AmMotion AmMotion;
 /* A stream's motion model with its past; holds a reference to `model`. Errors as
  * am_audio_encoder_new(). */
 AmMotion *am_motion_new (AmModel *model, GError **error);
+/* The same, computed together with other streams of `model` as `batching` says. */
+AmMotion *am_motion_new_batched (AmModel *model, const AmBatching *batching, GError **error);
 void am_motion_free (AmMotion *motion);
 
 /* Starts anew: the past becomes encoded zero motion. The style stays. */

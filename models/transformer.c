@@ -130,7 +130,7 @@ am_transformer_embed (
 /* A layer's part of the chunk that lasts over the scales. */
 typedef struct
 {
-  AkRows modulation; /* [batch][L][6A] */
+  AkRows modulation; /* [scale][batch][tokens of the scale][6A] */
   AkRows past, own;  /* [batch][R · L][2A], [batch][L][2A]: keys | values */
   AkRows tap;
 } LayerState;
@@ -141,7 +141,8 @@ typedef struct
   AkPlan *plan;
   const AmChunk *chunk;
   LayerState *layers;
-  AkRows head_modulation;             /* [batch][L][2A] */
+  AkRows head_modulation;             /* [scale][batch][tokens of the scale][2A] */
+  AkRows key_value;                   /* [batch][largest scale][2A], of more than one stream */
   AkRows tokens, x, h, q, up, logits; /* [batch][largest scale][…] */
 } Recording;
 
@@ -151,12 +152,21 @@ rows_new (AkPlan *plan, size_t batch, size_t rows, size_t cols)
   return ak_dense (ak_plan_memory (plan, batch * rows * cols * sizeof (float)), rows, cols);
 }
 
-static void
-unit_keys (
-    AkPlan *plan, const AmConfig *c, AkRows keys, const float *factor, size_t batch, size_t rows)
+/* Scale `s` of rows that lie scale after scale, so that a scale's product is one for all streams. */
+static AkRows
+scale_rows (AkRows all, const AmConfig *c, size_t batch, unsigned s)
 {
-  ak_unit_norm (plan, &(AkUnitNorm){ .y = keys,
-                          .x = keys,
+  all.data += batch * am_bsq_first (c, s) * all.row;
+  all.batch = c->scales[s] * all.row;
+  return all;
+}
+
+static void
+unit_keys (AkPlan *plan, const AmConfig *c, AkRows y, AkRows x, const float *factor, size_t batch,
+    size_t rows)
+{
+  ak_unit_norm (plan, &(AkUnitNorm){ .y = y,
+                          .x = x,
                           .factor = factor,
                           .batch = batch,
                           .rows = rows,
@@ -176,7 +186,7 @@ record_before (Recording *r, AmTaps *taps)
   AkRows past_positions = { r->w->past_positions, a, 0 };
 
   for (unsigned s = 0; s < c->n_scales; s++)
-    ak_resize (r->plan, &(AkResize){ .y = ak_from (audio, am_bsq_first (c, s), 0),
+    ak_resize (r->plan, &(AkResize){ .y = scale_rows (audio, c, batch, s),
                             .x = chunk->features,
                             .mode = AK_RESIZE_AREA,
                             .batch = batch,
@@ -188,8 +198,8 @@ record_before (Recording *r, AmTaps *taps)
   ak_activate (r->plan, &(AkActivate){ .y = audio,
                             .x = audio,
                             .activation = AK_ACT_SILU,
-                            .batch = batch,
-                            .rows = c->tokens,
+                            .batch = 1,
+                            .rows = batch * c->tokens,
                             .cols = c->audio_width });
   ak_blend (r->plan, &(AkBlend){ .y = prev,
                          .a = chunk->prev_feat,
@@ -211,34 +221,54 @@ record_before (Recording *r, AmTaps *taps)
                             .x = audio,
                             .matrix = l->modulation,
                             .bias = l->modulation_bias,
-                            .batch = batch,
-                            .rows = c->tokens });
+                            .batch = 1,
+                            .rows = batch * c->tokens });
     ak_linear (r->plan, &(AkLinear){ .y = st->past,
                             .x = prev,
                             .matrix = l->key_value,
                             .bias = l->key_value_bias,
                             .batch = batch,
                             .rows = past });
-    unit_keys (r->plan, c, st->past, NULL, batch, past);
+    unit_keys (r->plan, c, st->past, st->past, NULL, batch, past);
   }
   r->head_modulation = rows_new (r->plan, batch, c->tokens, 2 * a);
   ak_linear (r->plan, &(AkLinear){ .y = r->head_modulation,
                           .x = audio,
                           .matrix = r->w->head_modulation,
                           .bias = r->w->head_modulation_bias,
-                          .batch = batch,
-                          .rows = c->tokens });
+                          .batch = 1,
+                          .rows = batch * c->tokens });
 }
 
-/* Layer `i` for tokens first … first+n-1, which r->x holds. */
+/* Keys and values of the scale's tokens to the end of `own`, from r->h. Of several streams they are one product, as what
+ * follows in `own` is not adjacent. */
 static void
-record_layer (Recording *r, unsigned i, size_t first, size_t n)
+record_own (Recording *r, const Layer *l, AkRows own, size_t n)
+{
+  const AmConfig *c = r->w->config;
+  size_t batch = r->chunk->batch, a = c->ar_width;
+  AkRows to = batch > 1 ? r->key_value : own;
+
+  ak_linear (r->plan, &(AkLinear){ .y = to,
+                          .x = r->h,
+                          .matrix = l->key_value,
+                          .bias = l->key_value_bias,
+                          .batch = batch,
+                          .rows = n });
+  unit_keys (r->plan, c, own, to, NULL, batch, n);
+  if (batch > 1)
+    ak_copy (r->plan, ak_from (own, 0, a), ak_from (to, 0, a), batch, n, a);
+}
+
+/* Layer `i` for the tokens of scale `s`, which r->x holds. */
+static void
+record_layer (Recording *r, unsigned i, unsigned s)
 {
   const AmConfig *c = r->w->config;
   const Layer *l = &r->w->layers[i];
   LayerState *st = &r->layers[i];
-  size_t batch = r->chunk->batch, a = c->ar_width;
-  AkRows m = ak_from (st->modulation, first, 0), own = ak_from (st->own, first, 0);
+  size_t batch = r->chunk->batch, a = c->ar_width, n = c->scales[s], first = am_bsq_first (c, s);
+  AkRows m = scale_rows (st->modulation, c, batch, s), own = ak_from (st->own, first, 0);
   AkRows gate1 = m, gate2 = ak_from (m, 0, a), scale1 = ak_from (m, 0, 2 * a),
          scale2 = ak_from (m, 0, 3 * a), shift1 = ak_from (m, 0, 4 * a),
          shift2 = ak_from (m, 0, 5 * a);
@@ -257,14 +287,8 @@ record_layer (Recording *r, unsigned i, size_t first, size_t n)
                           .bias = l->query_bias,
                           .batch = batch,
                           .rows = n });
-  ak_linear (r->plan, &(AkLinear){ .y = own,
-                          .x = r->h,
-                          .matrix = l->key_value,
-                          .bias = l->key_value_bias,
-                          .batch = batch,
-                          .rows = n });
-  unit_keys (r->plan, c, r->q, l->factor, batch, n);
-  unit_keys (r->plan, c, own, NULL, batch, n);
+  record_own (r, l, own, n);
+  unit_keys (r->plan, c, r->q, r->q, l->factor, batch, n);
   ak_attention (r->plan,
       &(AkAttention){ .y = r->h,
           .q = r->q,
@@ -336,10 +360,12 @@ am_transformer_record (const AmTransformer *w, AkPlan *plan, const AmChunk *chun
   all.q = rows_new (plan, batch, most, a);
   all.up = rows_new (plan, batch, most, 4 * a);
   all.logits = rows_new (plan, batch, most, 2 * k);
+  if (batch > 1)
+    all.key_value = rows_new (plan, batch, most, 2 * a);
   for (unsigned s = 0; s < c->n_scales; s++) {
     size_t n = c->scales[s], first = am_bsq_first (c, s);
     Recording r = all;
-    AkRows head = ak_from (all.head_modulation, first, 0), cond = chunk->cond;
+    AkRows head = scale_rows (all.head_modulation, c, batch, s), cond = chunk->cond;
     AkBits bits = chunk->bits;
 
     r.tokens = with_rows (all.tokens, n);
@@ -347,6 +373,7 @@ am_transformer_record (const AmTransformer *w, AkPlan *plan, const AmChunk *chun
     r.h = with_rows (all.h, n);
     r.q = with_rows (all.q, n);
     r.up = with_rows (all.up, n);
+    r.key_value = with_rows (all.key_value, n);
     r.logits = with_rows (all.logits, n);
     if (s == 0) {
       cond.row = 0;
@@ -374,7 +401,7 @@ am_transformer_record (const AmTransformer *w, AkPlan *plan, const AmChunk *chun
                         .rows = n,
                         .cols = a });
     for (unsigned i = 0; i < c->ar_depth; i++)
-      record_layer (&r, i, first, n);
+      record_layer (&r, i, s);
     ak_layer_norm (plan, &(AkLayerNorm){ .y = r.h,
                              .x = r.x,
                              .scale = head,

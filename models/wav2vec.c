@@ -221,7 +221,10 @@ am_wav2vec_record (const AmWav2vec *w, AkPlan *plan, AkRows y, float *samples, s
                      .right = c->pos_kernel / 2 - (c->pos_kernel % 2 == 0) });
   am_tap (taps, plan, b.x, steps, hidden, "posconv");
   for (unsigned i = 0; i < c->layers; i++) {
-    am_block_record (&w->layers[i], plan, &b);
+    if (i + 1 < c->layers || taps)
+      am_block_record (&w->layers[i], plan, &b);
+    else /* of the last one no more is read below */
+      am_block_record_rows (&w->layers[i], plan, &b, first, count);
     am_tap (taps, plan, b.x, steps, hidden, "layer/%u", i);
   }
   ak_layer_norm (plan, &(AkLayerNorm){ .y = y,

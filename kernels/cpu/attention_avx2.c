@@ -43,8 +43,8 @@ softmax (float *s, size_t lo, size_t hi, size_t padded, float scale)
   float lanes[8], top;
 
   for (size_t j = lo; j < hi; j += 8) {
-    __m256i mask = ak_mask8 (hi - j < 8 ? hi - j : 8);
-    __m256 v = _mm256_mul_ps (_mm256_maskload_ps (s + j, mask), f);
+    __m256i mask = ak_mask8_of (hi - j);
+    __m256 v = _mm256_mul_ps (ak_load8 (s + j, hi - j >= 8, mask), f);
 
     m = _mm256_max_ps (m, _mm256_blendv_ps (m, v, _mm256_castsi256_ps (mask)));
   }
@@ -54,12 +54,13 @@ softmax (float *s, size_t lo, size_t hi, size_t padded, float scale)
     top = lanes[j] > top ? lanes[j] : top;
   m = _mm256_set1_ps (top);
   for (size_t j = lo; j < hi; j += 8) {
-    __m256i mask = ak_mask8 (hi - j < 8 ? hi - j : 8);
-    __m256 v = ak_exp8 (_mm256_fmsub_ps (_mm256_maskload_ps (s + j, mask), f, m));
+    int whole = hi - j >= 8;
+    __m256i mask = ak_mask8_of (hi - j);
+    __m256 v = ak_exp8 (_mm256_fmsub_ps (ak_load8 (s + j, whole, mask), f, m));
 
     v = _mm256_and_ps (v, _mm256_castsi256_ps (mask));
     sum = _mm256_add_ps (sum, v);
-    _mm256_maskstore_ps (s + j, mask, v);
+    ak_store8 (s + j, whole, mask, v);
   }
   memset (s, 0, lo * sizeof *s);
   memset (s + hi, 0, (padded - hi) * sizeof *s);
@@ -72,11 +73,39 @@ dot (const float *a, const float *b, size_t n)
   __m256 s = _mm256_setzero_ps ();
 
   for (size_t c = 0; c < n; c += 8) {
-    __m256i mask = ak_mask8 (n - c < 8 ? n - c : 8);
+    int whole = n - c >= 8;
+    __m256i mask = ak_mask8_of (n - c);
 
-    s = _mm256_fmadd_ps (_mm256_maskload_ps (a + c, mask), _mm256_maskload_ps (b + c, mask), s);
+    s = _mm256_fmadd_ps (ak_load8 (a + c, whole, mask), ak_load8 (b + c, whole, mask), s);
   }
   return ak_sum8 (s);
+}
+
+/* y = Σ_j s[j] v_j · inv for 8 · `vectors` columns from `at` on, or those in `mask` of 8. */
+AK_INLINE void
+few_columns (const AkAttention *a, size_t b, size_t at, int vectors, __m256i mask, float *y,
+    const float *s, float inv)
+{
+  const int whole = vectors > 1;
+  __m256 sum[8];
+
+#pragma GCC unroll 8
+  for (int i = 0; i < vectors; i++)
+    sum[i] = _mm256_setzero_ps ();
+  for (int seg = 0; seg < 2; seg++) {
+    const float *v = a->keys[seg].v.data + b * a->keys[seg].v.batch + at;
+
+    for (size_t j = 0; j < a->keys[seg].count; j++, v += a->keys[seg].v.row) {
+      __m256 weight = _mm256_broadcast_ss (s++);
+
+#pragma GCC unroll 8
+      for (int i = 0; i < vectors; i++)
+        sum[i] = _mm256_fmadd_ps (weight, ak_load8 (v + 8 * i, whole, mask), sum[i]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < vectors; i++)
+    ak_store8 (y + 8 * i, whole, mask, _mm256_mul_ps (sum[i], _mm256_set1_ps (inv)));
 }
 
 static void
@@ -87,7 +116,7 @@ few_rows (const AkAttention *a, size_t b, size_t head, size_t row0, size_t row1,
   for (size_t r = row0; r < row1; r++) {
     const float *q = a->q.data + b * a->q.batch + r * a->q.row + at;
     float *y = a->y.data + b * a->y.batch + r * a->y.row + at, inv;
-    size_t lo, hi, j = 0;
+    size_t lo, hi, c, j = 0;
 
     seen (a, r, keys, &lo, &hi);
     for (int seg = 0; seg < 2; seg++) {
@@ -97,20 +126,11 @@ few_rows (const AkAttention *a, size_t b, size_t head, size_t row0, size_t row1,
         s[j] = dot (q, k + i * a->keys[seg].k.row, a->dim);
     }
     inv = softmax (s, lo, hi, keys, a->scale);
-    for (size_t c = 0; c < a->dim; c += 8) {
-      __m256i mask = ak_mask8 (a->dim - c < 8 ? a->dim - c : 8);
-      __m256 sum = _mm256_setzero_ps ();
-
-      j = 0;
-      for (int seg = 0; seg < 2; seg++) {
-        const float *v = a->keys[seg].v.data + b * a->keys[seg].v.batch + at + c;
-
-        for (size_t i = 0; i < a->keys[seg].count; i++, j++)
-          sum = _mm256_fmadd_ps (
-              _mm256_set1_ps (s[j]), _mm256_maskload_ps (v + i * a->keys[seg].v.row, mask), sum);
-      }
-      _mm256_maskstore_ps (y + c, mask, _mm256_mul_ps (sum, _mm256_set1_ps (inv)));
-    }
+    c = 0;
+    for (; c + 64 <= a->dim; c += 64)
+      few_columns (a, b, at + c, 8, ak_mask8 (8), y + c, s, inv);
+    for (; c < a->dim; c += 8)
+      few_columns (a, b, at + c, 1, ak_mask8_of (a->dim - c), y + c, s, inv);
   }
 }
 
@@ -162,7 +182,7 @@ ak_attention_avx2 (
     float *y = a->y.data + b * a->y.batch + r * a->y.row + head * dim, inv[6], t[6 * 16];
 
     for (size_t j = 0; j < padded; j += 16)
-      ak_tile_rows (rows, 0, s + j, padded, q, a->q.row, kt + j * dim, 16, dim);
+      ak_tile_rows (rows, 0, s + j, padded, q, a->q.row, kt + j * dim, 16, dim, NULL, 0);
     for (size_t i = 0; i < rows; i++) {
       size_t lo, hi;
 
@@ -172,12 +192,10 @@ ak_attention_avx2 (
     for (size_t c = 0; c < dim; c += 16) {
       size_t n = dim - c < 16 ? dim - c : 16;
 
-      ak_tile_rows (rows, 0, t, 16, s, padded, vp + c * padded, 16, keys);
+      ak_tile_rows (rows, 0, t, 16, s, padded, vp + c * padded, 16, keys, NULL, 0);
       for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < n; j += 8) {
-          __m256i mask = ak_mask8 (n - j < 8 ? n - j : 8);
-
-          _mm256_maskstore_ps (y + i * a->y.row + c + j, mask,
+          ak_store8 (y + i * a->y.row + c + j, n - j >= 8, ak_mask8_of (n - j),
               _mm256_mul_ps (_mm256_loadu_ps (t + 16 * i + j), _mm256_set1_ps (inv[i])));
         }
     }

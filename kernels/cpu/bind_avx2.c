@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Splats on a mesh, eight at a time (AVX2); see bind.c for what it does. */
+/* Splats on a mesh, eight at a time (AVX2); see bound_splat.h for what it does. */
 #include "cpu.h"
 #include "math_avx2.h"
 #include "simd_avx2.h"

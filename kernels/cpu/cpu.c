@@ -300,6 +300,7 @@ ak_cpu_open (const char *variant, unsigned threads, AkStatus *status)
   ak_cpu_resize2d_init (&cpu->base.ops, cpu->level);
   ak_cpu_bits_init (&cpu->base.ops, cpu->level);
   ak_cpu_level_init (&cpu->base.ops, cpu->level);
+  ak_cpu_members_init (&cpu->base.ops);
   ak_cpu_draw_init (&cpu->base.ops);
   ak_cpu_bind_init (&cpu->base.ops);
   ak_cpu_compose_init (&cpu->base.ops);

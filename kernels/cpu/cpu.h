@@ -48,7 +48,7 @@ typedef struct
 } AkCpuPlan;
 
 typedef enum {
-  AK_NODE_INLINE, /* single-threaded, may run in the caller's thread */
+  AK_NODE_INLINE, /* may run in the caller's thread; ak_cpu_share() at most */
   AK_NODE_POOLED, /* calls oneDNN or ak_cpu_parallel(): runs in the worker */
 } AkNodeKind;
 
@@ -64,6 +64,11 @@ void ak_cpu_parallel (AkCpu *cpu, AkParallel *fn, void *arg);
 /* The same with `n` parts (1 where there is one thread): more than threads where parts need nothing of their own, so
  * that a thread that is held up holds up little. */
 void ak_cpu_parallel_parts (AkCpu *cpu, AkParallel *fn, void *arg, unsigned n);
+
+/* Calls fn (arg, i, n) for i = 0 … n-1 in the thread of an inline node and in threads beside the worker's, unless these
+ * are at another stream's work: then, and where the device has one thread, all in the caller's. n <= AK_CPU_SHARERS. */
+#define AK_CPU_SHARERS 4
+void ak_cpu_share (AkCpu *cpu, AkParallel *fn, void *arg, unsigned n);
 
 /* Asks for `bytes` of scratch that a node may use while it runs: ((AkCpuPlan *) plan)->scratch, 64-byte
  * aligned, contents undefined. */
@@ -112,6 +117,7 @@ void ak_cpu_resize_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_resize2d_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_bits_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_level_init (AkOps *ops, AkCpuLevel level);
+void ak_cpu_members_init (AkOps *ops);
 void ak_cpu_rotary_init (AkOps *ops);
 void ak_cpu_codebook_init (AkOps *ops, AkCpuLevel level);
 void ak_cpu_draw_init (AkOps *ops);

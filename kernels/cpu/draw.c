@@ -5,7 +5,16 @@
 #include "outline.h"
 #include "picture.h"
 
+#include <stdatomic.h>
 #include <string.h>
+
+/* What a thread that draws bands needs for itself. */
+typedef struct
+{
+  AkBlock *blocks;
+  AkBlends blends;
+  uint32_t *rgba; /* [AK_DRAW_BAND][stride] */
+} Scratch;
 
 typedef struct
 {
@@ -24,10 +33,9 @@ typedef struct
   AkFaceList list;
   uint32_t *edges;     /* [edges + 8] */
   AkOutline *outlines; /* [edges] */
-  AkBlock *blocks;
-  AkBlends blends;
-  uint32_t *rgba; /* [AK_DRAW_BAND][stride] */
   size_t stride;
+  unsigned n_parts; /* threads that may draw */
+  Scratch parts[AK_CPU_SHARERS];
 } Draw;
 
 /* Lists the edges between a face that is seen and one that is not; returns their number. */
@@ -83,7 +91,8 @@ straighten (uint32_t *pixels, size_t n, uint32_t background)
 
 /* Draws a band, which is then in its blocks; returns the number of pixels that are still to be blended, 0 without alpha. */
 static size_t
-draw_band (const Draw *d, AkBand *band, const AkFaceList *list, size_t n_outlines, uint32_t under)
+draw_band (const Draw *d, AkBand *band, const AkBlends *blends, const AkFaceList *list,
+    size_t n_outlines, uint32_t under)
 {
   size_t n = 0;
 
@@ -93,10 +102,10 @@ draw_band (const Draw *d, AkBand *band, const AkFaceList *list, size_t n_outline
   band->first -= band->first > 0;
   band->last += band->last + 1 < band->columns;
   if (d->style->antialias)
-    n = ak_edges_find (band, d->outlines, n_outlines, &d->blends, d->fns, under);
+    n = ak_edges_find (band, d->outlines, n_outlines, blends, d->fns, under);
   if (d->picture->alpha)
     return n;
-  ak_edges_blend (band, &d->blends, n, under);
+  ak_edges_blend (band, blends, n, under);
   return 0;
 }
 
@@ -118,19 +127,73 @@ fill (uint32_t *dst, uint32_t color, size_t n)
     dst[i] = color;
 }
 
-/* Takes a band from its blocks to d->rgba. */
+/* Takes a band from its blocks to scratch->rgba. */
 static void
-write_rgba (const Draw *d, const AkBand *band, size_t n_blends, uint32_t under, uint32_t background)
+write_rgba (const Draw *d, const Scratch *scratch, const AkBand *band, size_t n_blends,
+    uint32_t under, uint32_t background)
 {
-  uint32_t *rgba = d->rgba + band->column0;
+  uint32_t *rgba = scratch->rgba + band->column0;
 
   d->fns->resolve (band, under, (uint8_t *) rgba, 4 * d->stride);
   if (!d->picture->alpha)
     return;
-  ak_edges_blend_rgba (band, &d->blends, n_blends, rgba, d->stride);
+  ak_edges_blend_rgba (band, &scratch->blends, n_blends, rgba, d->stride);
   for (int y = band->out0; y < band->out1; y++)
     straighten (
         rgba + (size_t) (y - band->out0) * d->stride, 4 * (size_t) band->columns, background);
+}
+
+/* A frame's bands, which threads take one after the other. */
+typedef struct
+{
+  const Draw *draw;
+  const AkFaceList *list;
+  size_t n_outlines;
+  int x0, x1; /* pixels that the mesh spans */
+  uint32_t background;
+  atomic_uint next;
+} Bands;
+
+static void
+draw_bands (void *data, unsigned part, unsigned n_parts)
+{
+  Bands *b = data;
+  const Draw *d = b->draw;
+  const Scratch *scratch = &d->parts[part];
+  const AkPicture *picture = d->picture;
+  int planes = d->fns->planes && picture->pixels >= AK_PIXELS_I420 && picture->width % 8 == 0 &&
+               picture->height % 2 == 0;
+  int dirty = 1;
+
+  (void) n_parts;
+  for (;;) {
+    unsigned row0 = AK_DRAW_BAND * atomic_fetch_add (&b->next, 1);
+    unsigned rows = picture->height - row0 < AK_DRAW_BAND ? picture->height - row0 : AK_DRAW_BAND;
+    AkBand band = { d->mesh, d->points, d->looks, (int) row0 - AK_DRAW_MARGIN,
+      (int) (rows + rows % 2) + 2 * AK_DRAW_MARGIN, (int) row0, (int) (row0 + rows), b->x0 & ~7,
+      2 * ((b->x1 >> 3) - (b->x0 >> 3) + 1), 0, 0, scratch->blocks };
+    uint32_t under = picture->alpha ? premultiplied (b->background) : b->background;
+    size_t n_blends;
+
+    if (row0 >= picture->height)
+      return;
+    band.first = band.columns;
+    band.last = -1;
+    n_blends = draw_band (d, &band, &scratch->blends, b->list, b->n_outlines, under);
+    if (planes) {
+      d->fns->planes (&band, b->background, picture);
+    } else {
+      if (dirty)
+        fill (scratch->rgba, b->background, AK_DRAW_BAND * d->stride);
+      dirty = band.first <= band.last;
+      if (dirty)
+        write_rgba (d, scratch, &band, n_blends, under, b->background);
+      ak_picture_rows (
+          picture, d->avx2, row0, rows, (const uint8_t *) scratch->rgba, 4 * d->stride);
+    }
+    if (band.first <= band.last)
+      clear_margins (&band);
+  }
 }
 
 static void
@@ -142,53 +205,23 @@ draw_run (AkCpu *cpu, const void *args)
   AkVertexStage stage = { d->mesh, d->vertices, d->normals, d->scale, 6 * m * 256,
     128 * (float) (picture->width - 1), 128 * (float) (picture->height - 1), d->points, d->looks };
   uint32_t argb = d->style->background;
-  uint32_t background = (argb & 0xff00ff00) | (argb >> 16 & 255) | (argb & 255) << 16 |
-                        (picture->alpha ? 0 : 0xff000000);
   AkFaceList list = d->list;
-  int planes = d->fns->planes && picture->pixels >= AK_PIXELS_I420 && picture->width % 8 == 0 &&
-               picture->height % 2 == 0;
-  size_t n_outlines = 0;
-  int x0, x1, dirty = 0;
+  Bands bands = { .draw = d,
+    .list = &list,
+    .background = (argb & 0xff00ff00) | (argb >> 16 & 255) | (argb & 255) << 16 |
+                  (picture->alpha ? 0 : 0xff000000) };
 
-  (void) cpu;
   d->normals_fn (d->mesh, d->normals, d->scratch, d->vertices, 0);
   d->fns->light (&stage);
   d->fns->cull (d->mesh, d->points, picture->width, picture->height, d->front, &list);
   if (d->style->antialias)
-    n_outlines = list_outlines (d);
-  x0 = list.x0 < 0 ? 0 : list.x0 >> 8;
-  x1 =
-      list.x1 >= 256 * (int) picture->width - 128 ? (int) picture->width - 1 : (list.x1 + 128) >> 8;
-  if (list.x0 > list.x1)
-    x0 = x1 = 0;
-  if (!planes)
-    fill (d->rgba, background, AK_DRAW_BAND * d->stride);
-  for (unsigned row0 = 0; row0 < picture->height; row0 += AK_DRAW_BAND) {
-    unsigned rows = picture->height - row0 < AK_DRAW_BAND ? picture->height - row0 : AK_DRAW_BAND;
-    AkBand band = { d->mesh, d->points, d->looks, (int) row0 - AK_DRAW_MARGIN,
-      (int) (rows + rows % 2) + 2 * AK_DRAW_MARGIN, (int) row0, (int) (row0 + rows), x0 & ~7,
-      2 * ((x1 >> 3) - (x0 >> 3) + 1), 0, 0, d->blocks };
-    uint32_t under = picture->alpha ? premultiplied (background) : background;
-    size_t n_blends;
-
-    band.first = band.columns;
-    band.last = -1;
-    n_blends = draw_band (d, &band, &list, n_outlines, under);
-    if (planes) {
-      d->fns->planes (&band, background, picture);
-    } else {
-      if (band.first <= band.last) {
-        write_rgba (d, &band, n_blends, under, background);
-        dirty = 1;
-      } else if (dirty) {
-        fill (d->rgba, background, AK_DRAW_BAND * d->stride);
-        dirty = 0;
-      }
-      ak_picture_rows (picture, d->avx2, row0, rows, (const uint8_t *) d->rgba, 4 * d->stride);
-    }
-    if (band.first <= band.last)
-      clear_margins (&band);
+    bands.n_outlines = list_outlines (d);
+  if (list.x0 <= list.x1) {
+    bands.x0 = list.x0 < 0 ? 0 : list.x0 >> 8;
+    bands.x1 = list.x1 >= 256 * (int) picture->width - 128 ? (int) picture->width - 1
+                                                           : (list.x1 + 128) >> 8;
   }
+  ak_cpu_share (cpu, draw_bands, &bands, d->n_parts);
 }
 
 static void
@@ -223,13 +256,23 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
   d.list.bottom = ak_plan_memory (plan, (F + 8) * sizeof *d.list.bottom);
   d.edges = ak_plan_memory (plan, (m->n_edges + 8) * sizeof *d.edges);
   d.outlines = ak_plan_memory (plan, (m->n_edges + 1) * sizeof *d.outlines);
-  d.blocks = ak_plan_memory (plan, blocks * sizeof *d.blocks);
-  d.blends.shares = ak_plan_memory (plan, pixels);
-  d.blends.colors = ak_plan_memory (plan, pixels * sizeof *d.blends.colors);
-  d.blends.borders = ak_plan_memory (plan, columns * sizeof *d.blends.borders);
-  d.blends.inner = ak_plan_memory (plan, AK_MAX_INNER * sizeof *d.blends.inner);
-  d.blends.touched = ak_plan_memory (plan, pixels * sizeof *d.blends.touched);
-  d.rgba = ak_plan_memory (plan, AK_DRAW_BAND * d.stride * sizeof *d.rgba);
+  d.n_parts = (picture->height + AK_DRAW_BAND - 1) / AK_DRAW_BAND;
+  if (d.n_parts > plan->dev->threads)
+    d.n_parts = plan->dev->threads;
+  if (d.n_parts > AK_CPU_SHARERS)
+    d.n_parts = AK_CPU_SHARERS;
+  for (unsigned i = 0; i < d.n_parts; i++) {
+    Scratch *s = &d.parts[i];
+
+    s->blocks = ak_plan_memory (plan, blocks * sizeof *s->blocks);
+    s->blends.shares = ak_plan_memory (plan, pixels);
+    s->blends.colors = ak_plan_memory (plan, pixels * sizeof *s->blends.colors);
+    s->blends.borders = ak_plan_memory (plan, columns * sizeof *s->blends.borders);
+    s->blends.inner = ak_plan_memory (plan, AK_MAX_INNER * sizeof *s->blends.inner);
+    s->blends.touched = ak_plan_memory (plan, pixels * sizeof *s->blends.touched);
+    s->blends.outlines = ak_plan_memory (plan, (m->n_edges + 1) * sizeof *s->blends.outlines);
+    s->rgba = ak_plan_memory (plan, AK_DRAW_BAND * d.stride * sizeof *s->rgba);
+  }
   if (plan->status == AK_OK)
     ak_cpu_append (plan, AK_NODE_INLINE, draw_run, NULL, &d, sizeof d);
 }

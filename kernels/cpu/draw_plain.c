@@ -6,76 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-static float
-dot3 (const float *a, const float *b)
-{
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
-static void
-unit3 (float *a)
-{
-  float length = sqrtf (dot3 (a, a));
-
-  for (int k = 0; k < 3; k++)
-    a[k] /= length > 1e-20f ? length : 1e-20f;
-}
-
-/* sRGB 0 … 255 of linear light, within 0.3 % of the curve. */
-static float
-encode (float x)
-{
-  float s1, s2, s3;
-
-  x = x < 0 ? 0 : x > 1 ? 1 : x;
-  s1 = sqrtf (x);
-  s2 = sqrtf (s1);
-  s3 = sqrtf (s2);
-  x = 0.662002687f * s1 + 0.684122060f * s2 - 0.323583601f * s3 - 0.0225411470f * x;
-  return x < 0 ? 0 : 255 * x;
-}
-
-static void
-light_vertex (const AkVertexStage *s, size_t v, AkLook *look)
-{
-  const float *at = s->vertices + 3 * v;
-  size_t material = s->mesh->materials[v];
-  float n[3] = { s->normals[3 * v], s->normals[3 * v + 1], s->normals[3 * v + 2] };
-  float e[3] = { -at[0], -at[1], 2 * s->scale - at[2] }, h[3], out[3];
-  float key, fill, sky, rim, facing, gloss, g16, g64;
-
-  unit3 (n);
-  unit3 (e);
-  for (int k = 0; k < 3; k++)
-    h[k] = e[k] + ak_lamp_key.direction[k];
-  unit3 (h);
-  key = dot3 (n, ak_lamp_key.direction);
-  fill = fmaxf (0.75f * dot3 (n, ak_lamp_fill.direction) + 0.25f, 0);
-  sky = 0.5f + 0.5f * n[1];
-  facing = 1 - fmaxf (dot3 (n, e), 0);
-  rim = fmaxf (dot3 (n, ak_lamp_rim.direction), 0) * facing * facing;
-  gloss = fmaxf (dot3 (n, h), 0);
-  gloss *= gloss, gloss *= gloss, gloss *= gloss, gloss *= gloss;
-  g16 = gloss;
-  gloss *= gloss, gloss *= gloss;
-  g64 = gloss;
-  gloss *= gloss, gloss *= gloss;
-  gloss = ak_lobes[0][material] * g16 + ak_lobes[1][material] * g64 + ak_lobes[2][material] * gloss;
-  for (int k = 0; k < 3; k++) {
-    float wrap = ak_wrap[k][material];
-    float diffuse = fmaxf (key + wrap, 0) / (1 + wrap);
-    float ambient = ak_light_ground[k] + (ak_light_sky[k] - ak_light_ground[k]) * sky;
-
-    out[k] = diffuse * ak_lamp_key.color[k] + fill * ak_lamp_fill.color[k] + ambient +
-             rim * ak_lamp_rim.color[k];
-    out[k] =
-        out[k] * s->mesh->albedo[(size_t) k * s->mesh->padded + v] + gloss * ak_lamp_key.color[k];
-  }
-  look->r = encode (out[0]);
-  look->g = encode (out[1]);
-  look->b = encode (out[2]);
-}
-
 static void
 light_plain (const AkVertexStage *s)
 {
@@ -92,7 +22,8 @@ light_plain (const AkVertexStage *s)
       continue;
     s->points[v] = (AkPoint){ (int32_t) lrintf (x), (int32_t) lrintf (y) };
     s->looks[v].q = 1 / z;
-    light_vertex (s, v, &s->looks[v]);
+    ak_light_vertex (&s->looks[v].r, at, s->normals + 3 * v, s->mesh->materials[v],
+        s->mesh->albedo + v, s->mesh->padded, s->scale);
   }
 }
 

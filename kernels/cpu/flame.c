@@ -14,13 +14,10 @@ static void
 flame_free (AkFlame *base)
 {
   AkCpuFlame *f = (AkCpuFlame *) base;
-  size_t columns = base->expressions + 9 * (base->joints - 1);
 
-  for (size_t c = 0; f->columns && c < columns; c++) {
-    free (f->columns[c].runs);
-    free (f->columns[c].data);
-  }
-  free (f->columns);
+  free (f->first);
+  free (f->direction);
+  free (f->parts);
   free (f->parents);
   free (f->shaped);
   free (f->joints);
@@ -30,66 +27,104 @@ flame_free (AkFlame *base)
   free (f);
 }
 
-/* Packs the dense direction `planes` [3][padded]. */
-static int
-pack_column (AkFlameColumn *col, const float *planes, size_t blocks)
+/* The directions that are packed: columns first … first+n-1 of `dirs` [V][3][stride]. */
+typedef struct
 {
-  size_t n_runs = 0, n_blocks = 0, prev = 0;
-  float *data;
+  const float *dirs;
+  size_t stride, first, n;
+} Directions;
 
-  for (int pass = 0; pass < 2; pass++) {
-    data = col->data;
-    for (size_t b = 0; b < blocks; b++) {
-      const float *src = planes + b * AK_FLAME_BLOCK;
-      size_t any = 0;
+/* Marks in `used` [blocks][n] where a direction has anything but zeros. Row after row, as reading a column at a time takes
+ * a cache line for each number. some: [n]. */
+static void
+find_blocks (uint8_t *used, uint32_t *some, const Directions *d, size_t V, size_t P)
+{
+  for (size_t v0 = 0; v0 < V; v0 += AK_FLAME_BLOCK)
+    for (size_t k = 0; k < 3; k++) {
+      uint8_t *to = used + (k * P + v0) / AK_FLAME_BLOCK * d->n;
 
-      for (size_t i = 0; i < AK_FLAME_BLOCK; i++)
-        any |= src[i] != 0;
-      if (any && pass == 0) {
-        n_runs += !prev;
-        n_blocks++;
-      } else if (any) {
-        if (!prev)
-          col->runs[col->n_runs++] = (AkFlameRun){ (uint32_t) b, 0 };
-        col->runs[col->n_runs - 1].count++;
-        memcpy (data, src, AK_FLAME_BLOCK * sizeof *data);
-        data += AK_FLAME_BLOCK;
+      memset (some, 0, d->n * sizeof *some);
+      for (size_t v = v0; v < V && v < v0 + AK_FLAME_BLOCK; v++) {
+        const float *row = d->dirs + (3 * v + k) * d->stride + d->first;
+
+        for (size_t c = 0; c < d->n; c++) {
+          uint32_t bits;
+
+          memcpy (&bits, row + c, sizeof bits);
+          some[c] |= bits << 1; /* without the sign */
+        }
       }
-      prev = any;
+      for (size_t c = 0; c < d->n; c++)
+        to[c] = some[c] != 0;
     }
-    if (n_runs == 0)
-      return 1;
-    if (pass == 0) {
-      col->runs = malloc (n_runs * sizeof *col->runs);
-      col->data = ak_cpu_memory (n_blocks * AK_FLAME_BLOCK * sizeof (float));
-      if (!col->runs || !col->data)
-        return 0;
-      prev = 0;
-    }
+}
+
+/* Writes the parts of block `b` from number `at` on; returns the number after them. */
+static size_t
+pack_block (
+    AkCpuFlame *f, const Directions *d, const uint8_t *used, size_t number, size_t b, size_t at)
+{
+  size_t P = f->padded, V = f->base.vertices;
+  size_t k = b * AK_FLAME_BLOCK / P, v0 = b * AK_FLAME_BLOCK % P;
+
+  for (size_t c = 0; c < d->n; c++) {
+    if (!used[b * d->n + c])
+      continue;
+    for (size_t i = 0; i < AK_FLAME_BLOCK && v0 + i < V; i++)
+      f->parts[at * AK_FLAME_BLOCK + i] = d->dirs[(3 * (v0 + i) + k) * d->stride + d->first + c];
+    f->direction[at++] = (uint32_t) (number + c);
   }
-  return 1;
+  return at;
+}
+
+/* Packs both kinds of directions, expression and pose. */
+static int
+pack_parts (AkCpuFlame *f, const Directions d[2])
+{
+  size_t P = f->padded, blocks = 3 * P / AK_FLAME_BLOCK, at = 0;
+  size_t most = d[0].n > d[1].n ? d[0].n : d[1].n;
+  uint8_t *used[2] = { calloc (blocks, d[0].n + 1), calloc (blocks, d[1].n + 1) };
+  uint32_t *some = malloc ((most + 1) * sizeof *some);
+  int good = used[0] && used[1] && some;
+
+  for (int i = 0; i < 2 && good; i++) {
+    find_blocks (used[i], some, &d[i], f->base.vertices, P);
+    for (size_t j = 0; j < blocks * d[i].n; j++)
+      at += used[i][j];
+  }
+  f->direction = malloc ((at + 1) * sizeof *f->direction);
+  f->parts = ak_cpu_memory (at * AK_FLAME_BLOCK * sizeof *f->parts);
+  good = good && f->direction && f->parts;
+  at = 0;
+  for (size_t b = 0; b < blocks && good; b++) {
+    f->first[b] = (uint32_t) at;
+    at = pack_block (f, &d[0], used[0], 0, b, at);
+    at = pack_block (f, &d[1], used[1], d[0].n, b, at);
+  }
+  f->first[blocks] = (uint32_t) at;
+  free (used[0]);
+  free (used[1]);
+  free (some);
+  return good;
 }
 
 static int
 pack (AkCpuFlame *f, const AkFlameDesc *d)
 {
-  size_t V = d->vertices, J = d->joints, E = d->expressions, P = f->padded, dirs = d->shapes + E;
-  size_t blocks = 3 * P / AK_FLAME_BLOCK, poses = 9 * (J - 1);
-  float *planes = ak_cpu_memory (3 * P * sizeof *planes);
-  int good = planes != NULL;
+  size_t V = d->vertices, J = d->joints, E = d->expressions, P = f->padded, poses = 9 * (J - 1);
+  Directions dirs[2] = { { d->shapedirs, d->shapes + E, d->shapes, E },
+    { d->posedirs, poses, 0, poses } };
 
   f->parents = malloc (J * sizeof *f->parents);
   f->shaped = ak_cpu_memory (3 * P * sizeof *f->shaped);
-  f->columns = calloc (E + poses + 1, sizeof *f->columns);
+  f->first = malloc ((3 * P / AK_FLAME_BLOCK + 1) * sizeof *f->first);
   f->joints = malloc (3 * J * sizeof *f->joints);
   f->joint_dirs = malloc ((E + 1) * 3 * J * sizeof *f->joint_dirs);
   f->weights = ak_cpu_memory (J * P * sizeof *f->weights);
   f->used = calloc (P / 8, sizeof *f->used);
-  if (!good || !f->parents || !f->shaped || !f->columns || !f->joints || !f->joint_dirs ||
-      !f->weights || !f->used) {
-    free (planes);
+  if (!f->parents || !f->shaped || !f->first || !f->joints || !f->joint_dirs || !f->weights ||
+      !f->used)
     return 0;
-  }
 
   memcpy (f->parents, d->parents, J * sizeof *f->parents);
   ak_flame_shaped (d, f->shaped, P);
@@ -100,17 +135,8 @@ pack (AkCpuFlame *f, const AkFlameDesc *d)
         f->used[v / 8] |= 1u << j;
     }
   ak_flame_regress (d, f->joints, f->shaped, P);
-  for (size_t c = 0; c < E && good; c++) {
-    ak_flame_spread (d, planes, P, d->shapedirs, dirs, d->shapes + c);
-    ak_flame_regress (d, f->joint_dirs + 3 * J * c, planes, P);
-    good = pack_column (&f->columns[c], planes, blocks);
-  }
-  for (size_t c = 0; c < poses && good; c++) {
-    ak_flame_spread (d, planes, P, d->posedirs, poses, c);
-    good = pack_column (&f->columns[E + c], planes, blocks);
-  }
-  free (planes);
-  return good;
+  ak_flame_regress_dirs (d, f->joint_dirs);
+  return pack_parts (f, dirs);
 }
 
 static AkFlame *
@@ -134,18 +160,13 @@ flame_new (AkDevice *dev, const AkFlameDesc *desc, AkStatus *status)
 }
 
 static void
-add_c (float *acc, const AkFlameColumn *column, float c)
+add_c (const AkCpuFlame *f, float *planes, const float *by)
 {
-  const float *data = column->data;
-
-  for (size_t r = 0; r < column->n_runs; r++) {
-    float *dst = acc + (size_t) column->runs[r].first * AK_FLAME_BLOCK;
-    size_t n = (size_t) column->runs[r].count * AK_FLAME_BLOCK;
-
-    for (size_t i = 0; i < n; i++)
-      dst[i] += c * data[i];
-    data += n;
-  }
+  memcpy (planes, f->shaped, 3 * f->padded * sizeof *planes);
+  for (size_t b = 0; b < 3 * f->padded / AK_FLAME_BLOCK; b++)
+    for (uint32_t p = f->first[b]; p < f->first[b + 1]; p++)
+      for (size_t i = 0; i < AK_FLAME_BLOCK; i++)
+        planes[b * AK_FLAME_BLOCK + i] += by[f->direction[p]] * f->parts[p * AK_FLAME_BLOCK + i];
 }
 
 static void
@@ -176,6 +197,7 @@ typedef struct
   float *vertices; /* [V][3] */
   const float *expression, *pose;
   float *planes; /* [3][padded] scratch */
+  float *by;     /* [E + 9 (J-1)] scratch */
 } Pose;
 
 static void
@@ -188,24 +210,18 @@ pose_run (AkCpu *cpu, const void *args)
   float m[12 * AK_FLAME_MAX_JOINTS];
 
   (void) cpu;
-  memcpy (p->planes, f->shaped, 3 * f->padded * sizeof *p->planes);
   memcpy (joint, f->joints, 3 * J * sizeof *joint);
   for (size_t e = 0; e < E; e++) {
-    if (p->expression[e] == 0)
-      continue;
-    p->add (p->planes, &f->columns[e], p->expression[e]);
-    for (size_t i = 0; i < 3 * J; i++)
+    p->by[e] = p->expression[e];
+    for (size_t i = 0; i < 3 * J && p->by[e] != 0; i++)
       joint[i] += p->expression[e] * f->joint_dirs[3 * J * e + i];
   }
   for (size_t j = 0; j < J; j++) {
     ak_flame_rotation (R[j], p->pose + 3 * j);
-    for (size_t i = 0; j > 0 && i < 9; i++) {
-      float c = (float) (R[j][i] - (i % 4 == 0));
-
-      if (c != 0)
-        p->add (p->planes, &f->columns[E + 9 * (j - 1) + i], c);
-    }
+    for (size_t i = 0; j > 0 && i < 9; i++)
+      p->by[E + 9 * (j - 1) + i] = (float) (R[j][i] - (i % 4 == 0));
   }
+  p->add (f, p->planes, p->by);
   ak_flame_skin_matrices (m, G, J, f->parents, f->scale, R, joint);
   p->skin (f, p->planes, m, p->vertices);
 }
@@ -215,7 +231,7 @@ flame_pose (
     AkPlan *plan, const AkFlame *flame, float *vertices, const float *expression, const float *pose)
 {
   const AkCpuFlame *f = (const AkCpuFlame *) flame;
-  Pose args = { f, add_c, skin_c, vertices, expression, pose, NULL };
+  Pose args = { f, add_c, skin_c, vertices, expression, pose, NULL, NULL };
 
 #if defined(__x86_64__)
   if (ak_cpu_has_avx2 (plan->dev)) {
@@ -224,7 +240,8 @@ flame_pose (
   }
 #endif
   args.planes = ak_plan_memory (plan, 3 * f->padded * sizeof *args.planes);
-  if (args.planes)
+  args.by = ak_plan_memory (plan, (flame->expressions + 9 * flame->joints) * sizeof *args.by);
+  if (args.planes && args.by)
     ak_cpu_append (plan, AK_NODE_INLINE, pose_run, NULL, &args, sizeof args);
 }
 

@@ -4,23 +4,22 @@
 #include "simd_avx2.h"
 
 void
-ak_flame_add_avx2 (float *acc, const AkFlameColumn *column, float c)
+ak_flame_add_avx2 (const AkCpuFlame *f, float *planes, const float *by)
 {
-  const float *data = column->data;
-  __m256 k = _mm256_set1_ps (c);
+  const float *part = f->parts;
 
-  for (size_t r = 0; r < column->n_runs; r++) {
-    float *dst = acc + (size_t) column->runs[r].first * AK_FLAME_BLOCK;
-    size_t n = (size_t) column->runs[r].count * AK_FLAME_BLOCK;
+  for (size_t b = 0; b < 3 * f->padded / AK_FLAME_BLOCK; b++) {
+    __m256 x = _mm256_load_ps (f->shaped + AK_FLAME_BLOCK * b);
+    __m256 y = _mm256_load_ps (f->shaped + AK_FLAME_BLOCK * b + 8);
 
-    for (size_t i = 0; i < n; i += 16) {
-      __m256 a = _mm256_fmadd_ps (k, _mm256_load_ps (data + i), _mm256_load_ps (dst + i));
-      __m256 b = _mm256_fmadd_ps (k, _mm256_load_ps (data + i + 8), _mm256_load_ps (dst + i + 8));
+    for (uint32_t i = f->first[b]; i < f->first[b + 1]; i++, part += AK_FLAME_BLOCK) {
+      __m256 k = _mm256_broadcast_ss (by + f->direction[i]);
 
-      _mm256_store_ps (dst + i, a);
-      _mm256_store_ps (dst + i + 8, b);
+      x = _mm256_fmadd_ps (k, _mm256_load_ps (part), x);
+      y = _mm256_fmadd_ps (k, _mm256_load_ps (part + 8), y);
     }
-    data += n;
+    _mm256_store_ps (planes + AK_FLAME_BLOCK * b, x);
+    _mm256_store_ps (planes + AK_FLAME_BLOCK * b + 8, y);
   }
 }
 

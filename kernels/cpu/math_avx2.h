@@ -125,6 +125,13 @@ ak_mask8 (size_t n)
   return _mm256_loadu_si256 ((const __m256i *) (lanes + 8 - n));
 }
 
+/* The lanes of the next 8 columns where `left` are left. */
+static inline __m256i
+ak_mask8_of (size_t left)
+{
+  return ak_mask8 (left < 8 ? left : 8);
+}
+
 /* All of 8 columns, or those in `mask`: masked stores take many times as long on some processors. */
 static inline __m256
 ak_load8 (const float *x, int whole, __m256i mask)

@@ -231,11 +231,16 @@ size_t
 ak_edges_find (const AkBand *band, const AkOutline *outlines, size_t n, const AkBlends *blends,
     const AkDrawFns *fns, uint32_t background)
 {
+  const int32_t top = 256 * band->out0 - 128, bottom = 256 * band->out1 - 128;
   Edges e = { band, blends, 0, 0, background };
+  size_t m = 0;
 
-  for (size_t i = 0; i < n; i++)
-    if (outlines[i].y1 >= 256 * band->out0 - 128 && outlines[i].y0 < 256 * band->out1 - 128)
-      outline (&e, fns->walk, outlines + i);
+  for (size_t i = 0; i < n; i++) { /* without branches, which would be guessed wrongly */
+    blends->outlines[m] = (uint32_t) i;
+    m += (size_t) ((outlines[i].y1 >= top) & (outlines[i].y0 < bottom));
+  }
+  for (size_t i = 0; i < m; i++)
+    outline (&e, fns->walk, outlines + blends->outlines[i]);
   for (size_t i = 0; i < e.n_inner; i++) {
     const AkInner *p = blends->inner + i;
 

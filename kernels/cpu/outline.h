@@ -25,8 +25,9 @@ typedef struct
 {
   uint8_t *shares; /* all 0 between bands */
   uint32_t *colors, *touched;
-  AkBorder *borders; /* [columns] */
-  AkInner *inner;    /* [AK_MAX_INNER] */
+  AkBorder *borders;  /* [columns] */
+  AkInner *inner;     /* [AK_MAX_INNER] */
+  uint32_t *outlines; /* [edges]: the numbers of those that the band may show */
 } AkBlends;
 
 /* Finds how to blend the wanted pixels of a band; returns how many are to be.

@@ -11,10 +11,11 @@
 
 /* t[i][16 p + j] = Σ_k x[i · x_row + k] b[p · b_panel + k · b_row + j], k in order, one fused
  * rounding a step; i < rows, p < panels. b is float, or bfloat16 with its columns as ak_bf16_lane() says.
- * `rows`, `panels` and `bf16` are constants of the caller. */
+ * `rows`, `panels` and `bf16` are constants of the caller.
+ * `ahead`: NULL, a constant, or what is fetched into the cache meanwhile, rows of the panels' width `step` bytes apart. */
 AK_INLINE void
 ak_tile (int rows, int panels, int bf16, float *t, size_t t_row, const float *x, size_t x_row,
-    const void *b, size_t b_panel, size_t b_row, size_t k)
+    const void *b, size_t b_panel, size_t b_row, size_t k, const char *ahead, size_t step)
 {
   const __m256i upper = _mm256_set1_epi32 ((int) 0xffff0000);
   const size_t element = bf16 ? 2 : 4;
@@ -33,6 +34,8 @@ ak_tile (int rows, int panels, int bf16, float *t, size_t t_row, const float *x,
     for (int p = 0; p < panels; p++) {
       const char *row = at + (size_t) p * b_panel * element;
 
+      if (ahead)
+        _mm_prefetch (ahead + j * step + 16 * element * (size_t) p, _MM_HINT_T1);
       if (bf16) {
         __m256i v = _mm256_loadu_si256 ((const __m256i *) (const void *) row);
 
@@ -63,26 +66,26 @@ ak_tile (int rows, int panels, int bf16, float *t, size_t t_row, const float *x,
 /* 1 to 6 rows of one panel of 16 columns. */
 AK_INLINE void
 ak_tile_rows (size_t rows, int bf16, float *t, size_t t_row, const float *x, size_t x_row,
-    const void *b, size_t b_row, size_t k)
+    const void *b, size_t b_row, size_t k, const char *ahead, size_t step)
 {
   switch (rows) {
     case 1:
-      ak_tile (1, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k);
+      ak_tile (1, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k, ahead, step);
       break;
     case 2:
-      ak_tile (2, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k);
+      ak_tile (2, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k, ahead, step);
       break;
     case 3:
-      ak_tile (3, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k);
+      ak_tile (3, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k, ahead, step);
       break;
     case 4:
-      ak_tile (4, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k);
+      ak_tile (4, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k, ahead, step);
       break;
     case 5:
-      ak_tile (5, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k);
+      ak_tile (5, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k, ahead, step);
       break;
     default:
-      ak_tile (6, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k);
+      ak_tile (6, 1, bf16, t, t_row, x, x_row, b, 0, b_row, k, ahead, step);
       break;
   }
 }

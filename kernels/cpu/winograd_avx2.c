@@ -223,7 +223,8 @@ multiply (
     narrow_tiles (t + 16 * i, x + i * channels, panel, channels);
   for (size_t rows, left = (tiles - i + 5) / 6; i < tiles; i += rows, left--) {
     rows = (tiles - i + left - 1) / left;
-    ak_tile_rows (rows, 0, t + 16 * i, 16, x + i * channels, channels, panel, 16, channels);
+    ak_tile_rows (
+        rows, 0, t + 16 * i, 16, x + i * channels, channels, panel, 16, channels, NULL, 0);
   }
 }
 

@@ -37,6 +37,8 @@ struct AkWorker
   pthread_cond_t done; /* a job was finished */
   Job *first, **last;
   int quit;
+  pthread_mutex_t share; /* of the next one */
+  AkTeam *sharers;       /* of ak_cpu_share(), made at its first call */
 };
 
 static long long
@@ -127,6 +129,7 @@ ak_worker_new (AkCpu *cpu, AkStatus *status)
   pthread_mutex_init (&w->lock, NULL);
   pthread_cond_init (&w->work, NULL);
   pthread_cond_init (&w->done, NULL);
+  pthread_mutex_init (&w->share, NULL);
   if (pthread_create (&w->thread, NULL, worker_main, w) != 0) {
     ak_team_free (w->team);
     free (w);
@@ -145,6 +148,8 @@ ak_worker_free (AkWorker *w)
   pthread_mutex_unlock (&w->lock);
   pthread_join (w->thread, NULL);
   ak_team_free (w->team);
+  ak_team_free (w->sharers);
+  pthread_mutex_destroy (&w->share);
   pthread_cond_destroy (&w->work);
   pthread_cond_destroy (&w->done);
   pthread_mutex_destroy (&w->lock);
@@ -193,4 +198,23 @@ void
 ak_cpu_parallel (AkCpu *cpu, AkParallel *fn, void *arg)
 {
   ak_cpu_parallel_parts (cpu, fn, arg, cpu->base.threads);
+}
+
+void
+ak_cpu_share (AkCpu *cpu, AkParallel *fn, void *arg, unsigned n)
+{
+  AkWorker *w = cpu->worker;
+  unsigned threads = cpu->base.threads < AK_CPU_SHARERS ? cpu->base.threads : AK_CPU_SHARERS;
+
+  if (threads > 1 && n > 1 && pthread_mutex_trylock (&w->share) == 0) {
+    if (!w->sharers)
+      w->sharers = ak_team_new (threads);
+    if (w->sharers) {
+      ak_team_run (w->sharers, fn, arg, n);
+      n = 0;
+    }
+    pthread_mutex_unlock (&w->share);
+  }
+  for (unsigned i = 0; i < n; i++)
+    fn (arg, i, n);
 }

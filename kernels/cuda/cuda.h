@@ -124,6 +124,7 @@ void ak_cuda_compose_init (AkOps *ops);
 void ak_cuda_conv2d_init (AkOps *ops);
 void ak_cuda_draw_init (AkOps *ops);
 void ak_cuda_flame_init (AkOps *ops);
+void ak_cuda_members_init (AkOps *ops);
 void ak_cuda_mesh_init (AkOps *ops);
 void ak_cuda_picture_init (AkOps *ops);
 void ak_cuda_points_init (AkOps *ops);

@@ -1,76 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "draw.cuh"
 
-#define AK_LIGHT_CONST __constant__ const
 #include "../light.h"
-
-static __device__ float
-dot3 (const float *a, const float *b)
-{
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
-static __device__ void
-unit3 (float *a)
-{
-  float length = sqrtf (dot3 (a, a));
-
-  for (int k = 0; k < 3; k++)
-    a[k] /= length > 1e-20f ? length : 1e-20f;
-}
-
-/* sRGB 0 … 255 of linear light, within 0.3 % of the curve. */
-static __device__ float
-encode (float x)
-{
-  float s1, s2, s3;
-
-  x = x < 0 ? 0 : x > 1 ? 1 : x;
-  s1 = sqrtf (x);
-  s2 = sqrtf (s1);
-  s3 = sqrtf (s2);
-  return 255 * (0.662002687f * s1 + 0.684122060f * s2 - 0.323583601f * s3 - 0.0225411470f * x);
-}
-
-static __device__ void
-light_vertex (const AkDraw *d, size_t v, AkLook *look)
-{
-  const float *at = d->vertices + 3 * v;
-  const unsigned material = d->mesh.materials[v];
-  float n[3] = { d->normals[3 * v], d->normals[3 * v + 1], d->normals[3 * v + 2] };
-  float e[3] = { -at[0], -at[1], 2 * d->scale - at[2] }, h[3], out[3];
-  float key, fill, sky, rim, facing, gloss, g16, g64;
-
-  unit3 (n);
-  unit3 (e);
-  for (int k = 0; k < 3; k++)
-    h[k] = e[k] + ak_lamp_key.direction[k];
-  unit3 (h);
-  key = dot3 (n, ak_lamp_key.direction);
-  fill = fmaxf (0.75f * dot3 (n, ak_lamp_fill.direction) + 0.25f, 0);
-  sky = 0.5f + 0.5f * n[1];
-  facing = 1 - fmaxf (dot3 (n, e), 0);
-  rim = fmaxf (dot3 (n, ak_lamp_rim.direction), 0) * facing * facing;
-  gloss = fmaxf (dot3 (n, h), 0);
-  gloss *= gloss, gloss *= gloss, gloss *= gloss, gloss *= gloss;
-  g16 = gloss;
-  gloss *= gloss, gloss *= gloss;
-  g64 = gloss;
-  gloss *= gloss, gloss *= gloss;
-  gloss = ak_lobes[0][material] * g16 + ak_lobes[1][material] * g64 + ak_lobes[2][material] * gloss;
-  for (int k = 0; k < 3; k++) {
-    float wrap = ak_wrap[k][material];
-    float diffuse = fmaxf (key + wrap, 0) / (1 + wrap);
-    float ambient = ak_light_ground[k] + (ak_light_sky[k] - ak_light_ground[k]) * sky;
-
-    out[k] = diffuse * ak_lamp_key.color[k] + fill * ak_lamp_fill.color[k] + ambient +
-             rim * ak_lamp_rim.color[k];
-    out[k] = out[k] * d->mesh.albedo[k * d->mesh.padded + v] + gloss * ak_lamp_key.color[k];
-  }
-  look->r = encode (out[0]);
-  look->g = encode (out[1]);
-  look->b = encode (out[2]);
-}
 
 static __global__ void
 light_kernel (AkDraw d)
@@ -92,7 +23,8 @@ light_kernel (AkDraw d)
   d.points[v].x = (int32_t) lrintf (x);
   d.points[v].y = (int32_t) lrintf (y);
   d.looks[v].q = 1 / z;
-  light_vertex (&d, v, &d.looks[v]);
+  ak_light_vertex (&d.looks[v].r, at, d.normals + 3 * v, d.mesh.materials[v], d.mesh.albedo + v,
+      d.mesh.padded, d.scale);
 }
 
 static __device__ void

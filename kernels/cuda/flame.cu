@@ -135,6 +135,15 @@ flame_free (AkFlame *base)
 }
 
 /* Everything that has the size of the vertices. planes, directions: scratch [3][padded], [columns][3][padded]. */
+/* Column `c` of the directions `dirs` [V][3][stride]. */
+static void
+spread (float *planes, size_t padded, size_t vertices, const float *dirs, size_t stride, size_t c)
+{
+  for (size_t v = 0; v < vertices; v++)
+    for (size_t k = 0; k < 3; k++)
+      planes[k * padded + v] = dirs[(3 * v + k) * stride + c];
+}
+
 static void
 pack_planes (AkCudaFlame *f, const AkFlameDesc *d, float *planes, float *directions, double *joints,
     double *joint_dirs, AkStatus *status)
@@ -145,12 +154,11 @@ pack_planes (AkCudaFlame *f, const AkFlameDesc *d, float *planes, float *directi
   ak_flame_shaped (d, planes, P);
   ak_flame_regress (d, joints, planes, P);
   f->shaped = (float *) ak_cuda_copy (dev, planes, 3 * P * sizeof *planes, status);
-  for (size_t c = 0; c < E; c++) {
-    ak_flame_spread (d, directions + 3 * P * c, P, d->shapedirs, d->shapes + E, d->shapes + c);
-    ak_flame_regress (d, joint_dirs + 3 * J * c, directions + 3 * P * c, P);
-  }
+  ak_flame_regress_dirs (d, joint_dirs);
+  for (size_t c = 0; c < E; c++)
+    spread (directions + 3 * P * c, P, d->vertices, d->shapedirs, d->shapes + E, d->shapes + c);
   for (size_t c = 0; c < poses; c++)
-    ak_flame_spread (d, directions + 3 * P * (E + c), P, d->posedirs, poses, c);
+    spread (directions + 3 * P * (E + c), P, d->vertices, d->posedirs, poses, c);
   f->directions =
       (float *) ak_cuda_copy (dev, directions, (E + poses) * 3 * P * sizeof *directions, status);
   f->joints = (double *) ak_cuda_copy (dev, joints, 3 * J * sizeof *joints, status);

@@ -13,6 +13,7 @@ ak_cuda_table (AkOps *ops)
   ak_cuda_elementwise_init (ops);
   ak_cuda_flame_init (ops);
   ak_cuda_matrix_init (ops);
+  ak_cuda_members_init (ops);
   ak_cuda_mesh_init (ops);
   ak_cuda_norm_init (ops);
   ak_cuda_picture_init (ops);

@@ -604,10 +604,12 @@ static gboolean
 start (GstArtalkBase *base, AmModel *model, GError **error)
 {
   GstArtalkAudioEnc *self = GST_ARTALK_AUDIO_ENC (base);
+  AmBatching batching;
 
   if (!choose_hop (self, am_model_info (model), error))
     return FALSE;
-  self->encoder = am_audio_encoder_new (model, error);
+  gst_artalk_base_batching (base, &batching);
+  self->encoder = am_audio_encoder_new_batched (model, &batching, error);
   if (!self->encoder)
     return FALSE;
   self->info = am_model_info (model);
@@ -640,11 +642,14 @@ static GstClockTime
 measure (GstArtalkBase *base, AmModel *model, const atomic_int *cancel)
 {
   const AmModelInfo *info = am_model_info (model);
-  g_autoptr (AmAudioEncoder) encoder = am_audio_encoder_new (model, NULL);
+  g_autoptr (AmAudioEncoder) encoder = NULL;
   g_autofree float *samples = g_new0 (float, span_samples (info));
   g_autofree float *features = g_new (float, (gsize) info->steps * info->channels);
   GstClockTime slowest = 0;
+  AmBatching batching;
 
+  gst_artalk_base_batching (base, &batching);
+  encoder = am_audio_encoder_new_batched (model, &batching, NULL);
   for (int i = 0; encoder && i < 3; i++) {
     gint64 begun = g_get_monotonic_time ();
     GstClockTime took;

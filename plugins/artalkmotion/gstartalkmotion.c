@@ -367,8 +367,10 @@ start (GstArtalkBase *base, AmModel *model, GError **error)
 {
   GstArtalkMotion *self = GST_ARTALK_MOTION (base);
   const AmModelInfo *info = am_model_info (model);
+  AmBatching batching;
 
-  self->motion = am_motion_new (model, error);
+  gst_artalk_base_batching (base, &batching);
+  self->motion = am_motion_new_batched (model, &batching, error);
   if (!self->motion || !apply_style (self, self->motion, info, error))
     return FALSE;
   self->frames = g_new (float, (gsize) info->window_frames * info->motion_dim);
@@ -399,11 +401,14 @@ static GstClockTime
 measure (GstArtalkBase *base, AmModel *model, const atomic_int *cancel)
 {
   const AmModelInfo *info = am_model_info (model);
-  g_autoptr (AmMotion) motion = am_motion_new (model, NULL);
+  g_autoptr (AmMotion) motion = NULL;
   g_autofree float *features = g_new0 (float, (gsize) info->steps * info->channels);
   g_autofree float *frames = g_new (float, (gsize) info->window_frames * info->motion_dim);
   GstClockTime slowest = 0;
+  AmBatching batching;
 
+  gst_artalk_base_batching (base, &batching);
+  motion = am_motion_new_batched (model, &batching, NULL);
   for (int i = 0; motion && i < 3; i++) {
     gint64 begun = g_get_monotonic_time ();
     GstClockTime took;

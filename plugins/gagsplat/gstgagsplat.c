@@ -31,6 +31,7 @@
 #include "gst/gstartalkprecision.h"
 #include "gst/gstartalkvideo.h"
 #include "gstgagsplatloader.h"
+#include "models/device.h"
 #include "models/error.h"
 
 GST_DEBUG_CATEGORY_STATIC (gagsplat_debug);
@@ -50,6 +51,7 @@ enum {
   PROP_BACKGROUND,
   PROP_WATERMARK,
   PROP_NOISE,
+  PROP_PRECISION,
 };
 
 struct _GstGagSplat
@@ -59,6 +61,7 @@ struct _GstGagSplat
   /* object lock */
   char *model_path, *avatars, *avatar, *watermark;
   AmNoise noise;
+  GstArtalkPrecision precision;
   guint background;
 
   GMutex lock; /* of the pointer below where others than the streaming thread use it */
@@ -290,15 +293,23 @@ load (GstArtalkRenderer *renderer, AmHead *head, GError **error)
   g_autofree char *path = NULL, *avatars = NULL, *avatar = NULL, *watermark = NULL;
   g_autoptr (AmAvatarModel) model = NULL;
   AmTracked *people = NULL;
+  GstArtalkPrecision wanted;
+  AkPrecision precision;
 
   GST_OBJECT_LOCK (self);
+  wanted = self->precision;
   path = g_strdup (self->model_path);
   avatars = g_strdup (self->avatars);
   avatar = g_strdup (self->avatar);
   watermark = g_strdup (self->watermark);
   GST_OBJECT_UNLOCK (self);
   gst_artalk_device_log (GST_ELEMENT (self), device);
-  model = am_avatar_model_open (path, device, 0, error);
+  if (!gst_artalk_precision_resolve (wanted, &precision, error))
+    return FALSE;
+  if (wanted == GST_ARTALK_PRECISION_AUTO &&
+      g_str_has_prefix (am_device_resolve (device, NULL), "cuda"))
+    precision = AK_BF16; /* nobody sees it (docs/numerics.md) */
+  model = am_avatar_model_open (path, device, precision, 0, error);
   if (!model || !am_avatar_model_check_head (model, head, error))
     return FALSE;
   if (am_avatar_model_info (model)->needs_person) {
@@ -374,6 +385,9 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     case PROP_NOISE:
       self->noise = g_value_get_enum (value);
       break;
+    case PROP_PRECISION:
+      self->precision = g_value_get_enum (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -406,6 +420,9 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
       break;
     case PROP_NOISE:
       g_value_set_enum (value, self->noise);
+      break;
+    case PROP_PRECISION:
+      g_value_set_enum (value, self->precision);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -466,6 +483,10 @@ install_properties (GObjectClass *object_class)
   g_object_class_install_property (object_class, PROP_NOISE,
       g_param_spec_enum ("noise", "Noise", "Noise that the network adds to its picture", TYPE_NOISE,
           AM_NOISE_FIXED, ready));
+  g_object_class_install_property (object_class, PROP_PRECISION,
+      g_param_spec_enum ("precision", "Precision",
+          "Arithmetic of the network that refines every picture (auto: bf16 on a GPU, else f32)",
+          GST_TYPE_ARTALK_PRECISION, GST_ARTALK_PRECISION_AUTO, ready));
 }
 
 static void

@@ -355,14 +355,11 @@ GST_START_TEST (test_flush)
   g_autoptr (GPtrArray) fresh = test_run ("artalkaudioenc", model (), speech, n, 500);
   g_autoptr (GPtrArray) before = NULL, after = NULL;
   GstHarness *h = start ();
-  GstSegment segment;
 
   test_push_speech (h, speech, n, 500);
-  gst_harness_push_event (h, gst_event_new_flush_start ());
-  gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
+  test_push_flush (h);
   before = test_pull_all (h);
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  gst_harness_push_event (h, gst_event_new_segment (&segment));
+  test_push_segment (h, 0, 0);
   test_push_speech (h, speech, n, 300);
   after = test_finish (h);
   test_same (fresh, after);

@@ -26,7 +26,6 @@ gap (GstHarness *h, double from, double n)
 GST_START_TEST (test_negotiation)
 {
   GstHarness *h = start ();
-  GstSegment segment;
   g_autoptr (GstCaps) caps = gst_caps_from_string (TEST_MOTION_CAPS), out = NULL;
 
   test_push_motion (h, 0, 1, 0);
@@ -38,9 +37,8 @@ GST_START_TEST (test_negotiation)
       gst_harness_push (h, gst_buffer_new_memdup (g_alloca0 (56 * 4), 56 * 4)), GST_FLOW_OK);
   test_end (h);
   h = test_harness ("artalkidle", NULL);
-  gst_segment_init (&segment, GST_FORMAT_TIME);
   gst_harness_push_event (h, gst_event_new_stream_start ("some"));
-  gst_harness_push_event (h, gst_event_new_segment (&segment));
+  test_push_segment (h, 0, 0);
   fail_unless_equals_int (gst_harness_push (h, test_motion_frame (0, 0)), GST_FLOW_NOT_NEGOTIATED);
   test_end (h);
 }
@@ -245,14 +243,11 @@ GST_START_TEST (test_flush)
 {
   GstHarness *h = start ();
   g_autoptr (GPtrArray) before = NULL, after = NULL;
-  GstSegment segment;
 
   test_push_motion (h, 0, 60, 0);
   before = test_pull_all (h);
-  gst_harness_push_event (h, gst_event_new_flush_start ());
-  gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  gst_harness_push_event (h, gst_event_new_segment (&segment));
+  test_push_flush (h);
+  test_push_segment (h, 0, 0);
   test_push_motion (h, 0, 60, 0);
   after = test_pull_all (h);
   test_same (before, after); /* nothing of before is left, and the past is no hole */
@@ -265,13 +260,10 @@ GST_START_TEST (test_next_stream)
 {
   GstHarness *h = start ();
   g_autoptr (GPtrArray) all = NULL;
-  GstSegment segment;
 
   test_push_motion (h, 0, 100, 0);
   gst_harness_push_event (h, gst_event_new_stream_start ("another"));
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  segment.base = 4 * GST_SECOND;
-  gst_harness_push_event (h, gst_event_new_segment (&segment));
+  test_push_segment (h, 0, 4 * GST_SECOND);
   test_push_motion (h, 0, 100, 0);
   all = test_pull_all (h);
   fail_unless_equals_int (all->len, 200);

@@ -300,14 +300,11 @@ GST_START_TEST (test_flush)
   g_autoptr (GPtrArray) windows = features (TEST_WINDOW * 2, &caps);
   g_autoptr (GPtrArray) before = NULL, after = NULL;
   GstHarness *h = start (model (), caps);
-  GstSegment segment;
 
   push_all (h, windows);
   before = test_pull_all (h);
-  gst_harness_push_event (h, gst_event_new_flush_start ());
-  gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  gst_harness_push_event (h, gst_event_new_segment (&segment));
+  test_push_flush (h);
+  test_push_segment (h, 0, 0);
   push_all (h, windows);
   after = test_finish (h);
   test_same (before, after);

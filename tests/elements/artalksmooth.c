@@ -111,15 +111,12 @@ GST_START_TEST (test_flush)
 {
   GstHarness *h = start ();
   g_autoptr (GPtrArray) before = NULL, after = NULL;
-  GstSegment segment;
 
   push (h, 0, 12, 1);
   before = test_pull_all (h);
   fail_unless_equals_int (before->len, 8);
-  gst_harness_push_event (h, gst_event_new_flush_start ());
-  gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  gst_harness_push_event (h, gst_event_new_segment (&segment));
+  test_push_flush (h);
+  test_push_segment (h, 0, 0);
   push (h, 0, 12, 3);
   gst_harness_push_event (h, gst_event_new_eos ());
   after = test_pull_all (h);
@@ -262,19 +259,12 @@ GST_START_TEST (test_events_in_place)
   for (guint i = 0; i < order->len; i++)
     fail_unless_equals_int (g_array_index (order, int, i), wanted[i]);
 
-  gst_harness_push_event (h, gst_event_new_flush_start ());
-  gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
-  {
-    GstSegment segment;
-
-    gst_segment_init (&segment, GST_FORMAT_TIME);
-    gst_harness_push_event (h, gst_event_new_segment (&segment));
-  }
+  test_push_flush (h);
+  test_push_segment (h, 0, 0);
   g_array_set_size (order, 0);
   push (h, 0, 3, 0.5);
   gst_harness_push_event (h, numbered (1003));
-  gst_harness_push_event (h, gst_event_new_flush_start ());
-  gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
+  test_push_flush (h);
   fail_unless_equals_int (order->len, 0);
   test_end (h);
 }

@@ -513,16 +513,6 @@ tiny_harness (const Tiny *t, const char *avatar)
   return h;
 }
 
-/* A flush has taken it away. */
-static void
-push_segment (GstHarness *h)
-{
-  GstSegment segment;
-
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  gst_harness_push_event (h, gst_event_new_segment (&segment));
-}
-
 /* Waits for a progress message with this text; FALSE once one with `other` comes first. */
 static gboolean
 wait_for (GstHarness *h, const char *text, const char *other)
@@ -590,9 +580,8 @@ GST_START_TEST (test_golden)
 
     fail_unless (warning && strstr (warning, "nobody") && strstr (warning, "one.jpg"));
   }
-  gst_harness_push_event (h, gst_event_new_flush_start ());
-  gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
-  push_segment (h);
+  test_push_flush (h);
+  test_push_segment (h, 0, 0);
   /* and after a flush the forehead's average is new */
   g_object_set (h->element, "avatar", "one.jpg", NULL);
   wait_for (h, "one.jpg is ready", NULL);
@@ -738,7 +727,7 @@ GST_START_TEST (test_flush_while_preparing)
   gate.go = TRUE;
   g_cond_broadcast (&gate.changed);
   g_mutex_unlock (&gate.lock);
-  push_segment (h);
+  test_push_segment (h, 0, 0);
   gst_buffer_unref (gst_harness_push_and_pull (h, timed (1, t.motion + DIM)));
   test_end (h);
   tiny_clear (&t);

@@ -191,14 +191,11 @@ GST_START_TEST (test_hop_stream)
   g_autoptr (GPtrArray) fresh = run_hop (model (), 2 * TEST_FRAME, speech, n, 500);
   g_autoptr (GPtrArray) after = NULL, jumped = NULL, with_gap = NULL, with_silence = NULL;
   GstHarness *h = start_hop (model (), 2 * TEST_FRAME, G_MAXUINT64);
-  GstSegment segment;
 
   test_push_speech (h, speech, 7000, 500);
-  gst_harness_push_event (h, gst_event_new_flush_start ());
-  gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
+  test_push_flush (h);
   g_ptr_array_unref (test_pull_all (h));
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  gst_harness_push_event (h, gst_event_new_segment (&segment));
+  test_push_segment (h, 0, 0);
   test_push_speech (h, speech, n, 300);
   after = test_finish (h);
   test_same (fresh, after);
@@ -448,7 +445,6 @@ GST_START_TEST (test_motion_restarts)
   g_autoptr (GPtrArray) windows = features (speech, n, &caps);
   g_autoptr (GPtrArray) one = NULL, two = NULL, three = NULL;
   GstHarness *h = test_harness ("artalkmotion", model ());
-  GstSegment segment;
 
   gst_harness_set_src_caps (h, gst_caps_ref (caps));
   push_all (h, windows);
@@ -457,10 +453,8 @@ GST_START_TEST (test_motion_restarts)
   push_all (h, windows);
   two = test_pull_all (h);
   test_same (one, two);
-  gst_harness_push_event (h, gst_event_new_flush_start ());
-  gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  gst_harness_push_event (h, gst_event_new_segment (&segment));
+  test_push_flush (h);
+  test_push_segment (h, 0, 0);
   push_all (h, windows);
   three = test_finish (h);
   test_same (one, three);

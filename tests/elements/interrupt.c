@@ -133,14 +133,11 @@ GST_START_TEST (test_flush)
   g_autofree float *speech = test_speech (SPAN);
   GstHarness *h = start ("artalkaudioenc");
   g_autoptr (GPtrArray) plain = test_run ("artalkaudioenc", model (), speech, SPAN, 0), all = NULL;
-  GstSegment segment;
 
   gst_harness_push (h, test_audio (speech, 0, TEST_WINDOW / 2, TRUE));
   push_oob (h, GST_CLOCK_TIME_NONE, TRUE);
-  gst_harness_push_event (h, gst_event_new_flush_start ());
-  gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  gst_harness_push_event (h, gst_event_new_segment (&segment));
+  test_push_flush (h);
+  test_push_segment (h, 0, 0);
   test_push_speech (h, speech, SPAN, 0);
   gst_harness_push_event (h, gst_event_new_eos ());
   all = test_pull_all (h);

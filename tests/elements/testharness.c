@@ -134,6 +134,24 @@ test_push_speech (GstHarness *h, const float *samples, guint n, guint step)
   }
 }
 
+void
+test_push_segment (GstHarness *h, GstClockTime start, GstClockTime base)
+{
+  GstSegment segment;
+
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  segment.start = segment.position = segment.time = start;
+  segment.base = base;
+  gst_harness_push_event (h, gst_event_new_segment (&segment));
+}
+
+void
+test_push_flush (GstHarness *h)
+{
+  gst_harness_push_event (h, gst_event_new_flush_start ());
+  gst_harness_push_event (h, gst_event_new_flush_stop (TRUE));
+}
+
 GPtrArray *
 test_pull_all (GstHarness *h)
 {

@@ -35,6 +35,12 @@ char *test_message (GstElement *element, GstMessageType type);
 /* Pushes `samples` in buffers of `step` samples (0: sizes that change from one to the next). */
 void test_push_speech (GstHarness *h, const float *samples, guint n, guint step);
 
+/* A segment in time from `start` on, at the running time `base`. */
+void test_push_segment (GstHarness *h, GstClockTime start, GstClockTime base);
+
+/* A flush, which takes the segment too. */
+void test_push_flush (GstHarness *h);
+
 /* All buffers that are there. (element-type GstBuffer) (transfer full) */
 GPtrArray *test_pull_all (GstHarness *h);
 #define test_buffer(array, i) ((GstBuffer *) g_ptr_array_index ((array), (i)))

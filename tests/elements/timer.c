@@ -194,14 +194,10 @@ GST_START_TEST (test_next_stream)
 {
   GstHarness *h = start ();
   g_autoptr (GPtrArray) all = NULL;
-  GstSegment segment;
 
   test_push_motion (h, 0, 10, 0.1f);
   gst_harness_push_event (h, gst_event_new_stream_start ("another"));
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  segment.start = segment.position = 100 * GST_SECOND;
-  segment.base = 5 * TEST_FRAME;
-  gst_harness_push_event (h, gst_event_new_segment (&segment));
+  test_push_segment (h, 100 * GST_SECOND, 5 * TEST_FRAME);
   advance (h, due (12));
   all = test_pull_all (h);
   fail_unless_equals_int (all->len, 13);

@@ -380,6 +380,7 @@ static const struct
   { "bits", check_bits },
   { "level", check_level },
   { "points", check_points },
+  { "members", check_members },
   { "bind", check_bind },
   { "compose", check_compose },
   { "rotary", check_rotary },

@@ -79,6 +79,7 @@ void check_bind (Check *t);
 void check_compose (Check *t);
 void check_points (Check *t);
 void check_elementwise (Check *t);
+void check_members (Check *t);
 void check_random (Check *t);
 void check_resize (Check *t);
 void check_resize2d (Check *t);

@@ -177,7 +177,7 @@ test_cancel_loading (void)
   g_autofree char *file = am_data_path ("avatar.safetensors");
   g_autofree char *path = g_path_get_dirname (file);
   g_autoptr (GError) error = NULL;
-  g_autoptr (AmAvatarModel) own = am_avatar_model_open (path, "cpu", 1, &error);
+  g_autoptr (AmAvatarModel) own = am_avatar_model_open (path, "cpu", AK_F32, 1, &error);
   g_autoptr (AmAvatar) one = NULL;
   g_autoptr (AmAvatarView) view = NULL;
   atomic_int cancel = 1;
@@ -240,15 +240,15 @@ test_refused (void)
     g_autoptr (GError) why = NULL;
 
     g_assert_true (am_safetensors_write (path, &t, 1, files[i].metadata, &error));
-    g_assert_null (am_avatar_model_open (path, NULL, 0, &why));
+    g_assert_null (am_avatar_model_open (path, NULL, AK_F32, 0, &why));
     if (!strstr (why->message, files[i].words))
       g_error ("\"%s\" does not say \"%s\"", why->message, files[i].words);
   }
   g_unlink (path);
-  g_assert_null (am_avatar_model_open (path, NULL, 0, &error));
+  g_assert_null (am_avatar_model_open (path, NULL, AK_F32, 0, &error));
   g_assert_error (error, AM_ERROR, AM_ERROR_OPEN);
   g_clear_error (&error);
-  g_assert_null (am_avatar_model_open (NULL, "abacus", 0, &error));
+  g_assert_null (am_avatar_model_open (NULL, "abacus", AK_F32, 0, &error));
   g_assert_error (error, AM_ERROR, AM_ERROR_DEVICE);
 }
 
@@ -256,7 +256,7 @@ static void
 test_shared (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (AmAvatarModel) same = am_avatar_model_open (NULL, NULL, 0, &error);
+  g_autoptr (AmAvatarModel) same = am_avatar_model_open (NULL, NULL, AK_F32, 0, &error);
 
   g_assert_true (same == model);
 }
@@ -273,7 +273,7 @@ main (int argc, char **argv)
     g_print ("1..0 # SKIP %s is not there\n", file);
     return 77;
   }
-  model = am_avatar_model_open (NULL, NULL, 0, &error);
+  model = am_avatar_model_open (NULL, NULL, AK_F32, 0, &error);
   g_assert_no_error (error);
   head = am_head_open (NULL, &error);
   g_assert_no_error (error);

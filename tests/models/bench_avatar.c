@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Times frames of an avatar: avatar-bench [--threads=N] [--frames=N] [MODEL [TRACKED NAME HEAD]]. Processor time, so
+/* Times frames of an avatar: avatar-bench [--device=NAME] [--threads=N] [--frames=N] [--bf16] [MODEL [TRACKED NAME HEAD]]. Processor time, so
  * that other programs disturb it little; with one thread that is the time a frame takes. */
 #include "models/avatar.h"
 
@@ -55,10 +55,12 @@ main (int argc, char **argv)
   g_autofree char *device = NULL;
   g_auto (GStrv) rest = NULL;
   int threads = 1, frames = 10;
+  gboolean bf16 = FALSE;
   const GOptionEntry entries[] = {
     { "device", 'd', 0, G_OPTION_ARG_STRING, &device, "device to compute on", "NAME" },
     { "threads", 't', 0, G_OPTION_ARG_INT, &threads, "threads", "N" },
     { "frames", 'f', 0, G_OPTION_ARG_INT, &frames, "frames to time", "N" },
+    { "bf16", 'b', 0, G_OPTION_ARG_NONE, &bf16, "weights as bfloat16", NULL },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &rest, NULL, NULL },
     { NULL },
   };
@@ -76,7 +78,8 @@ main (int argc, char **argv)
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error) || frames < 1 || threads < 0)
     return 2;
-  model = am_avatar_model_open (rest ? rest[0] : NULL, device, (unsigned) threads, &error);
+  model = am_avatar_model_open (
+      rest ? rest[0] : NULL, device, bf16 ? AK_BF16 : AK_F32, (unsigned) threads, &error);
   if (!model) {
     printf ("SKIPPED: %s\n", error->message);
     return 77;

@@ -2,13 +2,15 @@
 /* Speech to motion on a device by the clock, beside the goals for one card, and what it changes against float32 on the
  * processor:
  *
- * device-bench [--device=NAME] [--precision=f32|bf16] [--windows=N] [--streams=N] [--alone] [MODEL]
+ * device-bench [--device=NAME] [--precision=f32|bf16] [--windows=N] [--streams=N] [--alone] [--batched] [MODEL]
  *
- * --streams: at most so many at once. --alone: no comparison with the processor. */
+ * --streams: at most so many at once, of which more than 64 are always computed together. --alone: no comparison with the
+ * processor. --batched: only what batches of 1, 4, 16, … of so many streams give; on the processor by processor time. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "spoken.h"
 #include "models/model_priv.h"
@@ -21,9 +23,13 @@ static const struct
   double streams;
 } precisions[] = { { "f32", AK_F32, 8, 400 }, { "bf16", AK_BF16, 4, 2000 } };
 
+#define MOST_ALONE 64 /* streams at once, each with plans of its own */
+#define WAIT 5000     /* µs that a window waits for others */
+
 typedef struct
 {
   AmModel *model;
+  AmBatching batching;
   unsigned windows;
   GMutex *lock; /* of started, go */
   GCond *cond;
@@ -47,6 +53,16 @@ now (void)
   return 1e-6 * (double) g_get_monotonic_time ();
 }
 
+/* Seconds of this process on all processors. */
+static double
+processor_now (void)
+{
+  struct timespec t;
+
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
+}
+
 /* One stream: two windows to warm up, then, when all are there, `windows` of them. */
 static gpointer
 stream_run (gpointer data)
@@ -59,8 +75,10 @@ stream_run (gpointer data)
   g_autofree float *frames = g_new (float, (size_t) info->window_frames * info->motion_dim);
   g_autofree double *encoder_times = g_new0 (double, s->windows);
   g_autofree double *motion_times = g_new0 (double, s->windows);
-  g_autoptr (AmAudioEncoder) encoder = am_audio_encoder_new (s->model, &s->error);
-  g_autoptr (AmMotion) motion = encoder ? am_motion_new (s->model, &s->error) : NULL;
+  g_autoptr (AmAudioEncoder) encoder =
+      am_audio_encoder_new_batched (s->model, &s->batching, &s->error);
+  g_autoptr (AmMotion) motion =
+      encoder ? am_motion_new_batched (s->model, &s->batching, &s->error) : NULL;
 
   for (size_t i = 0; i < n; i++)
     samples[i] = 0.3f * sinf ((float) i * 0.05f) * sinf ((float) i * 0.0007f);
@@ -93,56 +111,115 @@ stream_run (gpointer data)
   return NULL;
 }
 
+typedef struct
+{
+  double wall, processor; /* seconds for all windows */
+  double encoder, motion; /* of one window of the first stream */
+  double together;        /* streams in a batch of the motion model */
+} Measured;
+
+/* `n` streams at once, up to `batch` of them computed together. */
 static gboolean
-measure (AmModel *model, unsigned n, unsigned windows, size_t which)
+measure (AmModel *model, unsigned n, unsigned batch, unsigned windows, Measured *m)
 {
   g_autofree Stream *streams = g_new0 (Stream, n);
   g_autofree GThread **threads = g_new (GThread *, n);
   unsigned started = 0;
   gboolean go = FALSE, good = TRUE;
-  const char *name = precisions[which].name;
-  double start, took, chunk, real_time;
+  guint64 batches[2], members[2];
+  double wall, processor;
   GMutex lock;
   GCond cond;
 
   g_mutex_init (&lock);
   g_cond_init (&cond);
   for (unsigned i = 0; i < n; i++) {
-    streams[i] = (Stream){ model, windows, &lock, &cond, &started, &go, 0, 0, NULL };
+    streams[i] =
+        (Stream){ model, { batch, WAIT }, windows, &lock, &cond, &started, &go, 0, 0, NULL };
     threads[i] = g_thread_new ("stream", stream_run, &streams[i]);
   }
   g_mutex_lock (&lock);
   while (started < n)
     g_cond_wait (&cond, &lock);
+  am_model_batch_counts (model, AM_NETWORK_MOTION, &batches[0], &members[0]);
   go = TRUE;
-  start = now ();
+  wall = now ();
+  processor = processor_now ();
   g_cond_broadcast (&cond);
   g_mutex_unlock (&lock);
   for (unsigned i = 0; i < n; i++)
     g_thread_join (threads[i]);
-  took = now () - start;
+  m->wall = now () - wall;
+  m->processor = processor_now () - processor;
+  m->encoder = streams[0].encoder;
+  m->motion = streams[0].motion;
+  am_model_batch_counts (model, AM_NETWORK_MOTION, &batches[1], &members[1]);
+  m->together = batches[1] == batches[0]
+                    ? 1
+                    : (double) (members[1] - members[0]) / (double) (batches[1] - batches[0]);
   for (unsigned i = 0; i < n; i++)
     if (streams[i].error) {
       if (good)
-        printf ("FAILED: %u streams, %s: %s\n", n, name, streams[i].error->message);
+        printf ("FAILED: %u streams, batch %u: %s\n", n, batch, streams[i].error->message);
       good = FALSE;
       g_clear_error (&streams[i].error);
     }
-  chunk = streams[0].encoder + streams[0].motion;
-  real_time = n * windows / took * am_model_info (model)->window_frames / 25.0;
-  if (good && n == 1)
-    printf ("| %s, one stream | encoder %.2f ms, motion %.2f ms, window %.2f ms | goal %.0f ms, "
-            "%.2f of it |\n",
-        name, 1e3 * streams[0].encoder, 1e3 * streams[0].motion, 1e3 * chunk,
-        precisions[which].chunk_ms, 1e3 * chunk / precisions[which].chunk_ms);
-  if (good)
-    printf (
-        "| %s, %u at once | %.1f windows/s, %.0f streams in real time | goal %.0f, %.2f of it |\n",
-        name, n, n * windows / took, real_time, precisions[which].streams,
-        real_time / precisions[which].streams);
   g_mutex_clear (&lock);
   g_cond_clear (&cond);
   return good;
+}
+
+static double
+real_time (const AmModel *model, unsigned n, unsigned windows, double seconds)
+{
+  return n * windows / seconds * am_model_info (model)->window_frames / 25.0;
+}
+
+/* A line beside the goals. */
+static gboolean
+print_line (AmModel *model, unsigned n, unsigned batch, unsigned windows, size_t which)
+{
+  const char *name = precisions[which].name;
+  double streams, window;
+  Measured m;
+
+  if (!measure (model, n, batch, windows, &m))
+    return FALSE;
+  streams = real_time (model, n, windows, m.wall);
+  window = 1e3 * (m.encoder + m.motion);
+  if (n == 1)
+    printf ("| %s, one stream | encoder %.2f ms, motion %.2f ms, window %.2f ms | goal %.0f ms, "
+            "%.2f of it |\n",
+        name, 1e3 * m.encoder, 1e3 * m.motion, window, precisions[which].chunk_ms,
+        window / precisions[which].chunk_ms);
+  printf ("| %s, %u at once, %s %.1f | %.1f windows/s, %.0f streams in real time | goal %.0f, %.2f "
+          "of it |\n",
+      name, n, batch > 1 ? "batches of" : "alone,", m.together, n * windows / m.wall, streams,
+      precisions[which].streams, streams / precisions[which].streams);
+  return TRUE;
+}
+
+/* What batches give: all lines with the same number of streams. */
+static gboolean
+print_batches (AmModel *model, unsigned n, unsigned windows)
+{
+  const gboolean card = ak_device_threads (am_model_device (model)) == 0;
+  double alone = 0;
+
+  for (unsigned batch = 1; batch <= MIN (n, AM_BATCH_LIMIT); batch *= 4) {
+    double streams;
+    Measured m;
+
+    if (!measure (model, n, batch, windows, &m))
+      return FALSE;
+    streams = real_time (model, n, windows, card ? m.wall : m.processor);
+    if (batch == 1)
+      alone = streams;
+    printf ("%u streams, at most %u together (%.1f): %.1f streams in real time per %s (%.2f of "
+            "alone)\n",
+        n, batch, m.together, streams, card ? "card" : "processor", streams / alone);
+  }
+  return TRUE;
 }
 
 /* Against float32 on the processor, over some windows. */
@@ -181,8 +258,8 @@ int
 main (int argc, char **argv)
 {
   const char *path = NULL, *device = "cuda";
-  unsigned windows = 20, most = 64;
-  gboolean alone = FALSE;
+  unsigned windows = 20, most = 256;
+  gboolean alone = FALSE, batched = FALSE;
   g_autoptr (GError) error = NULL;
   g_autoptr (AmModel) model = NULL;
   size_t which = 0;
@@ -198,6 +275,8 @@ main (int argc, char **argv)
       most = (unsigned) MAX (atoi (argv[i] + 10), 1);
     else if (strcmp (argv[i], "--alone") == 0)
       alone = TRUE;
+    else if (strcmp (argv[i], "--batched") == 0)
+      batched = TRUE;
     else
       path = argv[i];
   }
@@ -206,9 +285,14 @@ main (int argc, char **argv)
     printf ("SKIPPED: %s\n", error->message);
     return 77;
   }
+  if (batched)
+    return print_batches (model, most, windows) ? 0 : 1;
   printf ("| %s on %s | | |\n|---|---|---|\n", path ? path : "the built-in model", device);
-  for (unsigned n = 1; n <= most; n *= 4)
-    if (!measure (model, n, windows, which))
+  for (unsigned n = 1; n <= MIN (most, MOST_ALONE); n *= 4)
+    if (!print_line (model, n, 1, windows, which))
+      return 1;
+  for (unsigned n = 4; n <= most; n *= 4)
+    if (!print_line (model, n, MIN (n, AM_BATCH_LIMIT), windows, which))
       return 1;
   if (alone || compare (model, path, precisions[which].name, &error))
     return 0;

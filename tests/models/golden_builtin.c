@@ -188,7 +188,7 @@ check (Builtin *x, GError **error)
 {
   const AmTensor *motion_t = find (x, "motion"), *vertices_t = find (x, "vertices_every_13");
   g_autoptr (AmAvatarModel) model =
-      am_avatar_model_open (NULL, x->c->golden->device, x->c->golden->threads, error);
+      am_avatar_model_open (NULL, x->c->golden->device, AK_F32, x->c->golden->threads, error);
   g_autoptr (AmHead) head = model ? am_head_open (NULL, error) : NULL;
   g_autoptr (AmAvatar) avatar =
       head ? am_avatar_prepare (model, NULL, NULL, NULL, NULL, error) : NULL;

@@ -302,7 +302,8 @@ check_all (Full *x, const char *weights, const char *head)
   double done = 0;
   gint64 start;
 
-  x->model = am_avatar_model_open (weights, x->c->golden->device, x->c->golden->threads, &error);
+  x->model =
+      am_avatar_model_open (weights, x->c->golden->device, AK_F32, x->c->golden->threads, &error);
   x->head = x->model ? am_head_open (head, &error) : NULL;
   if (!x->head)
     return fail (x, error);

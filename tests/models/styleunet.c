@@ -27,7 +27,7 @@ typedef struct
 } Net;
 
 static void
-net_open (Net *net, const char *device, AmNoise noise)
+net_open_as (Net *net, const char *device, AkPrecision precision, AmNoise noise)
 {
   g_autoptr (GError) error = NULL;
   g_autofree float *values = NULL;
@@ -39,7 +39,7 @@ net_open (Net *net, const char *device, AmNoise noise)
   net->plan = ak_plan_new (net->dev);
   net->weights = styleunet_synth (&sizes, &error);
   g_assert_no_error (error);
-  net->part = am_part_new (net->dev, AK_F32, net->weights);
+  net->part = am_part_new (net->dev, precision, net->weights);
   net->w = am_styleunet_load (net->part, "");
   am_part_finish (net->part, &error);
   g_assert_no_error (error);
@@ -57,6 +57,12 @@ net_open (Net *net, const char *device, AmNoise noise)
   ak_upload (net->queue, net->x, values, n * sizeof *values);
   am_styleunet_record (net->w, net->plan, net->y, net->x, noise, net->seed, NULL, NULL);
   g_assert_cmpint (ak_plan_finish (net->plan), ==, AK_OK);
+}
+
+static void
+net_open (Net *net, const char *device, AmNoise noise)
+{
+  net_open_as (net, device, AK_F32, noise);
 }
 
 static float *
@@ -119,6 +125,38 @@ test_devices (gconstpointer data)
     net_close (&plain);
     net_close (&net);
   }
+}
+
+/* bfloat16 is near: the root mean square of the difference is below 2 % of the picture's. Weights of convolutions are
+ * bfloat16 on cards only. */
+static void
+test_bfloat16 (gconstpointer data)
+{
+  AkDevice *dev = ak_device_open (data, 2, NULL);
+  Net plain, net;
+  g_autofree float *want = NULL, *got = NULL;
+  double error = 0, size = 0;
+
+  if (!dev) {
+    g_test_skip (ak_device_problem ());
+    return;
+  }
+  ak_device_unref (dev);
+  net_open (&plain, "cpu:plain", AM_NOISE_FIXED);
+  net_open_as (&net, data, AK_BF16, AM_NOISE_FIXED);
+  want = net_run (&plain);
+  got = net_run (&net);
+  for (size_t i = 0; i < net.n; i++) {
+    error += ((double) got[i] - want[i]) * ((double) got[i] - want[i]);
+    size += (double) want[i] * want[i];
+  }
+  g_test_message ("%s: error %.2g of the picture, %.2g at most", (const char *) data,
+      sqrt (error / size), distance (want, got, net.n));
+  g_assert_cmpfloat (sqrt (error / size), <, 0.02);
+  if (g_str_has_prefix (data, "cuda"))
+    g_assert_cmpfloat (error, >, 0);
+  net_close (&plain);
+  net_close (&net);
 }
 
 static void
@@ -198,6 +236,9 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_data_func ("/styleunet/cpu", "cpu", test_devices);
   g_test_add_data_func ("/styleunet/cpu-onednn", "cpu:onednn", test_devices);
+  g_test_add_data_func ("/styleunet/bf16/cpu", "cpu", test_bfloat16);
+  g_test_add_data_func ("/styleunet/bf16/cuda-host", "cuda:host", test_bfloat16);
+  g_test_add_data_func ("/styleunet/bf16/cuda", "cuda", test_bfloat16);
   g_test_add_func ("/styleunet/noise", test_noise);
   g_test_add_func ("/styleunet/cancel", test_cancel);
   g_test_add_func ("/styleunet/refused", test_refused);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Days of talk, and what they cost:
  *   endurance simulated HOURS [CSV]         as fast as it goes, a tiny model: memory, descriptors, threads, offsets
- *   endurance live MINUTES SPEECH [CSV]     the built-in model from a live source to sinks that keep to the clock
+ *   endurance live MINUTES SPEECH [CSV [HEADS [PROPERTIES]]]   the built-in model from live sources to sinks that keep
+ *                                           to the clock; HEADS bins at once, each with PROPERTIES, in other places of
+ *                                           the speech
  * A line a simulated ten minutes or a second goes to CSV. Fails if memory, descriptors or threads grow, if sound and
  * pictures drift apart by 1 ms in an hour or more, or if a frame goes missing (in simulated time: live, frames may be
  * late on a busy machine). */
@@ -289,44 +291,88 @@ decode (const char *file)
   return samples;
 }
 
+/* One bin with a source and two sinks of its own. */
 typedef struct
 {
-  GstElement *source;
+  GstElement *source, *sink;
   GArray *speech;
+  guint at; /* where in the speech it begins */
   GstClockTime total;
-} Capture;
+  GThread *thread;
+  Arrivals video, sound;
+} Head;
+
+/* What a second was like, the worst of all heads. */
+typedef struct
+{
+  gint64 video, sound; /* lateness */
+  gint64 offset;       /* pictures against sound */
+  gboolean shown;      /* by all of them */
+} Second;
 
 /* A microphone: each 20 ms come when they are over. */
 static gpointer
 capture (gpointer data)
 {
-  Capture *c = data;
-  g_autoptr (GstClock) clock = gst_element_get_clock (c->source);
-  const GstClockTime base = gst_element_get_base_time (c->source);
+  Head *h = data;
+  g_autoptr (GstClock) clock = gst_element_get_clock (h->source);
+  const GstClockTime base = gst_element_get_base_time (h->source);
   const GstClockTime piece = gst_util_uint64_scale (LIVE_PIECE, GST_SECOND, RATE);
 
-  for (guint64 i = 0; i * piece < c->total; i++) {
-    const guint at = i * LIVE_PIECE % (c->speech->len - LIVE_PIECE);
+  for (guint64 i = 0; i * piece < h->total; i++) {
+    const guint at = (h->at + i * LIVE_PIECE) % (h->speech->len - LIVE_PIECE);
     GstClockID id = gst_clock_new_single_shot_id (clock, base + (i + 1) * piece);
 
     gst_clock_id_wait (id, NULL);
     gst_clock_id_unref (id);
-    push (c->source, &g_array_index (c->speech, float, at), LIVE_PIECE, i * piece);
+    push (h->source, &g_array_index (h->speech, float, at), LIVE_PIECE, i * piece);
   }
-  gst_app_src_end_of_stream (GST_APP_SRC (c->source));
+  gst_app_src_end_of_stream (GST_APP_SRC (h->source));
   return NULL;
 }
 
 static guint64
-dropped (GstElement *pipeline)
+dropped (const Head *h)
 {
-  g_autoptr (GstElement) sink = gst_bin_get_by_name (GST_BIN (pipeline), "v");
   g_autoptr (GstStructure) stats = NULL;
   guint64 n = 0;
 
-  g_object_get (sink, "stats", &stats, NULL);
+  g_object_get (h->sink, "stats", &stats, NULL);
   gst_structure_get_uint64 (stats, "dropped", &n);
   return n;
+}
+
+static void
+head_init (Head *h, GstElement *pipeline, const char *properties, GArray *speech, guint at,
+    GstClockTime total)
+{
+  g_autofree char *line =
+      g_strdup_printf ("appsrc name=in is-live=true format=time caps=\"" CAPS
+                       "\" ! artalkavatar name=a %s ! video/x-raw,width=256,height=256 ! "
+                       "fakesink name=v sync=true qos=true max-lateness=20000000 "
+                       "a.audio_src ! fakesink name=s sync=true",
+          properties);
+  g_autoptr (GError) error = NULL;
+  GstElement *bin =
+      gst_parse_bin_from_description_full (line, FALSE, NULL, GST_PARSE_FLAG_FATAL_ERRORS, &error);
+
+  if (!bin)
+    g_error ("%s", error->message);
+  h->source = gst_bin_get_by_name (GST_BIN (bin), "in");
+  h->sink = gst_bin_get_by_name (GST_BIN (bin), "v");
+  h->speech = speech;
+  h->at = at;
+  h->total = total;
+  watch (bin, "v", &h->video);
+  watch (bin, "s", &h->sound);
+  gst_bin_add (GST_BIN (pipeline), bin);
+}
+
+static void
+head_clear (Head *h)
+{
+  gst_object_unref (h->source);
+  gst_object_unref (h->sink);
 }
 
 static gint64
@@ -342,51 +388,71 @@ take_worst (Arrivals *a, gint64 *last)
   return worst;
 }
 
+static Second
+take_second (Head *heads, guint n)
+{
+  Second second = { G_MININT64 / 2, G_MININT64 / 2, 0, TRUE };
+
+  for (guint i = 0; i < n; i++) {
+    gint64 late, sound_late;
+    const gint64 video = take_worst (&heads[i].video, &late),
+                 sound = take_worst (&heads[i].sound, &sound_late);
+
+    if (video < -GST_SECOND || sound < -GST_SECOND)
+      second.shown = FALSE;
+    second.video = MAX (second.video, video);
+    second.sound = MAX (second.sound, sound);
+    if (ABS (late - sound_late) > ABS (second.offset))
+      second.offset = late - sound_late;
+  }
+  return second;
+}
+
 static int
-play_live (double minutes, const char *file)
+play_live (double minutes, const char *file, guint n, const char *properties)
 {
   g_autoptr (GArray) speech = decode (file);
-  g_autoptr (GstElement) pipeline =
-      parse ("appsrc name=in is-live=true format=time caps=\"" CAPS
-             "\" ! artalkavatar name=a ! video/x-raw,width=256,height=256 ! "
-             "fakesink name=v sync=true qos=true max-lateness=20000000 "
-             "a.audio_src ! fakesink name=s sync=true");
-  g_autoptr (GstElement) source = gst_bin_get_by_name (GST_BIN (pipeline), "in");
-  Capture c = { source, speech, (GstClockTime) (minutes * 60) * GST_SECOND };
+  g_autoptr (GstElement) pipeline = gst_pipeline_new (NULL);
+  g_autofree Head *heads = g_new0 (Head, n);
   Use first = { 0 }, now = { 0 };
-  Arrivals video, sound;
-  GThread *thread;
   gboolean done = FALSE;
 
-  watch (pipeline, "v", &video);
-  watch (pipeline, "s", &sound);
+  for (guint i = 0; i < n; i++)
+    head_init (&heads[i], pipeline, properties, speech, i * speech->len / n,
+        (GstClockTime) (minutes * 60 * GST_SECOND));
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
-  thread = g_thread_new ("capture", capture, &c);
+  for (guint i = 0; i < n; i++)
+    heads[i].thread = g_thread_new ("capture", capture, &heads[i]);
   for (gint64 start = g_get_monotonic_time (), second = 1; !done; second++) {
-    gint64 worst, sound_worst, late, sound_late;
     double load = 0;
+    guint64 late = 0;
+    Second worst;
 
     while (!done && g_get_monotonic_time () < start + second * G_USEC_PER_SEC)
       done = poll_bus (pipeline, 100 * GST_MSECOND);
     now = use_now ();
     if (second == 60)
       first = now;
-    worst = take_worst (&video, &late);
-    sound_worst = take_worst (&sound, &sound_late);
-    if (!csv || worst < -GST_SECOND || sound_worst < -GST_SECOND)
-      continue; /* nothing was shown yet */
+    worst = take_second (heads, n);
+    if (!csv || !worst.shown)
+      continue;
+    for (guint i = 0; i < n; i++)
+      late += dropped (&heads[i]);
     getloadavg (&load, 1);
     fprintf (csv, "%" G_GINT64_FORMAT ",%.2f,%u,%u,%.3f,%.3f,%.3f,%" G_GUINT64_FORMAT ",%.2f\n",
-        second, now.rss, now.descriptors, now.threads, (double) worst / GST_MSECOND,
-        (double) sound_worst / GST_MSECOND, (double) (late - sound_late) / GST_MSECOND,
-        dropped (pipeline), load);
+        second, now.rss, now.descriptors, now.threads, (double) worst.video / GST_MSECOND,
+        (double) worst.sound / GST_MSECOND, (double) worst.offset / GST_MSECOND, late, load);
     fflush (csv);
   }
-  g_thread_join (thread);
-  g_print ("%.0f minutes: %" G_GUINT64_FORMAT " frames shown, %" G_GUINT64_FORMAT
-           " too late; memory %.1f to %.1f MB, descriptors %u to %u, threads %u to %u\n",
-      minutes, video.count, dropped (pipeline), first.rss, now.rss, first.descriptors,
-      now.descriptors, first.threads, now.threads);
+  for (guint i = 0; i < n; i++) {
+    g_thread_join (heads[i].thread);
+    g_print ("head %u, %g minutes: %" G_GUINT64_FORMAT " frames shown, %" G_GUINT64_FORMAT
+             " too late\n",
+        i + 1, minutes, heads[i].video.count, dropped (&heads[i]));
+    head_clear (&heads[i]);
+  }
+  g_print ("memory %.1f to %.1f MB, descriptors %u to %u, threads %u to %u\n", first.rss, now.rss,
+      first.descriptors, now.descriptors, first.threads, now.threads);
   gst_element_set_state (pipeline, GST_STATE_NULL);
   return minutes > 1 && (now.rss > first.rss * 1.05 + 2 || now.descriptors > first.descriptors ||
                             now.threads > first.threads);
@@ -401,7 +467,8 @@ main (int argc, char **argv)
   gst_init (&argc, &argv);
   live = argc > 1 && g_str_equal (argv[1], "live");
   if (argc < (live ? 4 : 3)) {
-    g_printerr ("endurance simulated HOURS [CSV] | live MINUTES SPEECH [CSV]\n");
+    g_printerr ("endurance simulated HOURS [CSV] | "
+                "live MINUTES SPEECH [CSV [HEADS [PROPERTIES]]]\n");
     return 2;
   }
   if (argc > (live ? 4 : 3))
@@ -411,7 +478,8 @@ main (int argc, char **argv)
                   "load\n"
                 : "hour,rss_mb,descriptors,threads,offset_ms\n",
         csv);
-  failures = live ? play_live (g_ascii_strtod (argv[2], NULL), argv[3])
+  failures = live ? play_live (g_ascii_strtod (argv[2], NULL), argv[3],
+                        argc > 5 ? (guint) MAX (atoi (argv[5]), 1) : 1, argc > 6 ? argv[6] : "")
                   : simulate (g_ascii_strtod (argv[2], NULL));
   if (csv)
     fclose (csv);
