@@ -25,6 +25,8 @@ extern "C" {
  *   colours 0 … 2 = min (1, sqrt (max (L, 0))), then the features (as they are there already where none are given),
  *   then n.
  *
+ * With `mix` it is, after colours 0 … 2, feature f + Σ_k mix[k][f] v_k with v = (colours 0 … 2, n), and no n.
+ *
  * Implementations agree within 2e-5 (1 + |result|), rotations up to their sign. */
 typedef struct
 {
@@ -34,7 +36,8 @@ typedef struct
   const float *axes;       /* [N][2][3] */
   const float *albedo;     /* [N][3] */
   const float *gloss;      /* [N][2] */
-  const float *feature;    /* [N][features], or NULL */
+  const float *feature;    /* [N][features], or NULL without `mix` */
+  const float *mix;        /* [6][features], or NULL */
   const float *sh;         /* [9][3] */
   const float *lobe;       /* [lobes][6] */
   float thickness;
@@ -42,9 +45,16 @@ typedef struct
   float *means;                    /* [N][3] */
   float *scales;                   /* [N][3] */
   float *rotations;                /* [N][4]: w, x, y, z */
-  float *colors;                   /* [N][3 + features + 3] */
+  float *colors;                   /* [N][3 + features + 3], with `mix` [N][3 + features] */
 } AkBind;
 void ak_bind (AkPlan *plan, const AkBind *args);
+
+/* Numbers of a splat's colours. */
+static inline size_t
+ak_bind_channels (const AkBind *a)
+{
+  return 3 + a->features + (a->mix ? 0 : 3);
+}
 
 #ifdef __cplusplus
 }

@@ -114,7 +114,8 @@ ak_bound_splat (const AkBind *a, size_t i)
   const uint32_t *corner = a->corners + 3 * i;
   const float *place = a->place + 3 * i, *axes = a->axes + 6 * i, *v[3], *m[3];
   const float b[3] = { 1 - place[0] - place[1], place[0], place[1] };
-  float *color = a->colors + i * (3 + a->features + 3), n[3], p[3], q[3], length;
+  float *color = a->colors + i * (3 + a->features + (a->mix ? 0 : 3)), n[3], p[3], q[3], length;
+  float finite[3];
 
   for (int k = 0; k < 3; k++) {
     v[k] = a->vertices + 3 * (size_t) corner[k];
@@ -130,10 +131,17 @@ ak_bound_splat (const AkBind *a, size_t i)
     a->means[3 * i + c] = b[0] * v[0][c] + b[1] * v[1][c] + b[2] * v[2][c] + place[2] * n[c];
     p[c] = axes[0] * e1 + axes[1] * e2 + axes[2] * n[c];
     q[c] = axes[3] * e1 + axes[4] * e2 + axes[5] * n[c];
-    color[3 + a->features + c] = isfinite (n[c]) ? n[c] : 0;
+    finite[c] = isfinite (n[c]) ? n[c] : 0;
   }
   ak_bound_disc (a->scales + 3 * i, a->rotations + 4 * i, p, q, a->thickness);
   ak_bound_light (a, i, n, color);
-  for (size_t f = 0; a->feature && f < a->features; f++)
-    color[3 + f] = a->feature[i * a->features + f];
+  for (size_t f = 0; a->feature && f < a->features; f++) {
+    float sum = a->feature[i * a->features + f];
+
+    for (size_t k = 0; a->mix && k < 3; k++)
+      sum += a->mix[k * a->features + f] * color[k] + a->mix[(3 + k) * a->features + f] * finite[k];
+    color[3 + f] = sum;
+  }
+  for (size_t c = 0; !a->mix && c < 3; c++)
+    color[3 + a->features + c] = finite[c];
 }

@@ -133,6 +133,34 @@ read_faces (AmAvatarModel *model, AmPart *part, size_t n)
   }
 }
 
+/* The network's first layer sees each pixel by itself, and the splats' colours are added up there: it is applied to
+ * them instead where that leaves fewer channels. */
+static void
+load_mix (AmAvatarModel *model, AmPart *part)
+{
+  const size_t *shape = am_part_shape (part, 4, "upsampler.conv_body_first.weight");
+  size_t channels = model->info.channels, features = channels - 6, n = shape ? shape[0] : 0;
+  g_autofree float *weight = NULL, *mix = NULL, *rest = NULL;
+
+  if (n == 0 || 3 + n >= channels)
+    return;
+  weight = am_part_host (part, n * channels, "upsampler.conv_body_first.weight");
+  if (!weight)
+    return;
+  mix = g_new (float, 6 * n);
+  rest = g_new (float, n *features);
+  for (size_t o = 0; o < n; o++) {
+    const float *row = weight + o * channels;
+
+    for (size_t k = 0; k < 6; k++)
+      mix[k * n + o] = row[k < 3 ? k : features + k];
+    memcpy (rest + o * features, row + 3, features * sizeof *rest);
+  }
+  model->bound.mixed = n;
+  model->bound.mix = am_part_values (part, mix, 6 * n);
+  model->bound.mix_features = am_part_conv_values (part, rest, n, features, 1, 1, TRUE);
+}
+
 void
 am_avatar_bound_load (AmAvatarModel *model, AmPart *part)
 {
@@ -156,6 +184,8 @@ am_avatar_bound_load (AmAvatarModel *model, AmPart *part)
   b->albedo = on_device (part, "splat.albedo", n, 3, FALSE);
   b->gloss = on_device (part, "splat.gloss", n, 2, FALSE);
   b->feature = on_device (part, "splat.feature", n, features, FALSE);
+  if (features > 0)
+    load_mix (model, part);
   b->sh = on_device (part, "light.sh", AK_BIND_LIGHT, 3, FALSE);
   if (lobes)
     b->lobe = on_device (part, "light.lobe", lobes, AK_BIND_LOBE, FALSE);

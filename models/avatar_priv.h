@@ -16,8 +16,12 @@ typedef struct
 {
   AkBind bind; /* sizes, binding and light; the rest is the view's */
   const float *opacities;
-  unsigned faces;        /* of the head */
-  unsigned network_side; /* what the network sees */
+  size_t
+      mixed; /* what the network's first layer makes of channels; 0: has to be done for each pixel */
+  const float *mix;             /* [6][mixed]: of colours 0 … 2 and the normal */
+  const AkMatrix *mix_features; /* [mixed][features] */
+  unsigned faces;               /* of the head */
+  unsigned network_side;        /* what the network sees */
   float scale, distance;
 } AmBound;
 

@@ -9,6 +9,7 @@
 #include "camera.h"
 #include "head_priv.h"
 #include "kernels/compose.h"
+#include "kernels/linear.h"
 #include "kernels/picture.h"
 #include "kernels/points.h"
 #include "kernels/raster.h"
@@ -38,7 +39,7 @@ typedef struct
   AkMesh *mesh; /* of a bound model */
   AkPlan *plan;
   float *points; /* the head's vertices, [V][3] */
-  AkSplat splat; /* as recorded */
+  AkSplat splat; /* as recorded; with the colours of the file where the network has others */
 } Person;
 
 struct _AmAvatarView
@@ -140,13 +141,30 @@ record_wanted (AmAvatarView *view, size_t network)
   return wanted;
 }
 
+/* All of the network's colours, computed in the same way as if only some were wanted. */
+static const AkSpan *
+want_all (AmAvatarView *view, size_t network)
+{
+  size_t n = network / 2;
+  AkSpan *wanted = ak_plan_memory (view->draw, n * sizeof *wanted);
+  g_autofree AkSpan *all = g_new (AkSpan, n);
+
+  for (size_t i = 0; i < n; i++)
+    all[i] = (AkSpan){ 0, (uint16_t) n };
+  if (wanted)
+    ak_upload (view->queue, wanted, all, n * sizeof *all);
+  return wanted;
+}
+
 /* Image and transmittance to rgba. */
 static void
 record_draw (AmAvatarView *view, AmNoise noise, const AmWatermark *mark)
 {
   AmAvatarModel *model = view->model;
   AkPlan *plan = view->draw;
-  size_t side = view->side, pixels = side * side, C = model->info.channels, s = side;
+  size_t side = view->side, pixels = side * side, s = side;
+  size_t mixed = model->info.needs_person ? 0 : model->bound.mixed;
+  size_t C = mixed ? 3 + mixed : model->info.channels;
   size_t network = model->info.needs_person ? side : model->bound.network_side;
   gboolean halved = network < side && side % 2 == 0;
   AkRows image = rows_new (plan, pixels, halved ? AK_SPLAT_FRONT : C), x = image, y;
@@ -164,15 +182,20 @@ record_draw (AmAvatarView *view, AmNoise noise, const AmWatermark *mark)
     s /= 2;
   }
   if (view->inside)
-    view->whole = halved ? rows_new (plan, pixels, C).data : view->image;
+    view->whole =
+        halved || mixed ? rows_new (plan, pixels, model->info.channels).data : view->image;
   for (; s > network; s /= 2)
     x = resized (plan, x, s, s / 2, C);
   y = rows_new (plan, network * network, 3);
   view->network = y.data;
   /* a bound model's picture is nothing but background where no splats are */
-  if (!model->info.needs_person && !view->inside)
-    wanted = record_wanted (view, network);
-  am_styleunet_record (model->upsampler, plan, y.data, x.data, noise, seed, wanted, NULL);
+  if (!model->info.needs_person)
+    wanted = view->inside ? want_all (view, network) : record_wanted (view, network);
+  if (mixed)
+    am_styleunet_record_sums (
+        model->upsampler, plan, y.data, ak_from (x, 0, 3), noise, seed, wanted);
+  else
+    am_styleunet_record (model->upsampler, plan, y.data, x.data, noise, seed, wanted, NULL);
   for (; s < side; s *= 2)
     y = resized (plan, y, s, 2 * s, 3);
   ak_compose (plan, &(AkCompose){ .y = ak_dense (view->rgba, pixels, 4),
@@ -294,6 +317,32 @@ record_person (AmAvatarView *view, Person *p)
   return ak_plan_finish (p->plan);
 }
 
+/* Leaves the features in the colours and takes them from `bind`. */
+static void
+write_features (AkPlan *once, AkBind *bind)
+{
+  size_t n = bind->splats, channels = ak_bind_channels (bind);
+
+  ak_copy (once, ak_from (ak_dense (bind->colors, n, channels), 0, 3),
+      ak_dense ((float *) bind->feature, n, bind->features), 1, n, bind->features);
+  bind->feature = NULL;
+}
+
+/* Puts what the network's first layer makes of the features into `mixed`, and that and its weights into `bind`. */
+static void
+mix_features (const AmBound *bound, AkPlan *once, AkBind *bind, AkRows mixed)
+{
+  if (bind->splats)
+    ak_linear (once, &(AkLinear){ .y = mixed,
+                         .x = ak_dense ((float *) bind->feature, bind->splats, bind->features),
+                         .matrix = bound->mix_features,
+                         .batch = 1,
+                         .rows = bind->splats });
+  bind->feature = mixed.data;
+  bind->features = bound->mixed;
+  bind->mix = bound->mix;
+}
+
 /* Splats that lie on the head's triangles. */
 static AkStatus
 record_bound (AmAvatarView *view, Person *p)
@@ -323,26 +372,33 @@ record_bound (AmAvatarView *view, Person *p)
   splat.means = bind.means = rows_new (p->plan, MAX (n, 1), 3).data;
   splat.scales = bind.scales = rows_new (p->plan, MAX (n, 1), 3).data;
   splat.rotations = bind.rotations = rows_new (p->plan, MAX (n, 1), 4).data;
-  splat.colors = bind.colors = rows_new (p->plan, MAX (n, 1), splat.channels).data;
   splat.opacities = bound->opacities;
   p->points = vertices;
-  p->splat = splat;
+  ak_flame_pose (p->plan, p->flame, vertices, view->dev_in, view->dev_in + info->expressions);
+  ak_mesh_normals (p->plan, p->mesh, normals, vertices);
+  if (view->inside && (view->half || bound->mixed)) {
+    p->splat = splat;
+    p->splat.image = view->whole;
+    p->splat.half = NULL;
+    p->splat.colors = bind.colors = rows_new (p->plan, MAX (n, 1), splat.channels).data;
+    ak_bind (p->plan, &bind);
+    ak_splat (p->plan, &p->splat);
+  }
   once = ak_plan_new (view->model->device);
-  ak_copy (once, ak_from (ak_dense (bind.colors, n, splat.channels), 0, 3),
-      ak_dense ((float *) bind.feature, n, bind.features), 1, n, bind.features);
-  bind.feature = NULL; /* what does not change is written once */
+  if (bound->mixed)
+    splat.channels = 3 + bound->mixed;
+  splat.colors = bind.colors = rows_new (p->plan, MAX (n, 1), splat.channels).data;
+  if (bound->mixed)
+    mix_features (bound, once, &bind, rows_new (p->plan, MAX (n, 1), bound->mixed));
+  else /* what does not change is written once */
+    write_features (once, &bind);
   status = run_once (view, once);
   if (status != AK_OK)
     return status;
-  ak_flame_pose (p->plan, p->flame, vertices, view->dev_in, view->dev_in + info->expressions);
-  ak_mesh_normals (p->plan, p->mesh, normals, vertices);
   ak_bind (p->plan, &bind);
   ak_splat (p->plan, &splat);
-  if (view->inside && view->half) {
-    splat.image = view->whole;
-    splat.half = NULL;
-    ak_splat (p->plan, &splat);
-  }
+  if (!p->splat.image)
+    p->splat = splat;
   status = ak_plan_finish (p->plan);
   if (status == AK_OK)
     status = ak_upload (view->queue, dev_corners, corners, 3 * n * sizeof *corners);

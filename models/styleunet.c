@@ -310,33 +310,63 @@ one_plan (void *plan, const char *name, double multiplies)
   return plan;
 }
 
-void
-am_styleunet_record (const AmStyleunet *w, AkPlan *plan, float *y, float *x, AmNoise noise,
-    uint64_t *seed, const AkSpan *wanted, AmTaps *taps)
+/* The first layer from its sums, which somebody else has made. */
+static void
+record_sums (const Flow *f, AkRows sums)
 {
-  am_styleunet_record_staged (w, one_plan, plan, y, x, noise, seed, wanted, taps);
+  const AmStyleunet *w = f->w;
+  size_t n = w->info.side * w->info.side;
+  AkRows stream = ak_dense (f->stream, n, w->first_out);
+
+  ak_affine (f->plan, &(AkAffine){ .y = stream,
+                          .x = sums,
+                          .add = w->first_bias,
+                          .batch = 1,
+                          .rows = n,
+                          .cols = w->first_out });
+  stream = ak_dense (f->stream, w->info.side, w->info.side * w->first_out);
+  ak_activate (f->plan, &(AkActivate){ .y = stream,
+                            .x = stream,
+                            .activation = AK_ACT_LEAKY_RELU,
+                            .batch = 1,
+                            .rows = w->info.side,
+                            .cols = w->info.side * w->first_out });
 }
 
-void
-am_styleunet_record_staged (const AmStyleunet *w, AmStyleunetStage *stage, void *data, float *y,
-    float *x, AmNoise noise, uint64_t *seed, const AkSpan *wanted, AmTaps *taps)
+static void
+record_first (const Flow *f, float *x)
 {
-  Flow f = { .w = w, .noise = noise, .seed = seed, .taps = taps };
+  const AmStyleunet *w = f->w;
+  size_t side = w->info.side, n = side * side;
+
+  ak_conv2d (f->plan, &(AkConv2d){ .y = ak_dense (f->stream, n, w->first_out),
+                          .x = ak_dense (x, n, w->info.features),
+                          .matrix = w->first,
+                          .bias = w->first_bias,
+                          .activation = AK_ACT_LEAKY_RELU,
+                          .batch = 1,
+                          .height = side,
+                          .width = side,
+                          .stride = 1 });
+}
+
+/* From the input x, or from the first layer's sums. */
+static void
+record (Flow f, AmStyleunetStage *stage, void *data, float *y, float *x, AkRows sums,
+    const AkSpan *wanted)
+{
+  const AmStyleunet *w = f.w;
+  AmTaps *taps = f.taps;
   size_t side = w->info.side, n = side * side, colours = w->info.colours;
   unsigned levels = w->info.levels;
   char name[32];
 
   f.plan = stage (data, "first", (double) (n * w->info.features * w->first_out));
   make_room (&f);
-  ak_conv2d (f.plan, &(AkConv2d){ .y = ak_dense (f.stream, n, w->first_out),
-                         .x = ak_dense (x, n, w->info.features),
-                         .matrix = w->first,
-                         .bias = w->first_bias,
-                         .activation = AK_ACT_LEAKY_RELU,
-                         .batch = 1,
-                         .height = side,
-                         .width = side,
-                         .stride = 1 });
+  if (x)
+    record_first (&f, x);
+  else
+    record_sums (&f, sums);
   am_tap (taps, f.plan, ak_dense (f.stream, n, w->first_out), n, w->first_out, "first");
   for (unsigned i = 0; i < levels; i++) {
     g_snprintf (name, sizeof name, "down %zu", side >> i);
@@ -370,4 +400,26 @@ am_styleunet_record_staged (const AmStyleunet *w, AmStyleunetStage *stage, void 
                            .rows = side,
                            .cols = side * colours });
   am_tap (taps, f.plan, ak_dense (y, n, colours), n, colours, "image");
+}
+
+void
+am_styleunet_record_staged (const AmStyleunet *w, AmStyleunetStage *stage, void *data, float *y,
+    float *x, AmNoise noise, uint64_t *seed, const AkSpan *wanted, AmTaps *taps)
+{
+  record ((Flow){ .w = w, .noise = noise, .seed = seed, .taps = taps }, stage, data, y, x,
+      (AkRows){ 0 }, wanted);
+}
+
+void
+am_styleunet_record (const AmStyleunet *w, AkPlan *plan, float *y, float *x, AmNoise noise,
+    uint64_t *seed, const AkSpan *wanted, AmTaps *taps)
+{
+  am_styleunet_record_staged (w, one_plan, plan, y, x, noise, seed, wanted, taps);
+}
+
+void
+am_styleunet_record_sums (const AmStyleunet *w, AkPlan *plan, float *y, AkRows sums, AmNoise noise,
+    uint64_t *seed, const AkSpan *wanted)
+{
+  record ((Flow){ .w = w, .noise = noise, .seed = seed }, one_plan, plan, y, NULL, sums, wanted);
 }

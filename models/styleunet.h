@@ -46,6 +46,10 @@ void am_styleunet_record (const AmStyleunet *w, AkPlan *plan, float *y, float *x
     uint64_t *seed, const AkSpan *wanted, AmTaps *taps);
 void am_styleunet_record_staged (const AmStyleunet *w, AmStyleunetStage *stage, void *data,
     float *y, float *x, AmNoise noise, uint64_t *seed, const AkSpan *wanted, AmTaps *taps);
+/* The same from what the first layer makes of x before its bias, weight · x with the tensor conv_body_first.weight: as
+ * it sees each pixel by itself and is linear, who adds up x may add up that instead. sums: [side · side][first]. */
+void am_styleunet_record_sums (const AmStyleunet *w, AkPlan *plan, float *y, AkRows sums,
+    AmNoise noise, uint64_t *seed, const AkSpan *wanted);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AmStyleunet, am_styleunet_free)
 

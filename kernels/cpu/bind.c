@@ -35,7 +35,7 @@ bind_record (AkPlan *plan, const AkBind *args)
     a.means += 3 * first;
     a.scales += 3 * first;
     a.rotations += 4 * first;
-    a.colors += (a.features + 6) * first;
+    a.colors += ak_bind_channels (&a) * first;
     ak_cpu_append_rows (plan, fn, &a, sizeof a, n, 200 + 30 * a.lobes);
   }
 }

@@ -51,12 +51,29 @@ cross (Vec a, Vec b)
     _mm256_fmsub_ps (a.z, b.x, MUL (a.x, b.z)), _mm256_fmsub_ps (a.x, b.y, MUL (a.y, b.x)) };
 }
 
-/* Rows `at` (already times 3) of p [][3]. */
-static inline Vec
-gather (const float *p, __m256i at)
+/* p[0], p[1], p[2], 0 */
+static inline __m128
+load3 (const float *p)
 {
-  return (Vec){ _mm256_i32gather_ps (p, at, 4), _mm256_i32gather_ps (p + 1, at, 4),
-    _mm256_i32gather_ps (p + 2, at, 4) };
+  return _mm_movelh_ps (
+      _mm_castsi128_ps (_mm_loadl_epi64 ((const __m128i *) p)), _mm_load_ss (p + 2));
+}
+
+/* The rows at[0], at[3] … at[21] of p [][3]; much faster than gathering. */
+static inline Vec
+rows (const float *p, const uint32_t *at)
+{
+  __m256 r[4], low, high, low2, high2;
+
+  for (size_t l = 0; l < 4; l++)
+    r[l] = _mm256_insertf128_ps (_mm256_castps128_ps256 (load3 (p + 3 * (size_t) at[3 * l])),
+        load3 (p + 3 * (size_t) at[3 * l + 12]), 1);
+  low = _mm256_unpacklo_ps (r[0], r[1]);
+  high = _mm256_unpackhi_ps (r[0], r[1]);
+  low2 = _mm256_unpacklo_ps (r[2], r[3]);
+  high2 = _mm256_unpackhi_ps (r[2], r[3]);
+  return (Vec){ _mm256_shuffle_ps (low, low2, 0x44), _mm256_shuffle_ps (low, low2, 0xee),
+    _mm256_shuffle_ps (high, high2, 0x44) };
 }
 
 static inline __m256
@@ -135,19 +152,41 @@ discs (__m256 scales[3], __m256 rotation[4], Vec p, Vec q, float thickness)
     rotation[i] = choose (good, rotation[i], i ? zero : one);
 }
 
+/* Every second number of 16, from the first one on and from the second one on. */
+static inline void
+unzip (__m256 a, __m256 b, __m256 *even, __m256 *odd)
+{
+  __m256 low = _mm256_permute2f128_ps (a, b, 0x20), high = _mm256_permute2f128_ps (a, b, 0x31);
+
+  *even = _mm256_shuffle_ps (low, high, 0x88);
+  *odd = _mm256_shuffle_ps (low, high, 0xdd);
+}
+
+/* The half-axes of 8 splats. */
+static inline void
+load_axes (const float *axes, Vec *p, Vec *q)
+{
+  Vec first, last; /* p, q, p, q … of 4 splats each */
+
+  simd_load_xyz (axes, &first.x, &first.y, &first.z);
+  simd_load_xyz (axes + 24, &last.x, &last.y, &last.z);
+  unzip (first.x, last.x, &p->x, &q->x);
+  unzip (first.y, last.y, &p->y, &q->y);
+  unzip (first.z, last.z, &p->z, &q->z);
+}
+
 /* Display colours [3] of splats with the normal n. */
 static inline void
 light (const AkBind *a, size_t i, Vec n, __m256 color[3])
 {
-  const __m256i two = _mm256_setr_epi32 (0, 2, 4, 6, 8, 10, 12, 14);
   const __m256 zero = _mm256_setzero_ps (), one = SET (1);
   const __m256 Y[AK_BIND_LIGHT] = { one, n.x, n.y, n.z, MUL (n.x, n.y), MUL (n.y, n.z),
     SUB (MUL (SET (3), MUL (n.z, n.z)), one), MUL (n.x, n.z),
     SUB (MUL (n.x, n.x), MUL (n.y, n.y)) };
-  __m256 strength = _mm256_i32gather_ps (a->gloss + 2 * i, two, 4);
-  __m256 sharp = _mm256_i32gather_ps (a->gloss + 2 * i + 1, two, 4);
-  __m256 shine[3] = { zero, zero, zero }, albedo[3];
+  __m256 shine[3] = { zero, zero, zero }, albedo[3], strength, sharp;
 
+  unzip (_mm256_loadu_ps (a->gloss + 2 * i), _mm256_loadu_ps (a->gloss + 2 * i + 8), &strength,
+      &sharp);
   for (size_t j = 0; j < a->lobes; j++) {
     const float *l = a->lobe + AK_BIND_LOBE * j;
     __m256 cosine = dot (n, (Vec){ SET (l[0]), SET (l[1]), SET (l[2]) });
@@ -167,24 +206,35 @@ light (const AkBind *a, size_t i, Vec n, __m256 color[3])
   }
 }
 
+/* The colours after the first three of splat i, of the numbers v [6][8] of lane k. */
+static inline void
+mix_colors (const AkBind *a, size_t i, const float (*v)[8], size_t k, float *to)
+{
+  size_t n = a->features;
+
+  for (size_t f = 0; f < n; f += 8) {
+    int whole = n - f >= 8;
+    __m256i mask = ak_mask8 (whole ? 8 : n - f);
+    __m256 sum = ak_load8 (a->feature + i * n + f, whole, mask);
+
+    for (size_t d = 0; d < 6; d++)
+      sum = FMA (SET (v[d][k]), ak_load8 (a->mix + d * n + f, whole, mask), sum);
+    ak_store8 (to + f, whole, mask, sum);
+  }
+}
+
 static inline void
 bind8 (const AkBind *a, size_t i)
 {
-  const __m256i three = _mm256_setr_epi32 (0, 3, 6, 9, 12, 15, 18, 21);
-  const __m256i six = _mm256_add_epi32 (three, three);
   const __m256 zero = _mm256_setzero_ps (), one = SET (1);
-  size_t channels = a->features + 6;
-  const float *axes = a->axes + 6 * i;
+  size_t channels = ak_bind_channels (a);
   _Alignas(32) float out[10][8];
-  Vec v[3], m[3], n, at, e1, e2, p, q;
+  Vec v[3], m[3], n, at, e1, e2, p, q, of_p, of_q;
   __m256 b0, b1, b2, h, length, scales[3], rotation[4], color[3];
 
   for (int k = 0; k < 3; k++) {
-    __m256i row = _mm256_i32gather_epi32 ((const int *) a->corners + 3 * i + k, three, 4);
-
-    row = _mm256_add_epi32 (row, _mm256_add_epi32 (row, row));
-    v[k] = gather (a->vertices, row);
-    m[k] = gather (a->normals, row);
+    v[k] = rows (a->vertices, a->corners + 3 * i + k);
+    m[k] = rows (a->normals, a->corners + 3 * i + k);
   }
   simd_load_xyz (a->place + 3 * i, &b1, &b2, &h);
   b0 = SUB (SUB (one, b1), b2);
@@ -197,10 +247,11 @@ bind8 (const AkBind *a, size_t i)
   at = mix (one, at, h, n);
   e1 = minus (v[1], v[0]);
   e2 = minus (v[2], v[0]);
-  p = mix (_mm256_i32gather_ps (axes, six, 4), e1, _mm256_i32gather_ps (axes + 1, six, 4), e2);
-  p = mix (one, p, _mm256_i32gather_ps (axes + 2, six, 4), n);
-  q = mix (_mm256_i32gather_ps (axes + 3, six, 4), e1, _mm256_i32gather_ps (axes + 4, six, 4), e2);
-  q = mix (one, q, _mm256_i32gather_ps (axes + 5, six, 4), n);
+  load_axes (a->axes + 6 * i, &of_p, &of_q);
+  p = mix (of_p.x, e1, of_p.y, e2);
+  p = mix (one, p, of_p.z, n);
+  q = mix (of_q.x, e1, of_q.y, e2);
+  q = mix (one, q, of_q.z, n);
   discs (scales, rotation, p, q, a->thickness);
   light (a, i, n, color);
   simd_store_xyz (a->means + 3 * i, at.x, at.y, at.z);
@@ -218,10 +269,14 @@ bind8 (const AkBind *a, size_t i)
 
     for (int d = 0; d < 4; d++)
       r[d] = out[d][k];
-    for (int d = 0; d < 3; d++) {
+    for (int d = 0; d < 3; d++)
       c[d] = out[4 + d][k];
-      c[3 + a->features + (size_t) d] = out[7 + d][k];
+    if (a->mix) {
+      mix_colors (a, i + k, (const float (*)[8]) out + 4, k, c + 3);
+      continue;
     }
+    for (int d = 0; d < 3; d++)
+      c[3 + a->features + (size_t) d] = out[7 + d][k];
     if (a->feature)
       memcpy (c + 3, a->feature + (i + k) * a->features, a->features * sizeof *c);
   }

@@ -220,15 +220,22 @@ append (AkPlan *plan, const AkConv2dPiece *piece)
   ak_cpu_append (plan, AK_NODE_POOLED, conv2d_run, NULL, &n, sizeof n);
 }
 
-/* From so many tiles on the transformed weights, 16 for 9, are worth reading. */
+/* From so many tiles on the transformed weights, 16 or 36 for 9, are worth reading. Large tiles only where all that
+ * the weights take is little, and never with spans: each of their results is rounded with all of the tile's pixels, also
+ * with those that are not wanted and hold anything. */
 #define WINOGRAD_TILES 60
+#define WINOGRAD_LARGE_TILES 48
+#define WINOGRAD_LARGE_WEIGHTS ((size_t) 1 << 18)
 #define WINOGRAD_WIDTH 8
 #define WINOGRAD_STEP 96
+#define WINOGRAD_SCRATCH                                                                           \
+  ((size_t) 1 << 16) /* floats of a thread's large tiles, which have room in a cache */
 
 typedef struct
 {
   AkWinograd w;
   AkCpuPlan *plan;
+  AkWinogradRun *run;
   const AkSpan *spans;
   size_t first, count, step; /* rows of tiles; so many tiles at once in a thread */
 } WinogradNode;
@@ -262,14 +269,14 @@ winograd_part (void *data, unsigned i, unsigned n)
     for (size_t k = first; k < here && at + k < end; k++) {
       list[listed++] = (uint32_t) (r * node->w.tiles_across + from + k);
       if (listed == node->step) {
-        ak_winograd_avx2 (&node->w, list, listed, scratch);
+        node->run (&node->w, list, listed, scratch);
         listed = 0;
       }
     }
     at += here;
   }
   if (listed)
-    ak_winograd_avx2 (&node->w, list, listed, scratch);
+    node->run (&node->w, list, listed, scratch);
 }
 
 static void
@@ -278,16 +285,37 @@ winograd_run (AkCpu *cpu, const void *data)
   ak_cpu_parallel (cpu, winograd_part, (void *) data);
 }
 
+typedef struct
+{
+  AkCpuMatrix *m;
+  size_t tile;
+} MakeWinograd;
+
 static void
 make_winograd (void *data)
 {
-  AkCpuMatrix *m = data;
+  const MakeWinograd *make = data;
+  float **to = &make->m->winograd[make->tile / 4];
 
-  if (m->winograd)
+  if (*to)
     return;
-  m->winograd = ak_cpu_memory (ak_winograd_size (m) * sizeof *m->winograd);
-  if (m->winograd)
-    ak_winograd_weights (m->winograd, m);
+  *to = ak_cpu_memory (ak_winograd_size (make->m, make->tile) * sizeof **to);
+  if (*to)
+    ak_winograd_weights (*to, make->m, make->tile);
+}
+
+/* Tiles at once in a thread: as many as a node's work allows, and a cache. */
+static size_t
+winograd_step (const WinogradNode *node, size_t block)
+{
+  size_t least = 48, most = WINOGRAD_STEP;
+
+  if (node->w.tile == 4) {
+    most = WINOGRAD_SCRATCH / (36 * (node->w.channels + 16)) / 6 * 6;
+    most = most < 12 ? 12 : most > WINOGRAD_STEP ? WINOGRAD_STEP : most;
+    least = 12;
+  }
+  return block < least ? least : block > most ? most : block;
 }
 
 /* Returns 0 where it does not pay. */
@@ -296,9 +324,15 @@ winograd_record (
     AkPlan *plan, const AkConv2d *a, const AkPanels *p, size_t b, size_t height, size_t width)
 {
   AkCpuMatrix *m = (AkCpuMatrix *) a->matrix;
-  size_t rows = (height + 1) / 2, across = (width + 1) / 2, tiles = rows * across;
+  size_t large = ((height + 3) / 4) * ((width + 3) / 4),
+         small = ((height + 1) / 2) * ((width + 1) / 2);
+  size_t tile = !a->spans && large >= WINOGRAD_LARGE_TILES &&
+                        ak_winograd_size (m, 4) <= WINOGRAD_LARGE_WEIGHTS
+                    ? 4
+                    : 2;
+  size_t rows = (height + tile - 1) / tile, across = (width + tile - 1) / tile;
   size_t threads = plan->dev->threads;
-  size_t block = AK_CPU_NODE_MACS / (16 * m->base.in * m->n) / 6 * 6;
+  size_t block = AK_CPU_NODE_MACS / ((tile + 2) * (tile + 2) * m->base.in * m->n) / 6 * 6;
   WinogradNode n = {
     .w = {
       .p = *p,
@@ -311,22 +345,24 @@ winograd_record (
       .padding = a->padding,
       .out_height = height,
       .out_width = width,
+      .tile = tile,
       .tiles_across = across,
     },
     .plan = (AkCpuPlan *) plan,
+    .run = tile == 4 ? ak_winograd4_avx2 : ak_winograd2_avx2,
     .spans = a->spans,
   };
 
   if (m->base.side != 3 || a->stride != 1 || m->base.in < WINOGRAD_WIDTH || m->n < WINOGRAD_WIDTH ||
-      tiles < WINOGRAD_TILES)
+      small < WINOGRAD_TILES)
     return 0;
-  ak_worker_call (((AkCpu *) plan->dev)->worker, make_winograd, m);
-  if (!m->winograd) {
+  ak_worker_call (((AkCpu *) plan->dev)->worker, make_winograd, &(MakeWinograd){ m, tile });
+  n.w.p.panels = m->winograd[tile / 4];
+  if (!n.w.p.panels) {
     ak_plan_fail (plan, AK_ERR_MEMORY);
     return 1;
   }
-  n.w.p.panels = m->winograd;
-  n.step = block < 48 ? 48 : block > WINOGRAD_STEP ? WINOGRAD_STEP : block;
+  n.step = winograd_step (&n, block);
   block = (block < n.step ? n.step : block) * threads / across;
   block = block ? block : 1;
   ak_cpu_scratch (plan, threads * ak_winograd_scratch (&n.w, n.step) * sizeof (float));

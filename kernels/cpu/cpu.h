@@ -155,11 +155,12 @@ typedef struct
 {
   AkMatrix base;
   AkLayout layout;
-  size_t k, n;     /* K and N */
-  int bf16;        /* data are bfloat16, else float */
-  void *data;      /* PLAIN, PANELS; ONEDNN: as filled, until a plan packs it */
-  float *winograd; /* PANELS of side 3, made at first use: winograd.h; under the device's worker */
-  void *onednn;    /* ONEDNN: list of packings, under the device's worker */
+  size_t k, n; /* K and N */
+  int bf16;    /* data are bfloat16, else float */
+  void *data;  /* PLAIN, PANELS; ONEDNN: as filled, until a plan packs it */
+  /* PANELS of side 3, for tiles of 2 and 4, made at first use: winograd.h; under the device's worker */
+  float *winograd[2];
+  void *onednn; /* ONEDNN: list of packings, under the device's worker */
 } AkCpuMatrix;
 
 /* Bytes of one number of the matrix. */
@@ -231,7 +232,7 @@ void ak_panels_run (
     AkCpu *cpu, const AkPanels *p, size_t row0, size_t row1, size_t col0, size_t col1);
 
 /* AVX2 versions of row functions; args as in the plain ones. */
-AkRowsFn ak_layer_norm_avx2, ak_unit_norm_avx2, ak_activate_avx2, ak_nearest_avx2;
+AkRowsFn ak_layer_norm_avx2, ak_unit_norm_avx2, ak_activate_avx2, ak_affine_avx2, ak_nearest_avx2;
 
 /* |a - b|² in double, the definition's; and what happens to row `row` of batch * rows once its code is found. */
 double ak_distance_plain (const float *a, const float *b, size_t n);

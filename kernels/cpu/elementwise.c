@@ -115,7 +115,13 @@ affine (const void *args, size_t from, size_t to)
 static void
 affine_record (AkPlan *plan, const AkAffine *args)
 {
-  ak_cpu_append_rows (plan, affine, args, sizeof *args, args->batch * args->rows, args->cols);
+  AkRowsFn *fn = affine;
+
+#if defined(__x86_64__)
+  if (ak_cpu_has_avx2 (plan->dev))
+    fn = ak_affine_avx2;
+#endif
+  ak_cpu_append_rows (plan, fn, args, sizeof *args, args->batch * args->rows, args->cols);
 }
 
 static void

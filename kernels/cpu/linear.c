@@ -136,7 +136,8 @@ matrix_free (AkMatrix *base)
 
   ak_onednn_matrix_clear (m);
   free (m->data);
-  free (m->winograd);
+  free (m->winograd[0]);
+  free (m->winograd[1]);
   free (m);
 }
 

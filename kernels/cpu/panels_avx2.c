@@ -43,6 +43,8 @@ product (const AkPanels *p, int bf16, size_t row0, size_t row1, size_t col0, siz
 {
   float t[6 * 16];
 
+  if (row0 >= row1)
+    return;
   if (row1 - row0 == 1)
     col0 = few_rows (1, 4, bf16, p, row0, col0, col1);
   else if (row1 - row0 == 2)

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define BINS (1u << AK_SPLAT_RADIX)
-#define AHEAD 16                        /* shapes fetched before their turn */
 #define PASSES 3                        /* times AK_SPLAT_RADIX bits hold a depth */
 #define PROJECT_NODE ((size_t) 1 << 17) /* splats of a node, per thread */
 #define STRIPS_NODE 16                  /* strips of a node, per thread */
@@ -82,7 +81,7 @@ sort_run (AkCpu *cpu, const void *args)
   job->keys = sorted;
 }
 
-/* Puts shapes and bounds in order of depth too, so that strips read them one after the other. */
+/* Puts bounds in order of depth too, so that strips read them one after the other. */
 static void
 order_part (void *data, unsigned part, unsigned n)
 {
@@ -92,9 +91,6 @@ order_part (void *data, unsigned part, unsigned n)
   for (size_t i = job->drawn * part / n; i < to; i++) {
     size_t from = job->keys[i].index;
 
-    if (i + AHEAD < job->drawn)
-      __builtin_prefetch (job->shapes + job->keys[i + AHEAD].index);
-    job->ordered[i] = job->shapes[from];
     for (size_t k = 0; k < 4; k++)
       job->sorted[k][i] = job->bounds[4 * from + k];
   }
@@ -115,8 +111,9 @@ strips_part (void *data, unsigned i, unsigned n)
   unsigned s;
 
   (void) n;
-  while ((s = atomic_fetch_add (&p->job->next, 1)) < p->to)
-    p->strip (p->job, s, p->job->scratch + i * p->job->scratch_bytes);
+  while ((s = atomic_fetch_add (&p->job->next, p->job->strips_x)) < p->to)
+    for (unsigned k = 0; k < p->job->strips_x; k++)
+      p->strip (p->job, s + k, p->job->scratch + i * p->job->scratch_bytes);
 }
 
 static void
@@ -144,7 +141,6 @@ job_new (AkPlan *plan, const AkSplat *args, size_t scratch_bytes)
   strip = ak_splat_strip_tiles (args);
   job->strips_x = (job->tiles_x + strip - 1) / strip;
   job->shapes = ak_plan_memory (plan, n * sizeof *job->shapes);
-  job->ordered = ak_plan_memory (plan, n * sizeof *job->ordered);
   job->bounds = ak_plan_memory (plan, 4 * n * sizeof *job->bounds);
   job->keys = ak_plan_memory (plan, n * sizeof *job->keys);
   job->spare = ak_plan_memory (plan, n * sizeof *job->spare);
@@ -194,6 +190,7 @@ splat (AkPlan *plan, const AkSplat *args)
     append (plan, AK_NODE_INLINE, sort_run, (Part){ .job = job, .from = p * AK_SPLAT_RADIX });
   append (plan, AK_NODE_POOLED, order_run, (Part){ .job = job });
   strips = (size_t) job->strips_x * job->tiles_y;
+  step = (step + job->strips_x - 1) / job->strips_x * job->strips_x;
   for (size_t s = 0; s < strips; s += step)
     append (plan, AK_NODE_POOLED, strips_run,
         (Part){

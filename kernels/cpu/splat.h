@@ -23,7 +23,6 @@ typedef struct
   _Alignas(64) double u[2];
   float conic[3], opacity;
   float shear, reach, fall;
-  uint32_t index; /* of the splat */
 } AkSplatShape;
 
 /* t_z's bits, which are ordered as it is since it is positive, and the splat's number. */
@@ -41,11 +40,10 @@ typedef struct
   uint16_t *bounds;                    /* [N][4]: pixels that a splat can change, x0, y0, x1, y1 */
   AkSplatKey *keys, *spare; /* [N]; keys begins with the drawn ones, in order in the end */
   uint32_t (*counts)[1 << AK_SPLAT_RADIX];
-  uint16_t *sorted[4];   /* [N, and 16 more]: x0, … y1 in order of depth, then empty ones */
-  AkSplatShape *ordered; /* [N], in order of depth */
-  size_t drawn;          /* how many */
-  atomic_uint next;      /* strip */
-  char *scratch;         /* of the threads */
+  uint16_t *sorted[4]; /* [N, and 16 more]: x0, … y1 in order of depth, then empty ones */
+  size_t drawn;        /* how many */
+  atomic_uint next;    /* strip */
+  char *scratch;       /* of the threads */
   size_t scratch_bytes;
 } AkSplatJob;
 
@@ -53,7 +51,8 @@ typedef struct
 typedef void AkSplatProject (const AkSplatJob *job, size_t from, size_t to);
 AkSplatProject ak_splat_project_plain, ak_splat_project_avx2;
 
-/* Draws one strip; `scratch`: the function's own number of bytes, aligned to 64, 0 at the first call. */
+/* Draws one strip; `scratch`: the function's own number of bytes, aligned to 64, 0 at the first call. Strips of a row
+ * of tiles are drawn one after the other with the same. */
 typedef void AkSplatStrip (const AkSplatJob *job, unsigned strip, char *scratch);
 AkSplatStrip ak_splat_strip_plain, ak_splat_strip_avx2;
 size_t ak_splat_scratch_avx2 (const AkSplat *args);

@@ -1,29 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Step 5 of splat.h with AVX2 and FMA.
  *
- * A tile is 32 blocks of 4 by 2 pixels. Its list is taken in batches: first each entry's weights α T go to the lists
- * of the blocks that it can reach, then each block's list is a small product, weights [pixels][entries] by colours
- * [entries][channels], held in registers. So transmittances are read once per entry and block and colours are added
- * at the speed of multiplication.
+ * A tile is 16 blocks of 4 by 4 pixels. Its list is taken in batches: first the blocks that each entry can reach are
+ * found, then block after block takes its entries, with its transmittances in registers: the entries' weights α T go to
+ * a list, and that is a small product, weights [pixels][entries] by colours [entries][channels], held in registers. So
+ * colours are added at the speed of multiplication.
  *
- * For a picture of half the size a block's weights are also added up to those of its 2 pixels there, by which most
+ * For a picture of half the size a block's weights are also added up to those of its 4 pixels there, by which most
  * colours are multiplied; those by the block's own weights are the few channels of full size. */
 #include "splat_avx2.h"
 
 #include "simd_avx2.h"
 
-/* One thread's memory; the tiles' colours [AK_SPLAT_STRIP][BLOCKS][8][padded] follow, with `half`
- * [AK_SPLAT_STRIP][BLOCKS][2][padded]. */
+#define WORDS (BATCH / 64)
+
+/* One thread's memory; the tiles' colours [AK_SPLAT_STRIP][BLOCKS][PIXELS][padded] follow, with `half`
+ * [AK_SPLAT_STRIP][BLOCKS][PIXELS / 4][padded], and what the row points to. */
 typedef struct
 {
   Tile tile[AK_SPLAT_STRIP];
   List list[AK_SPLAT_STRIP];
-  _Alignas(64) float weight[BLOCKS * BATCH][8]; /* those of block b from b * BATCH on, and so on */
-  float half_weight[BLOCKS * BATCH][2];         /* their means in squares */
+  Row row;
   Entry batch[BATCH];
   uint32_t entries;
-  uint32_t entry[BLOCKS * BATCH]; /* where in `color` the entry's colour is */
-  uint32_t end[BLOCKS];           /* of a block's weights */
+  _Alignas(32) uint16_t blocks[BATCH]; /* that each entry can reach */
+  /* of the block at hand: the weights, their means in squares, and where in `color` the entry's colour is */
+  _Alignas(64) float weight[BATCH][PIXELS];
+  float half_weight[BATCH][PIXELS / 4];
+  uint32_t entry[BATCH];
   _Alignas(64) float color[BATCH * AK_SPLAT_CHANNELS_MAX]; /* [BATCH][padded] */
 } Scratch;
 
@@ -40,44 +44,78 @@ tile_floats (const AkSplat *args)
   return (args->half ? AK_SPLAT_PIXELS / 4 : AK_SPLAT_PIXELS) * padded_channels (args);
 }
 
-size_t
-ak_splat_scratch_avx2 (const AkSplat *args)
+/* Bytes before the row's splats. */
+static size_t
+before_row (const AkSplat *args)
 {
   return (sizeof (Scratch) + 63) / 64 * 64 +
          ak_splat_strip_tiles (args) * tile_floats (args) * sizeof (float);
 }
 
-/* Is a number other than 0? (Weights are never negative.) */
-INLINE int
-any (__m256 w)
+#define ROW_BYTES (4 * sizeof (uint16_t) + sizeof (uint32_t)) /* of a splat */
+
+size_t
+ak_splat_scratch_avx2 (const AkSplat *args)
 {
-  return !_mm256_testz_si256 (_mm256_castps_si256 (w), _mm256_castps_si256 (w));
+  return (before_row (args) + (args->splats + 16) * ROW_BYTES + 63) / 64 * 64;
 }
 
-/* The weights of an entry into the lists of its blocks; `color`: where its colour will be in s->color. */
-INLINE void
-weigh (Scratch *s, Tile *tile, List *list, const Entry *entry, __m256 rest, uint32_t color,
-    const How how)
+static void
+begin_row (const AkSplatJob *job, Row *row, unsigned y0, char *memory)
 {
-  uint32_t blocks = entry->blocks & list->live, dead = 0;
+  size_t room = job->args.splats + 16;
 
-  while (blocks) {
-    unsigned b = (unsigned) __builtin_ctz (blocks);
-    __m256 w = weigh_block (tile, entry, rest, b, &dead, how);
-    uint32_t end = s->end[b];
+  row->index = (uint32_t *) memory;
+  for (size_t k = 0; k < 4; k++)
+    row->bounds[k] = (uint16_t *) (row->index + room) + k * room;
+  find_row (job, row, y0);
+}
 
-    blocks &= blocks - 1;
-    _mm256_store_ps (s->weight[end], w);
-    if (how.half) {
-      __m128 sum = _mm_add_ps (_mm256_castps256_ps128 (w), _mm256_extractf128_ps (w, 1));
+/* Weights of the batch's entries `bits`, number `first` and so on, in block b, whose transmittances t are changed
+ * accordingly; they become numbers n, n + 1 and so on of the block's list. Stops where the block is done. Returns
+ * the list's new end. */
+INLINE uint32_t
+weigh (Scratch *s, Tile *tile, unsigned b, uint64_t bits, uint32_t first, __m256 t[2], uint32_t n,
+    uint32_t padded, __m256 rest, const How how)
+{
+  const __m256 columns = _mm256_add_ps (
+      _mm256_setr_ps (0, 1, 2, 3, 0, 1, 2, 3), _mm256_set1_ps ((float) (b / 4 * ACROSS)));
+  const __m256 rows = _mm256_add_ps (
+      _mm256_setr_ps (0, 0, 0, 0, 1, 1, 1, 1), _mm256_set1_ps ((float) (b % 4 * DOWN)));
 
-      sum = _mm_mul_ps (_mm_hadd_ps (sum, sum), _mm_set1_ps (0.25f));
-      _mm_storel_pi ((__m64 *) s->half_weight[end], sum);
+  while (bits && !all_done (t[0], t[1], how.whole)) {
+    uint32_t e = first + (uint32_t) __builtin_ctzll (bits);
+    const Entry *entry = s->batch + e;
+    __m256 w[2], any;
+
+    bits &= bits - 1;
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
+      __m256 used,
+          alpha = alpha_8 (entry, columns, _mm256_add_ps (rows, _mm256_set1_ps ((float) (2 * i))));
+
+      w[i] = weigh_8 (alpha, &t[i], &used, how.whole, rest);
+      _mm256_store_ps (s->weight[n] + 8 * i, w[i]);
+      if (how.count_places) {
+        __m256i *last = (__m256i *) (tile->last[b] + 8 * i);
+
+        _mm256_store_si256 (
+            last, _mm256_blendv_epi8 (_mm256_load_si256 (last), _mm256_set1_epi32 (entry->place),
+                      _mm256_castps_si256 (used)));
+      }
     }
-    s->entry[end] = color;
-    s->end[b] = end + (uint32_t) any (w);
+    if (how.half) {
+      __m128 upper = _mm_add_ps (_mm256_castps256_ps128 (w[0]), _mm256_extractf128_ps (w[0], 1));
+      __m128 lower = _mm_add_ps (_mm256_castps256_ps128 (w[1]), _mm256_extractf128_ps (w[1], 1));
+
+      _mm_store_ps (
+          s->half_weight[n], _mm_mul_ps (_mm_hadd_ps (upper, lower), _mm_set1_ps (0.25f)));
+    }
+    s->entry[n] = e * padded;
+    any = _mm256_or_ps (w[0], w[1]); /* weights are never negative */
+    n += (uint32_t) !_mm256_testz_si256 (_mm256_castps_si256 (any), _mm256_castps_si256 (any));
   }
-  list->live &= ~dead;
+  return n;
 }
 
 /* sum [pixels][padded] += Σ weight · colour, for `pixels` pixels and 8 · `vectors` channels; `step`: from one entry's
@@ -116,45 +154,45 @@ add_colors (int pixels, int vectors, float *sum, size_t padded, const float *wei
       _mm256_store_ps (sum + (size_t) i * padded + 8 * v, acc[i][v]);
 }
 
+/* sum [PIXELS][padded] += the block's list of n entries. */
 static void
-add_block (const Scratch *s, unsigned b, float *sum, size_t padded)
+add_block (const Scratch *s, uint32_t n, float *sum, size_t padded)
 {
-  const float (*weight)[8] = s->weight + b * BATCH;
-  const uint32_t *entry = s->entry + b * BATCH;
-  uint32_t n = s->end[b] - b * BATCH;
+  for (int i = 0; i < PIXELS; i += 4) {
+    float *to = sum + (size_t) i * padded;
+    size_t c = 0;
+
+    for (; c + 16 <= padded; c += 16)
+      add_colors (4, 2, to + c, padded, s->weight[0] + i, PIXELS, s->entry, n, s->color + c);
+    if (c < padded)
+      add_colors (4, 1, to + c, padded, s->weight[0] + i, PIXELS, s->entry, n, s->color + c);
+  }
+}
+
+/* The same with `half`, sum [PIXELS / 4][padded], and the channels of full size. */
+static void
+add_half (const Scratch *s, uint32_t n, float *sum, size_t padded, float (*front)[PIXELS])
+{
+  __m256 acc[AK_SPLAT_FRONT][2];
   size_t c = 0;
 
   for (; c + 16 <= padded; c += 16)
-    for (int i = 0; i < 8; i += 4)
-      add_colors (
-          4, 2, sum + (size_t) i * padded + c, padded, &weight[0][i], 8, entry, n, s->color + c);
+    add_colors (4, 2, sum + c, padded, s->half_weight[0], 4, s->entry, n, s->color + c);
   if (c < padded)
-    add_colors (8, 1, sum + c, padded, &weight[0][0], 8, entry, n, s->color + c);
-}
-
-/* The same with `half`, and the channels of full size. */
-static void
-add_half (const Scratch *s, unsigned b, float *sum, size_t padded, float (*front)[8])
-{
-  const float (*weight)[8] = s->weight + b * BATCH;
-  const float *half = s->half_weight[b * BATCH];
-  const uint32_t *entry = s->entry + b * BATCH;
-  uint32_t n = s->end[b] - b * BATCH;
-  __m256 acc[AK_SPLAT_FRONT];
-  size_t c = 0;
-
-  for (; c + 32 <= padded; c += 32)
-    add_colors (2, 4, sum + c, padded, half, 2, entry, n, s->color + c);
-  for (; c < padded; c += 8)
-    add_colors (2, 1, sum + c, padded, half, 2, entry, n, s->color + c);
+    add_colors (4, 1, sum + c, padded, s->half_weight[0], 4, s->entry, n, s->color + c);
   for (int i = 0; i < AK_SPLAT_FRONT; i++)
-    acc[i] = _mm256_load_ps (front[i]);
+    for (int v = 0; v < 2; v++)
+      acc[i][v] = _mm256_load_ps (front[i] + 8 * v);
   for (uint32_t k = 0; k < n; k++)
-    for (int i = 0; i < AK_SPLAT_FRONT; i++)
-      acc[i] = _mm256_fmadd_ps (
-          _mm256_load_ps (weight[k]), _mm256_broadcast_ss (s->color + entry[k] + i), acc[i]);
+    for (int i = 0; i < AK_SPLAT_FRONT; i++) {
+      __m256 color = _mm256_broadcast_ss (s->color + s->entry[k] + i);
+
+      for (int v = 0; v < 2; v++)
+        acc[i][v] = _mm256_fmadd_ps (_mm256_load_ps (s->weight[k] + 8 * v), color, acc[i][v]);
+    }
   for (int i = 0; i < AK_SPLAT_FRONT; i++)
-    _mm256_store_ps (front[i], acc[i]);
+    for (int v = 0; v < 2; v++)
+      _mm256_store_ps (front[i] + 8 * v, acc[i][v]);
 }
 
 static void
@@ -168,56 +206,98 @@ copy_color (float *to, const float *from, size_t channels)
     to[c] = from[c];
 }
 
-/* Prepares the tile's splats from list[from] on until BATCH can reach a live block or the list ends, and has
- * their colours fetched, which lie far apart. Returns where it stopped. */
+/* Prepares the tile's splats from list[from] on until BATCH can reach a live block or the list ends, and gets
+ * their colours, which lie far apart. Returns where it stopped. */
 INLINE uint32_t
 gather (
     const AkSplatJob *job, Scratch *s, const List *list, uint32_t from, unsigned x0, unsigned y0)
 {
+  size_t channels = job->args.channels, padded = padded_channels (&job->args);
+  const float *color[BATCH];
   uint32_t n = 0;
 
   for (; from < list->n && n < BATCH; from++) {
-    const AkSplatShape *shape = job->ordered + list->list[from];
+    size_t index = list->list[from];
     Entry *entry = s->batch + n;
+    uint32_t blocks;
 
-    _mm_prefetch ((const char *) (job->ordered + list->list[from + AHEAD]), _MM_HINT_T0);
-    entry->blocks = prepare (entry, shape, x0, y0) & list->live;
-    if (!entry->blocks)
-      continue;
-    entry->color = job->args.colors + shape->index * job->args.channels;
+    _mm_prefetch ((const char *) (job->shapes + list->list[from + AHEAD]), _MM_HINT_T0);
+    blocks = prepare (entry, job->shapes + index, x0, y0) & list->live;
+    s->blocks[n] = (uint16_t) blocks;
     entry->place = (int32_t) (list->place + from + 1);
-    _mm_prefetch ((const char *) entry->color, _MM_HINT_T0);
-    _mm_prefetch ((const char *) entry->color + 64, _MM_HINT_T0);
-    n++;
+    color[n] = job->args.colors + index * job->args.channels;
+    _mm_prefetch ((const char *) color[n], _MM_HINT_T0);
+    _mm_prefetch ((const char *) color[n] + 64, _MM_HINT_T0);
+    n += blocks != 0;
   }
   s->entries = n;
+  memset (s->blocks + n, 0, (BATCH - n) * sizeof *s->blocks);
+  for (uint32_t i = 0; i < n; i++)
+    copy_color (s->color + i * padded, color[i], channels);
   return from;
 }
 
-/* Draws the tile's list into sum [BLOCKS][8][padded], or [BLOCKS][2][padded], and empties it. */
+/* bits[b][w]: the entries 64 w … 64 w + 63 of the batch that can reach block b, the first one's bit the lowest. */
+INLINE void
+sort_by_block (const Scratch *s, uint64_t bits[BLOCKS][WORDS])
+{
+  for (int w = 0; w < WORDS; w++) {
+    const __m128i *from = (const __m128i *) (s->blocks + 64 * w);
+    __m256i v[4]; /* such that packing puts them in order: 0 … 7 and 16 … 23, then the others */
+
+    for (int i = 0; i < 4; i++)
+      v[i] = _mm256_inserti128_si256 (
+          _mm256_castsi128_si256 (_mm_load_si128 (from + i / 2 * 4 + i % 2)),
+          _mm_load_si128 (from + i / 2 * 4 + i % 2 + 2), 1);
+    for (unsigned b = BLOCKS; b-- > 0;) {
+      uint32_t low = (uint32_t) _mm256_movemask_epi8 (_mm256_packs_epi16 (v[0], v[1]));
+      uint32_t high = (uint32_t) _mm256_movemask_epi8 (_mm256_packs_epi16 (v[2], v[3]));
+
+      bits[b][w] = low | (uint64_t) high << 32;
+      for (int i = 0; i < 4; i++)
+        v[i] = _mm256_add_epi16 (v[i], v[i]);
+    }
+  }
+}
+
+/* Draws the batch into block b. */
+INLINE void
+draw_block (Scratch *s, Tile *tile, List *list, unsigned b, const uint64_t *bits, __m256 rest,
+    float *sum, size_t padded, const How how)
+{
+  float *transmittance = tile->transmittance[b];
+  __m256 t[2] = { _mm256_load_ps (transmittance), _mm256_load_ps (transmittance + 8) };
+  uint32_t n = 0;
+
+  for (uint32_t w = 0; w < WORDS; w++)
+    n = weigh (s, tile, b, bits[w], 64 * w, t, n, (uint32_t) padded, rest, how);
+  _mm256_store_ps (transmittance, t[0]);
+  _mm256_store_ps (transmittance + 8, t[1]);
+  if (all_done (t[0], t[1], how.whole))
+    list->live &= ~(1u << b);
+  if (n && how.half)
+    add_half (s, n, sum + PIXELS / 4 * b * padded, padded, tile->front[b]);
+  else if (n)
+    add_block (s, n, sum + PIXELS * b * padded, padded);
+}
+
+/* Draws the tile's list into sum [BLOCKS][PIXELS][padded], or [BLOCKS][PIXELS / 4][padded], and empties it. */
 INLINE void
 draw_list_as (const AkSplatJob *job, Scratch *s, Tile *tile, List *list, unsigned x0, unsigned y0,
     float *sum, const How how)
 {
-  size_t channels = job->args.channels, padded = padded_channels (&job->args);
+  size_t padded = padded_channels (&job->args);
   const __m256 rest = _mm256_set1_ps (job->args.rest);
+  uint64_t bits[BLOCKS][WORDS];
   uint32_t i = 0;
 
   while (i < list->n && list->live) {
     i = gather (job, s, list, i, x0, y0);
-    for (uint32_t b = 0; b < BLOCKS; b++)
-      s->end[b] = b * BATCH;
-    for (uint32_t e = 0; e < s->entries; e++) {
-      weigh (s, tile, list, s->batch + e, rest, (uint32_t) (e * padded), how);
-      copy_color (s->color + e * padded, s->batch[e].color, channels);
-    }
-    for (unsigned b = 0; b < BLOCKS; b++) {
-      if (s->end[b] == b * BATCH)
-        continue;
-      if (how.half)
-        add_half (s, b, sum + 2 * b * padded, padded, tile->front[b]);
-      else
-        add_block (s, b, sum + 8 * b * padded, padded);
+    sort_by_block (s, bits);
+    for (uint32_t live = list->live; live; live &= live - 1) {
+      unsigned b = (unsigned) __builtin_ctz (live);
+
+      draw_block (s, tile, list, b, bits[b], rest, sum, padded, how);
     }
   }
   list->place += list->n;
@@ -243,26 +323,24 @@ draw_list (const AkSplatJob *job, Scratch *s, unsigned t, unsigned x0, unsigned 
 }
 
 static void
-begin_tile (Tile *tile, List *list, unsigned columns, unsigned rows, float *sum, size_t floats)
+begin_tile (const AkSplat *a, Tile *tile, List *list, unsigned columns, unsigned rows, float *sum)
 {
-  list->live = UINT32_MAX;
+  float outside = a->rest == 0 ? -0.0f : 0;
+
+  list->live = (1u << BLOCKS) - 1;
   memset (tile->last, 0, sizeof tile->last);
   memset (tile->front, 0, sizeof tile->front);
-  memset (sum, 0, floats * sizeof *sum);
-  for (unsigned b = 0; b < BLOCKS; b++)
-    _mm256_store_ps (tile->transmittance[b], _mm256_set1_ps (1));
-  if (columns >= AK_SPLAT_TILE && rows >= AK_SPLAT_TILE)
-    return;
+  memset (sum, 0, tile_floats (a) * sizeof *sum);
   for (unsigned b = 0; b < BLOCKS; b++) {
-    int inside = 0;
+    unsigned inside = 0;
 
-    for (unsigned i = 0; i < 8; i++) {
-      int in = b % 8 * DOWN + i / ACROSS < rows && b / 8 * ACROSS + i % ACROSS < columns;
+    for (unsigned i = 0; i < PIXELS; i++) {
+      int in = b % 4 * DOWN + i / ACROSS < rows && b / 4 * ACROSS + i % ACROSS < columns;
 
-      tile->transmittance[b][i] = in ? 1 : -0.0f;
-      inside |= in;
+      tile->transmittance[b][i] = in ? 1 : outside;
+      inside |= (unsigned) in;
     }
-    list->live &= ~((uint32_t) !inside << b);
+    list->live &= ~((inside ^ 1) << b);
   }
 }
 
@@ -294,11 +372,12 @@ end_row (const AkSplat *a, const Tile *tile, unsigned b, unsigned r, size_t at, 
     a->details.contributions[at + i] = tile->last[b][ACROSS * r + i];
 }
 
-/* Writes n pixels of half the size of block b to their place. */
+/* Writes n pixels of half the size, row r of block b, to their place. */
 static void
-end_half (const AkSplat *a, const Tile *tile, unsigned b, size_t at, size_t n, const float *sum)
+end_half (const AkSplat *a, const Tile *tile, unsigned b, unsigned r, size_t at, size_t n,
+    const float *sum)
 {
-  const float *t = tile->transmittance[b];
+  const float *t = tile->transmittance[b] + 2 * r * ACROSS;
   size_t padded = padded_channels (a), channels = a->channels;
   float *to = a->half + at * channels;
 
@@ -316,26 +395,26 @@ static void
 end_whole (const AkSplat *a, const Tile *tile, unsigned x0, unsigned y0, const float *sum)
 {
   size_t width = a->width, channels = a->channels, padded = padded_channels (a);
+  const __m128 absolute = _mm_castsi128_ps (_mm_set1_epi32 (INT32_MAX));
 
   for (unsigned b = 0; b < BLOCKS; b++) {
-    size_t at = (y0 + b % 8 * DOWN) * width + x0 + b / 8 * ACROSS;
-    const __m256 absolute = _mm256_castsi256_ps (_mm256_set1_epi32 (INT32_MAX));
-    __m256 t = _mm256_and_ps (_mm256_load_ps (tile->transmittance[b]), absolute);
-    const float (*front)[8] = tile->front[b];
-    float rows[8 * AK_SPLAT_FRONT];
+    size_t at = (y0 + b % 4 * DOWN) * width + x0 + b / 4 * ACROSS;
+    const float (*front)[PIXELS] = tile->front[b];
+    float rows[PIXELS * AK_SPLAT_FRONT];
 
-    simd_store_xyz (
-        rows, _mm256_load_ps (front[0]), _mm256_load_ps (front[1]), _mm256_load_ps (front[2]));
+    for (size_t i = 0; i < PIXELS; i += 8)
+      simd_store_xyz (rows + i * AK_SPLAT_FRONT, _mm256_load_ps (front[0] + i),
+          _mm256_load_ps (front[1] + i), _mm256_load_ps (front[2] + i));
     for (size_t r = 0; r < DOWN; r++)
       memcpy (a->image + (at + r * width) * AK_SPLAT_FRONT, rows + r * ACROSS * AK_SPLAT_FRONT,
           ACROSS * AK_SPLAT_FRONT * sizeof *rows);
-    if (a->transmittance) {
-      _mm_storeu_ps (a->transmittance + at, _mm256_castps256_ps128 (t));
-      _mm_storeu_ps (a->transmittance + at + width, _mm256_extractf128_ps (t, 1));
-    }
-    at = (y0 / 2 + b % 8) * (width / 2) + x0 / 2 + b / 8 * 2;
-    for (size_t i = 0; i < 2; i++)
-      copy_color (a->half + (at + i) * channels, sum + (2 * b + i) * padded, channels);
+    for (size_t r = 0; r < DOWN && a->transmittance; r++)
+      _mm_storeu_ps (a->transmittance + at + r * width,
+          _mm_and_ps (_mm_load_ps (tile->transmittance[b] + r * ACROSS), absolute));
+    at = (y0 + b % 4 * DOWN) / 2 * (width / 2) + (x0 + b / 4 * ACROSS) / 2;
+    for (size_t i = 0; i < PIXELS / 4; i++)
+      copy_color (a->half + (at + i / 2 * (width / 2) + i % 2) * channels,
+          sum + (PIXELS / 4 * b + i) * padded, channels);
   }
 }
 
@@ -370,17 +449,18 @@ end_tile (const AkSplatJob *job, Tile *tile, List *list, unsigned x0, unsigned y
     return;
   }
   if (!list->place)
-    begin_tile (tile, list, a->width - x0, a->height - y0, sum, tile_floats (a));
+    begin_tile (a, tile, list, a->width - x0, a->height - y0, sum);
   for (unsigned b = 0; b < BLOCKS; b++) {
-    unsigned x = x0 + b / 8 * ACROSS, y = y0 + b % 8 * DOWN;
+    unsigned x = x0 + b / 4 * ACROSS, y = y0 + b % 4 * DOWN;
     size_t n = x < a->width ? a->width - x : 0;
 
     n = n < ACROSS ? n : ACROSS;
     for (unsigned r = 0; r < DOWN && n && y + r < a->height; r++)
       end_row (a, tile, b, r, (size_t) (y + r) * a->width + x, n,
-          a->half ? NULL : sum + (8 * b + ACROSS * r) * padded);
-    if (a->half && n && y < a->height)
-      end_half (a, tile, b, (size_t) (y / 2) * (a->width / 2) + x / 2, n / 2, sum + 2 * b * padded);
+          a->half ? NULL : sum + (PIXELS * b + ACROSS * r) * padded);
+    for (unsigned r = 0; r < DOWN / 2 && a->half && n && y + 2 * r < a->height; r++)
+      end_half (a, tile, b, r, (size_t) (y / 2 + r) * (a->width / 2) + x / 2, n / 2,
+          sum + (PIXELS / 4 * b + 2 * r) * padded);
   }
 }
 
@@ -394,26 +474,28 @@ ak_splat_strip_avx2 (const AkSplatJob *job, unsigned strip, char *scratch)
   unsigned tiles = place.tile1 - place.tile0, y0 = place.row * AK_SPLAT_TILE, live;
   int count_places = job->args.details.contributions != NULL;
 
+  if (place.tile0 == 0) /* the same thread goes on with the row's other strips */
+    begin_row (job, &s->row, y0, scratch + before_row (&job->args));
   for (unsigned t = 0; t < tiles; t++) {
-    s->list[t].live = UINT32_MAX; /* those of pixels outside, too, before there is a list */
+    s->list[t].live = (1u << BLOCKS) - 1; /* those of pixels outside, too, before there is a list */
     s->list[t].place = s->list[t].n = 0;
   }
   do {
     for (unsigned t = 0; t < tiles; t++)
       find_live (s->list + t, (place.tile0 + t) * AK_SPLAT_TILE, y0, count_places);
-    from = fill_lists (job, s->list, tiles, place.tile0, from);
+    from = fill_lists (&s->row, s->list, tiles, place.tile0, from);
     live = 0;
     for (unsigned t = 0; t < tiles; t++) {
       unsigned x0 = (place.tile0 + t) * AK_SPLAT_TILE;
       List *list = s->list + t;
 
       if (list->n && !list->place)
-        begin_tile (s->tile + t, list, job->args.width - x0, job->args.height - y0,
-            sums + t * colors, colors);
+        begin_tile (&job->args, s->tile + t, list, job->args.width - x0, job->args.height - y0,
+            sums + t * colors);
       draw_list (job, s, t, x0, y0, sums + t * colors);
       live |= list->live;
     }
-  } while (live && from < job->drawn);
+  } while (live && from < s->row.n);
   for (unsigned t = 0; t < tiles; t++)
     end_tile (
         job, s->tile + t, s->list + t, (place.tile0 + t) * AK_SPLAT_TILE, y0, sums + t * colors);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The first half of splat_avx2.c: lists of a tile's splats, and their weights. For that file only.
  *
- * A tile is 32 blocks of 4 by 2 pixels: block b has the columns from 4 (b / 8) and the rows from 2 (b % 8) on, its
- * numbers 0 … 3 are the upper row's. */
+ * A tile is 16 blocks of 4 by 4 pixels: block b has the columns from 4 (b / 4) and the rows from 4 (b % 4) on, its
+ * numbers 0 … 3 are the uppermost row's. */
 #pragma once
 
 #include "splat.h"
@@ -14,9 +14,10 @@
 #ifdef __AVX2__ /* nothing here is for files compiled without it */
 
 #define INLINE static inline __attribute__ ((always_inline))
-#define BLOCKS 32
+#define BLOCKS 16
 #define ACROSS 4
-#define DOWN 2
+#define DOWN 4
+#define PIXELS (ACROSS * DOWN) /* of a block, two vectors */
 #define BATCH 128
 #define AHEAD 8
 
@@ -38,20 +39,18 @@ typedef struct
 /* A tile's pixels. */
 typedef struct
 {
-  _Alignas(
-      64) float transmittance[BLOCKS][8]; /* negative, or with AkSplat.rest 0: the pixel is done */
-  int32_t last[BLOCKS][8];
-  float front[BLOCKS][AK_SPLAT_FRONT][8]; /* colours of full size beside `half` */
+  /* negative, or with AkSplat.rest 0: the pixel is done */
+  _Alignas(64) float transmittance[BLOCKS][PIXELS];
+  int32_t last[BLOCKS][PIXELS];
+  float front[BLOCKS][AK_SPLAT_FRONT][PIXELS]; /* colours of full size beside `half` */
 } Tile;
 
 /* A splat in a batch: its exponents of 2 are xx dx² + xy dx dy + yy dy². */
 typedef struct
 {
   float xx, xy, yy, opacity;
-  float dx, dy;    /* of the tile's first pixel */
-  uint32_t blocks; /* that it can reach */
+  float dx, dy; /* of the tile's first pixel */
   int32_t place;
-  const float *color;
 } Entry;
 
 /* What is the same for all of a drawing, constants of the caller. */
@@ -106,25 +105,36 @@ weigh_8 (__m256 alpha, __m256 *t, __m256 *used, int whole, __m256 rest)
   return w;
 }
 
-/* Are all 8 pixels done? */
-INLINE uint32_t
-all_done (__m256 t, int whole)
+/* Are all pixels of a block done? */
+INLINE int
+all_done (__m256 upper, __m256 lower, int whole)
 {
-  if (!whole)
-    t = _mm256_cmp_ps (t, _mm256_setzero_ps (), _CMP_EQ_OQ);
-  return _mm256_movemask_ps (t) == 0xff;
+  if (whole)
+    return _mm256_movemask_ps (_mm256_and_ps (upper, lower)) == 0xff;
+  upper = _mm256_or_ps (upper, lower);
+  return _mm256_testz_si256 (_mm256_castps_si256 (upper), _mm256_castps_si256 (upper));
+}
+
+/* The larger numbers of each of the two halves of a and b. */
+INLINE __m128
+larger_4 (__m256 a, __m256 b)
+{
+  a = _mm256_max_ps (a, b);
+  return _mm_max_ps (_mm256_castps256_ps128 (a), _mm256_extractf128_ps (a, 1));
 }
 
 /* Returns the blocks that the splat can reach. */
 INLINE uint32_t
 prepare (Entry *entry, const AkSplatShape *s, unsigned x0, unsigned y0)
 {
-  const float log2e = 1.44269504088896341f;
-  const __m256 zero = _mm256_setzero_ps (), missed = _mm256_set1_ps (-1e9f);
+  const float log2e = 1.44269504f;
+  /* of each block's four rows one in each half of these */
+  const __m256 rows[2] = { _mm256_setr_ps (0, 4, 8, 12, 1, 5, 9, 13),
+    _mm256_setr_ps (2, 6, 10, 14, 3, 7, 11, 15) };
+  const __m256 missed = _mm256_set1_ps (-1e9f);
   float dx = (float) (s->u[0] - x0), dy0 = (float) (s->u[1] - y0);
-  __m256 dy = _mm256_sub_ps (_mm256_set1_ps (dy0), _mm256_setr_ps (0, 2, 4, 6, 8, 10, 12, 14));
   __m256 shear = _mm256_set1_ps (s->shear), reach = _mm256_set1_ps (s->reach),
-         fall = _mm256_set1_ps (s->fall), low[DOWN], high[DOWN];
+         fall = _mm256_set1_ps (s->fall), first[2], last[2], from, to, columns;
   uint32_t blocks = 0;
 
   entry->dx = dx;
@@ -133,85 +143,114 @@ prepare (Entry *entry, const AkSplatShape *s, unsigned x0, unsigned y0)
   entry->xy = -log2e * s->conic[1];
   entry->yy = -0.5f * log2e * s->conic[2];
   entry->opacity = s->opacity;
-  for (int i = 0; i < DOWN; i++) { /* columns middle ± width of every second row */
+  for (int i = 0; i < 2; i++) { /* columns middle ± width of each row */
+    __m256 dy = _mm256_sub_ps (_mm256_set1_ps (dy0), rows[i]);
     __m256 left = _mm256_fnmadd_ps (fall, _mm256_mul_ps (dy, dy), reach), width, middle;
 
-    width = _mm256_add_ps (_mm256_sqrt_ps (left), _mm256_set1_ps (0.05f));
-    width = _mm256_blendv_ps (missed, width, _mm256_cmp_ps (left, zero, _CMP_GE_OQ));
+    width = _mm256_add_ps (
+        _mm256_sqrt_ps (_mm256_max_ps (left, _mm256_setzero_ps ())), _mm256_set1_ps (0.05f));
+    width = _mm256_blendv_ps (width, missed, left);
     middle = _mm256_fnmadd_ps (shear, dy, _mm256_set1_ps (dx));
-    low[i] = _mm256_sub_ps (middle, width);
-    high[i] = _mm256_add_ps (middle, width);
-    dy = _mm256_sub_ps (dy, _mm256_set1_ps (1));
+    first[i] = _mm256_sub_ps (width, middle); /* negative, so that the larger one counts */
+    last[i] = _mm256_add_ps (middle, width);
   }
-  low[0] = _mm256_min_ps (low[0], low[1]);
-  high[0] = _mm256_max_ps (high[0], high[1]);
-  for (int i = 0; i < AK_SPLAT_TILE / ACROSS; i++) {
-    __m256 from = _mm256_set1_ps ((float) (ACROSS * i)),
-           to = _mm256_set1_ps ((float) (ACROSS * i + ACROSS - 1));
+  from = _mm256_castps128_ps256 (larger_4 (first[0], first[1]));
+  from = _mm256_sub_ps (
+      _mm256_setzero_ps (), _mm256_insertf128_ps (from, _mm256_castps256_ps128 (from), 1));
+  to = _mm256_castps128_ps256 (larger_4 (last[0], last[1]));
+  to = _mm256_insertf128_ps (to, _mm256_castps256_ps128 (to), 1);
+  columns = _mm256_setr_ps (0, 0, 0, 0, 4, 4, 4, 4);
+  for (int i = 0; i < 2; i++) { /* two columns of blocks at a time */
+    __m256 end = _mm256_add_ps (columns, _mm256_set1_ps (ACROSS - 1));
 
-    blocks |= (uint32_t) _mm256_movemask_ps (_mm256_and_ps (_mm256_cmp_ps (low[0], to, _CMP_LE_OQ),
-                  _mm256_cmp_ps (high[0], from, _CMP_GE_OQ)))
+    blocks |= (uint32_t) _mm256_movemask_ps (_mm256_and_ps (
+                  _mm256_cmp_ps (from, end, _CMP_LE_OQ), _mm256_cmp_ps (to, columns, _CMP_GE_OQ)))
               << 8 * i;
+    columns = _mm256_add_ps (columns, _mm256_set1_ps (8));
   }
   return blocks;
 }
 
-/* The weights of an entry in block b, which is changed accordingly; `dead` gets the block if all its pixels are
- * done. Of a block that the entry cannot reach, or that is dead, nothing changes. */
+/* The alphas of an entry in the pixels at these columns and rows of the tile. */
 INLINE __m256
-weigh_block (Tile *tile, const Entry *entry, __m256 rest, unsigned b, uint32_t *dead, const How how)
+alpha_8 (const Entry *entry, __m256 columns, __m256 rows)
 {
-  static const _Alignas(32) float columns[BLOCKS / 8][8] = { { 0, 1, 2, 3, 0, 1, 2, 3 },
-    { 4, 5, 6, 7, 4, 5, 6, 7 }, { 8, 9, 10, 11, 8, 9, 10, 11 },
-    { 12, 13, 14, 15, 12, 13, 14, 15 } };
-  static const _Alignas(32) float rows[8][8] = { { 0, 0, 0, 0, 1, 1, 1, 1 },
-    { 2, 2, 2, 2, 3, 3, 3, 3 }, { 4, 4, 4, 4, 5, 5, 5, 5 }, { 6, 6, 6, 6, 7, 7, 7, 7 },
-    { 8, 8, 8, 8, 9, 9, 9, 9 }, { 10, 10, 10, 10, 11, 11, 11, 11 },
-    { 12, 12, 12, 12, 13, 13, 13, 13 }, { 14, 14, 14, 14, 15, 15, 15, 15 } };
-  __m256 dx = _mm256_sub_ps (_mm256_broadcast_ss (&entry->dx), _mm256_load_ps (columns[b / 8]));
-  __m256 dy = _mm256_sub_ps (_mm256_broadcast_ss (&entry->dy), _mm256_load_ps (rows[b % 8]));
-  __m256 t = _mm256_load_ps (tile->transmittance[b]), p, alpha, w, used;
+  __m256 dx = _mm256_sub_ps (_mm256_broadcast_ss (&entry->dx), columns);
+  __m256 dy = _mm256_sub_ps (_mm256_broadcast_ss (&entry->dy), rows), p;
 
   p = _mm256_mul_ps (_mm256_broadcast_ss (&entry->xy), dy);
   p = _mm256_fmadd_ps (_mm256_broadcast_ss (&entry->xx), dx, p);
   p = _mm256_mul_ps (p, dx);
   p = _mm256_fmadd_ps (_mm256_mul_ps (_mm256_broadcast_ss (&entry->yy), dy), dy, p);
   p = _mm256_min_ps (_mm256_max_ps (p, _mm256_set1_ps (-126)), _mm256_setzero_ps ());
-  alpha = _mm256_mul_ps (exp2_8 (p), _mm256_broadcast_ss (&entry->opacity));
-  alpha = _mm256_min_ps (alpha, _mm256_set1_ps (AK_SPLAT_SOLID));
-  w = weigh_8 (alpha, &t, &used, how.whole, rest);
-  _mm256_store_ps (tile->transmittance[b], t);
-  *dead |= all_done (t, how.whole) << b;
-  if (how.count_places) {
-    __m256i *last = (__m256i *) tile->last[b];
-
-    _mm256_store_si256 (last, _mm256_blendv_epi8 (_mm256_load_si256 (last),
-                                  _mm256_set1_epi32 (entry->place), _mm256_castps_si256 (used)));
-  }
-  return w;
+  p = _mm256_mul_ps (exp2_8 (p), _mm256_broadcast_ss (&entry->opacity));
+  return _mm256_min_ps (p, _mm256_set1_ps (AK_SPLAT_SOLID));
 }
 
 /* The pixels of a tile's live blocks. */
 static inline void
 find_live (List *list, unsigned x0, unsigned y0, int count_places)
 {
-  uint32_t rows = list->live | list->live >> 16;
+  uint32_t rows = list->live | list->live >> 8;
 
-  rows = (rows | rows >> 8) & 0xff;
+  rows = (rows | rows >> 4) & 0xf;
   list->box = (Box){ 0, 0, 0, 0 };
   if (rows && count_places)
     list->box = (Box){ x0, y0, x0 + AK_SPLAT_TILE, y0 + AK_SPLAT_TILE };
   else if (rows)
-    list->box = (Box){ x0 + ACROSS * ((unsigned) __builtin_ctz (list->live) / 8),
+    list->box = (Box){ x0 + ACROSS * ((unsigned) __builtin_ctz (list->live) / 4),
       y0 + DOWN * (unsigned) __builtin_ctz (rows),
-      x0 + ACROSS * (1 + (31 - (unsigned) __builtin_clz (list->live)) / 8),
+      x0 + ACROSS * (1 + (31 - (unsigned) __builtin_clz (list->live)) / 4),
       y0 + DOWN * (32 - (unsigned) __builtin_clz (rows)) };
 }
 
-/* Appends splats from the place `from` of the order to the lists of the strip's live tiles, until all are looked
- * at or a list is full. Returns how far it came. */
+/* The splats of a row of tiles in order of depth: bounds x0, … y1 and numbers, with room for 16 more. */
+typedef struct
+{
+  uint16_t *bounds[4];
+  uint32_t *index;
+  size_t n;
+} Row;
+
+/* Which of 16 splats have a bound `low` before `end` and a bound `high` behind `from`, two bits each. */
+INLINE uint32_t
+overlaps (const uint16_t *low, const uint16_t *high, __m256i from, __m256i end)
+{
+  __m256i before = _mm256_cmpgt_epi16 (end, _mm256_loadu_si256 ((const __m256i *) low));
+  __m256i behind = _mm256_cmpgt_epi16 (_mm256_loadu_si256 ((const __m256i *) high), from);
+
+  return (uint32_t) _mm256_movemask_epi8 (_mm256_and_si256 (before, behind));
+}
+
+/* Finds the splats of the row of tiles whose uppermost pixels are y0's. */
+static inline void
+find_row (const AkSplatJob *job, Row *row, unsigned y0)
+{
+  __m256i top = _mm256_set1_epi16 ((short) y0),
+          bottom = _mm256_set1_epi16 ((short) (y0 + AK_SPLAT_TILE));
+  size_t n = 0;
+
+  for (size_t from = 0; from < job->drawn; from += 16) {
+    uint32_t mask =
+        overlaps (job->sorted[1] + from, job->sorted[3] + from, top, bottom) & 0x55555555u;
+
+    for (; mask; mask &= mask - 1, n++) {
+      size_t i = from + (unsigned) __builtin_ctz (mask) / 2;
+
+      for (size_t k = 0; k < 4; k++)
+        row->bounds[k][n] = job->sorted[k][i];
+      row->index[n] = job->keys[i].index;
+    }
+  }
+  for (size_t k = 0; k < 4; k++)
+    memset (row->bounds[k] + n, 0, 16 * sizeof (uint16_t));
+  row->n = n;
+}
+
+/* Appends splats' numbers from the row's place `from` on to the lists of the strip's live tiles, until all are looked at
+ * or a list is full. Returns how far it came. */
 static inline size_t
-fill_lists (const AkSplatJob *job, List *tile, unsigned tiles, unsigned first_tile, size_t from)
+fill_lists (const Row *row, List *tile, unsigned tiles, unsigned first_tile, size_t from)
 {
   Box all = { UINT16_MAX, UINT16_MAX, 0, 0 };
   __m256i left, top, right, bottom;
@@ -230,36 +269,29 @@ fill_lists (const AkSplatJob *job, List *tile, unsigned tiles, unsigned first_ti
   top = _mm256_set1_epi16 ((short) all.y0);
   right = _mm256_set1_epi16 ((short) all.x1);
   bottom = _mm256_set1_epi16 ((short) all.y1);
-  for (; from < job->drawn && longest + 16 <= AK_SPLAT_PART; from += 16) {
-    __m256i x0 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[0] + from)),
-            y0 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[1] + from)),
-            x1 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[2] + from)),
-            y1 = _mm256_loadu_si256 ((const __m256i *) (job->sorted[3] + from));
-    __m256i in = _mm256_and_si256 (_mm256_cmpgt_epi16 (bottom, y0), _mm256_cmpgt_epi16 (y1, top));
-    uint32_t mask;
+  for (; from < row->n && longest + 16 <= AK_SPLAT_PART; from += 16) {
+    uint32_t mask = overlaps (row->bounds[0] + from, row->bounds[2] + from, left, right) &
+                    overlaps (row->bounds[1] + from, row->bounds[3] + from, top, bottom) &
+                    0x55555555u;
 
-    in = _mm256_and_si256 (
-        in, _mm256_and_si256 (_mm256_cmpgt_epi16 (right, x0), _mm256_cmpgt_epi16 (x1, left)));
-    mask = (uint32_t) _mm256_movemask_epi8 (in) & 0x55555555u;
-    while (mask) {
+    for (; mask; mask &= mask - 1) {
       size_t i = from + (unsigned) __builtin_ctz (mask) / 2;
-      Box b = { job->sorted[0][i], job->sorted[1][i], job->sorted[2][i], job->sorted[3][i] };
+      Box b = { row->bounds[0][i], row->bounds[1][i], row->bounds[2][i], row->bounds[3][i] };
       unsigned t = b.x0 / AK_SPLAT_TILE, end = (b.x1 + AK_SPLAT_TILE - 1) / AK_SPLAT_TILE;
 
-      mask &= mask - 1;
       t = t > first_tile ? t - first_tile : 0;
       end = end - first_tile < tiles ? end - first_tile : tiles;
       for (; t < end; t++) {
         List *at = tile + t;
 
-        at->list[at->n] = (uint32_t) i;
+        at->list[at->n] = row->index[i];
         at->n +=
             (b.x0 < at->box.x1) & (b.x1 > at->box.x0) & (b.y0 < at->box.y1) & (b.y1 > at->box.y0);
         longest = at->n > longest ? at->n : longest;
       }
     }
   }
-  return from < job->drawn ? from : job->drawn;
+  return from < row->n ? from : row->n;
 }
 
 #endif

@@ -19,8 +19,8 @@ draw_pixel (
   Pixel pixel = { 1, 0 };
 
   for (size_t i = 0; i < n; i++) {
-    const AkSplatShape *s = job->ordered + list[i];
-    const float *add = job->args.colors + s->index * job->args.channels;
+    const AkSplatShape *s = job->shapes + list[i];
+    const float *add = job->args.colors + list[i] * job->args.channels;
     double dx = s->u[0] - x, dy = s->u[1] - y, power, alpha, next;
 
     power = -0.5 * (s->conic[0] * dx * dx + s->conic[2] * dy * dy) - s->conic[1] * dx * dy;
@@ -92,7 +92,7 @@ draw_tile (const AkSplatJob *job, unsigned tx, unsigned ty, uint32_t *list)
   for (size_t i = 0; i < job->drawn; i++)
     if (job->sorted[0][i] < x1 && job->sorted[1][i] < y1 &&
         job->sorted[2][i] > tx * AK_SPLAT_TILE && job->sorted[3][i] > ty * AK_SPLAT_TILE)
-      list[n++] = (uint32_t) i;
+      list[n++] = job->keys[i].index;
   for (unsigned y = ty * AK_SPLAT_TILE; y < y1 && y < a->height; y += step)
     for (unsigned x = tx * AK_SPLAT_TILE; x < x1 && x < a->width; x += step)
       if (a->half)

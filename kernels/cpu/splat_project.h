@@ -202,8 +202,7 @@ write_lane (const AkSplatJob *job, const Lanes *a, size_t i, size_t l)
       .opacity = a->opacity[l],
       .shear = (float) a->shear[l],
       .reach = (float) a->reach[l],
-      .fall = (float) a->fall[l],
-      .index = (uint32_t) i };
+      .fall = (float) a->fall[l] };
     /* where floats are too coarse to say, every pixel is looked at */
     if (a->level[l] > 0 &&
         (fabs (a->center[0][l]) > 1e5 || fabs (a->center[1][l]) > 1e5 || a->reach[l] > 1e10)) {

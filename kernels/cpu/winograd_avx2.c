@@ -1,39 +1,39 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "winograd.h"
-
+/* Weights for tiles of 2 x 2 and of 4 x 4, and the former. */
 #include <string.h>
 
 #include "finish_avx2.h"
-
-/* Places of one panel's products, and of one product's tiles: a little more than needed, since powers of
- * two would fall onto the same lines of the cache. */
-static size_t
-place (size_t tiles, size_t n)
-{
-  return tiles * n + 16;
-}
+#include "winograd_avx2.h"
 
 size_t
-ak_winograd_size (const AkCpuMatrix *m)
+ak_winograd_size (const AkCpuMatrix *m, size_t tile)
 {
-  return 16 * ((m->n + 15) / 16) * m->base.in * 16;
+  return (tile + 2) * (tile + 2) * ((m->n + 15) / 16) * m->base.in * 16;
 }
 
+#define ROOT 0.70710678118654752
+
 void
-ak_winograd_weights (float *to, const AkCpuMatrix *m)
+ak_winograd_weights (float *to, const AkCpuMatrix *m, size_t tile)
 {
-  static const double g[4][3] = { { 1, 0, 0 }, { 0.5, 0.5, 0.5 }, { 0.5, -0.5, 0.5 }, { 0, 0, 1 } };
-  size_t panels = (m->n + 15) / 16, channels = m->base.in;
+  static const double small[4][3] = { { 1, 0, 0 }, { 0.5, 0.5, 0.5 }, { 0.5, -0.5, 0.5 },
+    { 0, 0, 1 } };
+  static const double large[6][3] = { { 1, 0, 0 }, { -2 / 3.0, -ROOT * 2 / 3, -1 / 3.0 },
+    { -2 / 3.0, ROOT * 2 / 3, -1 / 3.0 }, { 1 / 6.0, ROOT / 3, 1 / 3.0 },
+    { 1 / 6.0, -ROOT / 3, 1 / 3.0 }, { 0, 0, 1 } };
+  const double (*g)[3] = tile == 2 ? small : large;
+  size_t panels = (m->n + 15) / 16, channels = m->base.in, side = tile + 2;
   const float *data = m->data;
 
   for (size_t p = 0; p < panels; p++)
     for (size_t c = 0; c < channels; c++)
       for (size_t j = 0; j < 16; j++)
-        for (size_t e = 0; e < 16; e++) {
+        for (size_t e = 0; e < side * side; e++) {
           double s = 0;
 
           for (size_t k = 0; k < 9; k++)
-            s += g[e / 4][k / 3] * g[e % 4][k % 3] * data[(p * m->k + k * channels + c) * 16 + j];
+            s += g[e / side][k / 3] * g[e % side][k % 3] *
+                 data[(p * m->k + k * channels + c) * 16 + j];
           to[((e * panels + p) * channels + c) * 16 + j] = (float) s;
         }
 }
@@ -41,7 +41,10 @@ ak_winograd_weights (float *to, const AkCpuMatrix *m)
 size_t
 ak_winograd_scratch (const AkWinograd *w, size_t tiles)
 {
-  return 16 * (place (tiles, w->channels) + place (tiles, 16)) + w->channels;
+  size_t products = (w->tile + 2) * (w->tile + 2);
+
+  return products * (ak_winograd_place (tiles, w->channels) + ak_winograd_place (tiles, 16)) +
+         w->channels;
 }
 
 /* 8 channels of one tile: Bᵀ d B. */
@@ -87,27 +90,10 @@ transform8 (
 static void
 transform (const AkWinograd *w, size_t tile, const float *zeros, float *to, size_t step)
 {
-  size_t row = tile / w->tiles_across * 2, col = tile % w->tiles_across * 2, c;
   const float *pixels[16];
+  size_t c;
 
-  if (row >= w->padding && row - w->padding + 4 <= w->height && col >= w->padding &&
-      col - w->padding + 4 <= w->width) {
-    const float *x = w->x + ((row - w->padding) * w->width + col - w->padding) * w->x_row;
-
-#pragma GCC unroll 4
-    for (size_t i = 0; i < 4; i++, x += w->width * w->x_row)
-#pragma GCC unroll 4
-      for (size_t j = 0; j < 4; j++)
-        pixels[4 * i + j] = x + j * w->x_row;
-  } else {
-    for (size_t i = 0; i < 16; i++) {
-      size_t r = row + i / 4, q = col + i % 4;
-      int inside = r >= w->padding && r - w->padding < w->height && q >= w->padding &&
-                   q - w->padding < w->width;
-
-      pixels[i] = inside ? w->x + ((r - w->padding) * w->width + q - w->padding) * w->x_row : zeros;
-    }
-  }
+  ak_winograd_pixels (w, tile / w->tiles_across * 2, tile % w->tiles_across * 2, 4, zeros, pixels);
   for (c = 0; c + 8 <= w->channels; c += 8)
     transform8 (w, pixels, c, 1, to + c, step);
   if (c < w->channels)
@@ -189,50 +175,11 @@ finish_panel (const AkWinograd *w, const uint32_t *tile, size_t tiles, size_t co
   }
 }
 
-#define NARROW 8 /* tiles at a time where half of a panel is empty */
-
-/* Only the first 8 columns of a panel, in ak_tile()'s order. */
-AK_INLINE void
-narrow_tiles (float *t, const float *x, const float *panel, size_t channels)
-{
-  __m256 acc[NARROW];
-
-#pragma GCC unroll 8
-  for (size_t i = 0; i < NARROW; i++)
-    acc[i] = _mm256_setzero_ps ();
-  for (size_t c = 0; c < channels; c++) {
-    __m256 w = _mm256_loadu_ps (panel + 16 * c);
-
-#pragma GCC unroll 8
-    for (size_t i = 0; i < NARROW; i++)
-      acc[i] = _mm256_fmadd_ps (_mm256_broadcast_ss (x + i * channels + c), w, acc[i]);
-  }
-#pragma GCC unroll 8
-  for (size_t i = 0; i < NARROW; i++)
-    _mm256_storeu_ps (t + 16 * i, acc[i]);
-}
-
-/* t [tiles][16] = x [tiles][channels] by a panel of which `columns` are needed. */
-AK_INLINE void
-multiply (
-    float *t, const float *x, const float *panel, size_t tiles, size_t channels, size_t columns)
-{
-  size_t i = 0;
-
-  for (; columns <= 8 && i + NARROW <= tiles; i += NARROW)
-    narrow_tiles (t + 16 * i, x + i * channels, panel, channels);
-  for (size_t rows, left = (tiles - i + 5) / 6; i < tiles; i += rows, left--) {
-    rows = (tiles - i + left - 1) / left;
-    ak_tile_rows (
-        rows, 0, t + 16 * i, 16, x + i * channels, channels, panel, 16, channels, NULL, 0);
-  }
-}
-
 void
-ak_winograd_avx2 (const AkWinograd *w, const uint32_t *tile, size_t tiles, float *scratch)
+ak_winograd2_avx2 (const AkWinograd *w, const uint32_t *tile, size_t tiles, float *scratch)
 {
   size_t channels = w->channels, panels = (w->p.n + 15) / 16;
-  size_t step = place (tiles, channels), product_step = place (tiles, 16);
+  size_t step = ak_winograd_place (tiles, channels), product_step = ak_winograd_place (tiles, 16);
   float *products = scratch + 16 * step, *zeros = products + 16 * product_step;
 
   memset (zeros, 0, channels * sizeof *zeros);
@@ -240,7 +187,7 @@ ak_winograd_avx2 (const AkWinograd *w, const uint32_t *tile, size_t tiles, float
     transform (w, tile[i], zeros, scratch + i * channels, step);
   for (size_t p = 0; p < panels; p++) {
     for (size_t e = 0; e < 16; e++)
-      multiply (products + e * product_step, scratch + e * step,
+      ak_winograd_multiply (products + e * product_step, scratch + e * step,
           (const float *) w->p.panels + (e * panels + p) * channels * 16, tiles, channels,
           w->p.n - 16 * p);
     finish_panel (w, tile, tiles, 16 * p, products, product_step);

@@ -23,7 +23,7 @@ struct Job
   const atomic_int *cancel;
   size_t next_node;
   AkStatus status;
-  int done;
+  int done; /* under the worker's lock: who waits then takes the job away */
   Job *next;
 };
 
@@ -50,16 +50,15 @@ now_ns (void)
   return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* Runs nodes of `job` until its end, its cancelling or the end of its turn. */
-static void
+/* Runs nodes of `job` until its end, its cancelling or the end of its turn. Returns whether nothing is left of it. */
+static int
 run_turn (AkWorker *w, Job *job)
 {
   long long end = now_ns () + TURN_NS;
 
   if (job->call) {
     job->call (job->arg);
-    job->done = 1;
-    return;
+    return 1;
   }
   while (job->next_node < job->plan->n_nodes) {
     const AkNode *node = &job->plan->nodes[job->next_node];
@@ -73,7 +72,7 @@ run_turn (AkWorker *w, Job *job)
     if (now_ns () >= end)
       break;
   }
-  job->done = job->status != AK_OK || job->next_node == job->plan->n_nodes;
+  return job->status != AK_OK || job->next_node == job->plan->n_nodes;
 }
 
 static void *
@@ -85,6 +84,7 @@ worker_main (void *data)
   pthread_mutex_lock (&w->lock);
   for (;;) {
     Job *job;
+    int done;
 
     while (!w->first && !w->quit)
       pthread_cond_wait (&w->work, &w->lock);
@@ -95,9 +95,10 @@ worker_main (void *data)
     if (!w->first)
       w->last = &w->first;
     pthread_mutex_unlock (&w->lock);
-    run_turn (w, job);
+    done = run_turn (w, job);
     pthread_mutex_lock (&w->lock);
-    if (job->done) {
+    if (done) {
+      job->done = 1;
       pthread_cond_broadcast (&w->done);
     } else {
       job->next = NULL;

@@ -306,9 +306,6 @@ load (GstArtalkRenderer *renderer, AmHead *head, GError **error)
   gst_artalk_device_log (GST_ELEMENT (self), device);
   if (!gst_artalk_precision_resolve (wanted, &precision, error))
     return FALSE;
-  if (wanted == GST_ARTALK_PRECISION_AUTO &&
-      g_str_has_prefix (am_device_resolve (device, NULL), "cuda"))
-    precision = AK_BF16; /* nobody sees it (docs/numerics.md) */
   model = am_avatar_model_open (path, device, precision, 0, error);
   if (!model || !am_avatar_model_check_head (model, head, error))
     return FALSE;
@@ -485,8 +482,8 @@ install_properties (GObjectClass *object_class)
           AM_NOISE_FIXED, ready));
   g_object_class_install_property (object_class, PROP_PRECISION,
       g_param_spec_enum ("precision", "Precision",
-          "Arithmetic of the network that refines every picture (auto: bf16 on a GPU, else f32)",
-          GST_TYPE_ARTALK_PRECISION, GST_ARTALK_PRECISION_AUTO, ready));
+          "Arithmetic of the network that refines every picture", GST_TYPE_ARTALK_PRECISION,
+          GST_ARTALK_PRECISION_AUTO, ready));
 }
 
 static void

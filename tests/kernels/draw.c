@@ -350,6 +350,29 @@ check_border (Check *t, const Scene *s)
   }
 }
 
+/* However many threads share the bands, the picture is the same bytes. */
+static void
+check_threads (Check *t, const Scene *s)
+{
+  enum { SIDE_OF_BANDS = 400 };
+  AkDevice *one = ak_device_open (t->device, 1, NULL), *many = ak_device_open (t->device, 4, NULL);
+  uint8_t *alone = one ? draw (one, s, SIDE_OF_BANDS, 1) : NULL;
+
+  for (int i = 0; i < 8; i++) {
+    uint8_t *together = many ? draw (many, s, SIDE_OF_BANDS, 1) : NULL;
+
+    t->checks++;
+    if (!alone || !together || memcmp (alone, together, 4 * SIDE_OF_BANDS * SIDE_OF_BANDS) != 0) {
+      t->failures++;
+      printf ("draw: FAILED: four threads draw another picture than one\n");
+    }
+    free (together);
+  }
+  free (alone);
+  ak_device_unref (one);
+  ak_device_unref (many);
+}
+
 void
 check_draw (Check *t)
 {
@@ -392,6 +415,7 @@ check_draw (Check *t)
   check_formats (t, &s);
   check_border (t, &s);
   check_again (t, &s);
+  check_threads (t, &s);
   free (mean);
   free (fine);
   free (jagged);

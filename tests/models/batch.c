@@ -19,12 +19,13 @@ typedef struct
   unsigned models;   /* of the list, the first ones */
   unsigned speeches; /* that a stream may have, each with its own style */
   unsigned windows;  /* of a speech */
+  unsigned steady;   /* streams in step */
   unsigned streams;
   unsigned turns;   /* speeches that each of them is heard out */
   unsigned cancels; /* of all together */
   unsigned times;   /* as long do they wait */
 } Amount;
-static const Amount much = { 3, 6, 3, 8, 4, 40, 1 }, little = { 2, 3, 2, 3, 1, 6, 20 };
+static const Amount much = { 3, 6, 3, 7, 8, 4, 40, 1 }, little = { 2, 3, 2, 3, 3, 1, 6, 20 };
 
 /* A model, and what a stream alone makes of each speech. */
 typedef struct
@@ -391,7 +392,52 @@ test_all_there (gconstpointer data)
   case_clear (&c);
 }
 
-/* Streams in threads of their own that come and go. */
+/* Streams in threads of their own: first in step, so that each batch has all of them, then such that come and go. */
+
+typedef struct
+{
+  const Case *c;
+  Stream stream;
+  unsigned speech;
+  GThread *thread;
+} Steady;
+
+static gpointer
+steady_thread (gpointer data)
+{
+  Steady *s = data;
+  g_autofree float *motion = g_new0 (float, s->c->speech);
+  g_autoptr (GError) error = NULL;
+
+  speak (s->c, &s->stream, s->speech, motion, NULL, &error);
+  g_assert_no_error (error);
+  check (s->c, s->speech, motion);
+  return NULL;
+}
+
+/* Of a number that is no power of two: a card computes a few rows too many, a processor several smaller batches. */
+static void
+in_step (const Case *c)
+{
+  const unsigned n = c->amount->steady;
+  g_autofree Steady *steady = g_new0 (Steady, n);
+  guint64 batches, members;
+
+  for (unsigned i = 0; i < n; i++)
+    steady[i] = (Steady){ c, stream_new (c->model, &(AmBatching){ 16, FOREVER }),
+      2 * i % c->amount->speeches & ~1u, NULL }; /* the odd ones hand in more often */
+  for (unsigned i = 0; i < n; i++)
+    steady[i].thread = g_thread_new ("steady", steady_thread, &steady[i]);
+  for (unsigned i = 0; i < n; i++)
+    g_thread_join (steady[i].thread);
+  for (unsigned i = 0; i < n; i++)
+    stream_clear (&steady[i].stream);
+  for (unsigned which = 0; which < AM_N_NETWORKS; which++) {
+    am_model_batch_counts (c->model, which, &batches, &members);
+    g_assert_cmpuint (batches, ==, c->amount->windows);
+    g_assert_cmpuint (members, ==, (guint64) n * c->amount->windows);
+  }
+}
 
 typedef struct
 {
@@ -468,6 +514,7 @@ test_storm (gconstpointer data)
 
     if (!case_set_up (&c, models[i], data))
       return;
+    in_step (&c);
     storm (&c);
     case_clear (&c);
   }

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tiles of 4 x 4 results. With the points 0, ± a, ± b and infinity, a = sqrt (1/2), b = sqrt (2):
+ *
+ *   Bᵀ = [1 0 -5/2 0 1 0], [0 -2a -2 a 1 0], [0 2a -2 -a 1 0], [0 -b/2 -1/2 b 1 0], [0 b/2 -1/2 -b 1 0],
+ *        [0 1 0 -5/2 0 1]
+ *   Aᵀ = [1 1 1 1 1 0], [0 a -a b -b 0], [0 a² a² b² b² 0], [0 a³ -a³ b³ -b³ 1] */
+#include <string.h>
+
+#include "finish_avx2.h"
+#include "winograd_avx2.h"
+
+#define SIDE 6
+#define PRODUCTS (SIDE * SIDE)
+#define A 0.70710678f
+#define B 1.41421356f
+
+/* y = Bᵀ d */
+AK_INLINE void
+transform6 (__m256 y[SIDE], const __m256 d[SIDE])
+{
+  const __m256 a = _mm256_set1_ps (A), b = _mm256_set1_ps (B), two = _mm256_set1_ps (2),
+               half = _mm256_set1_ps (0.5f), middle = _mm256_set1_ps (2.5f);
+  __m256 even = _mm256_fnmadd_ps (two, d[2], d[4]), odd = _mm256_fnmadd_ps (two, d[1], d[3]);
+
+  y[0] = _mm256_add_ps (_mm256_fnmadd_ps (middle, d[2], d[0]), d[4]);
+  y[1] = _mm256_fmadd_ps (a, odd, even);
+  y[2] = _mm256_fnmadd_ps (a, odd, even);
+  even = _mm256_fnmadd_ps (half, d[2], d[4]);
+  odd = _mm256_fnmadd_ps (half, d[1], d[3]);
+  y[3] = _mm256_fmadd_ps (b, odd, even);
+  y[4] = _mm256_fnmadd_ps (b, odd, even);
+  y[5] = _mm256_add_ps (_mm256_fnmadd_ps (middle, d[3], d[1]), d[5]);
+}
+
+/* y = Aᵀ m */
+AK_INLINE void
+results4 (__m256 y[4], const __m256 m[SIDE])
+{
+  __m256 sum = _mm256_add_ps (m[1], m[2]), difference = _mm256_sub_ps (m[1], m[2]);
+  __m256 sum2 = _mm256_add_ps (m[3], m[4]), difference2 = _mm256_sub_ps (m[3], m[4]);
+
+  y[0] = _mm256_add_ps (_mm256_add_ps (m[0], sum), sum2);
+  y[1] = _mm256_fmadd_ps (
+      _mm256_set1_ps (B), difference2, _mm256_mul_ps (_mm256_set1_ps (A), difference));
+  y[2] = _mm256_fmadd_ps (_mm256_set1_ps (2), sum2, _mm256_mul_ps (_mm256_set1_ps (0.5f), sum));
+  y[3] = _mm256_fmadd_ps (_mm256_set1_ps (2 * B), difference2,
+      _mm256_fmadd_ps (_mm256_set1_ps (A / 2), difference, m[5]));
+}
+
+/* 8 channels of one tile: Bᵀ d B. */
+AK_INLINE void
+transform8 (
+    const AkWinograd *w, const float *const *pixels, size_t c, int whole, float *to, size_t step)
+{
+  __m256i mask = whole ? _mm256_setzero_si256 () : ak_mask8 (w->channels - c);
+  _Alignas(32) float t[SIDE][SIDE][8];
+
+#pragma GCC unroll 6
+  for (size_t j = 0; j < SIDE; j++) {
+    __m256 d[SIDE], y[SIDE];
+
+#pragma GCC unroll 6
+    for (size_t i = 0; i < SIDE; i++)
+      d[i] = ak_load8 (pixels[SIDE * i + j] + c, whole, mask);
+    transform6 (y, d);
+#pragma GCC unroll 6
+    for (size_t i = 0; i < SIDE; i++)
+      _mm256_store_ps (t[i][j], y[i]);
+  }
+#pragma GCC unroll 6
+  for (size_t i = 0; i < SIDE; i++, to += SIDE * step) {
+    __m256 d[SIDE], y[SIDE];
+
+#pragma GCC unroll 6
+    for (size_t j = 0; j < SIDE; j++)
+      d[j] = _mm256_load_ps (t[i][j]);
+    transform6 (y, d);
+    if (w->scale) {
+      __m256 s = ak_load8 (w->scale + c, whole, mask);
+
+#pragma GCC unroll 6
+      for (size_t j = 0; j < SIDE; j++)
+        y[j] = _mm256_mul_ps (y[j], s);
+    }
+#pragma GCC unroll 6
+    for (size_t j = 0; j < SIDE; j++)
+      ak_store8 (to + j * step, whole, mask, y[j]);
+  }
+}
+
+/* One tile's pixels to the products' places. */
+static void
+transform (const AkWinograd *w, size_t tile, const float *zeros, float *to, size_t step)
+{
+  const float *pixels[PRODUCTS];
+  size_t c;
+
+  ak_winograd_pixels (
+      w, tile / w->tiles_across * 4, tile % w->tiles_across * 4, SIDE, zeros, pixels);
+  for (c = 0; c + 8 <= w->channels; c += 8)
+    transform8 (w, pixels, c, 1, to + c, step);
+  if (c < w->channels)
+    transform8 (w, pixels, c, 0, to + c, step);
+}
+
+/* 8 columns of one tile's products to its pixels: Aᵀ m A and the epilogue. */
+AK_INLINE void
+finish8 (const AkWinograd *w, const AkPanels *p, size_t row, size_t left, size_t col, int whole,
+    const float *m, size_t step)
+{
+  __m256i mask = whole ? _mm256_setzero_si256 () : ak_mask8 (p->n - col);
+  size_t rows = w->out_height - row, across = w->out_width - left;
+  _Alignas(32) float t[4][SIDE][8];
+
+#pragma GCC unroll 6
+  for (size_t j = 0; j < SIDE; j++) {
+    __m256 d[SIDE], y[4];
+
+#pragma GCC unroll 6
+    for (size_t i = 0; i < SIDE; i++)
+      d[i] = _mm256_loadu_ps (m + (SIDE * i + j) * step);
+    results4 (y, d);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++)
+      _mm256_store_ps (t[i][j], y[i]);
+  }
+  for (size_t i = 0; i < 4 && i < rows; i++) {
+    size_t pixel = (row + i) * w->out_width + left;
+    __m256 d[SIDE], y[4];
+
+#pragma GCC unroll 6
+    for (size_t j = 0; j < SIDE; j++)
+      d[j] = _mm256_load_ps (t[i][j]);
+    results4 (y, d);
+#pragma GCC unroll 4
+    for (size_t j = 0; j < 4; j++)
+      if (j < across)
+        ak_finish8 (p, pixel + j, col, whole, mask, y[j]);
+  }
+}
+
+/* All tiles of one panel from its column `col` on. `p`'s activation, and whether it has noise, are constants of the
+ * caller where that pays. */
+AK_INLINE void
+finish_tiles (const AkWinograd *w, const AkPanels *p, const uint32_t *tile, size_t tiles,
+    size_t col, const float *products, size_t step)
+{
+  for (size_t i = 0; i < tiles; i++) {
+    size_t row = tile[i] / w->tiles_across * 4, left = tile[i] % w->tiles_across * 4;
+
+    for (size_t h = 0; h < 16 && col + h < p->n; h += 8)
+      if (p->n - col - h >= 8)
+        finish8 (w, p, row, left, col + h, 1, products + 16 * i + h, step);
+      else
+        finish8 (w, p, row, left, col + h, 0, products + 16 * i + h, step);
+  }
+}
+
+static void
+finish_panel (const AkWinograd *w, const uint32_t *tile, size_t tiles, size_t col,
+    const float *products, size_t step)
+{
+  AkPanels p = w->p; /* a copy, which nothing that is written here can change */
+
+  if (!p.noise && p.activation == AK_ACT_LEAKY_RELU) {
+    p.noise = NULL;
+    p.activation = AK_ACT_LEAKY_RELU;
+    finish_tiles (w, &p, tile, tiles, col, products, step);
+  } else if (!p.noise && p.activation == AK_ACT_NONE) {
+    p.noise = NULL;
+    p.activation = AK_ACT_NONE;
+    finish_tiles (w, &p, tile, tiles, col, products, step);
+  } else {
+    finish_tiles (w, &p, tile, tiles, col, products, step);
+  }
+}
+
+void
+ak_winograd4_avx2 (const AkWinograd *w, const uint32_t *tile, size_t tiles, float *scratch)
+{
+  size_t channels = w->channels, panels = (w->p.n + 15) / 16;
+  size_t step = ak_winograd_place (tiles, channels), product_step = ak_winograd_place (tiles, 16);
+  float *products = scratch + PRODUCTS * step, *zeros = products + PRODUCTS * product_step;
+
+  memset (zeros, 0, channels * sizeof *zeros);
+  for (size_t i = 0; i < tiles; i++)
+    transform (w, tile[i], zeros, scratch + i * channels, step);
+  for (size_t p = 0; p < panels; p++) {
+    for (size_t e = 0; e < PRODUCTS; e++)
+      ak_winograd_multiply (products + e * product_step, scratch + e * step,
+          (const float *) w->p.panels + (e * panels + p) * channels * 16, tiles, channels,
+          w->p.n - 16 * p);
+    finish_panel (w, tile, tiles, 16 * p, products, product_step);
+  }
+}
