@@ -56,10 +56,11 @@ def music(n, rng):
     return out[:n]
 
 
-def whisper(x, rng, order=18, block=480):
-    """Its formants on noise in place of the voice: linear prediction in 30 ms, half overlapping blocks."""
+def resound(x, source, order=18, block=480):
+    """x's formants on another source, which `source` cuts out of a block's place: linear prediction in 30 ms, half
+    overlapping blocks."""
     window = np.hanning(block)
-    x = np.append(np.diff(x, prepend=0.0), np.zeros(block))  # a whisper has more of the high
+    x = np.append(x, np.zeros(block))
     out = np.zeros(len(x))
     for at in range(0, len(x) - block, block // 2):
         y = x[at:at + block] * window
@@ -72,14 +73,39 @@ def whisper(x, rng, order=18, block=480):
             g = -np.dot(a, r[k:0:-1][:k]) / e
             a = np.append(a, 0) + g * np.append(a, 0)[::-1]
             e *= 1 - g * g
-        z = lfilter([1.0], a, rng.normal(size=block)) * window
+        z = lfilter([1.0], a, source(slice(at, at + block))) * window
         out[at:at + block] += z * np.sqrt(np.dot(y, y) / (np.dot(z, z) + 1e-12))
-    return out[:-block] * 0.5
+    return out[:-block]
+
+
+def whisper(x, rng):
+    """Its formants on noise in place of the voice."""
+    # a whisper has more of the high
+    return 0.5 * resound(np.diff(x, prepend=0.0), lambda part: rng.normal(size=part.stop - part.start))
+
+
+def sung(x, rng):
+    """Its formants on notes of half a second, an octave of a major scale up from 165 Hz, with vibrato, in place of the
+    voice; what has no pitch stays noise. Its pace stays too: sung vowels are longer."""
+    n = len(x) + 480
+    note = 165 * 2 ** (rng.choice([0, 2, 4, 5, 7, 9, 11, 12], n // 8000 + 1) / 12)
+    f = np.convolve(np.repeat(note, 8000)[:n], np.ones(800) / 800, "same")
+    f *= 2 ** (0.4 / 12 * np.sin(2 * np.pi * 5.5 * np.arange(n) / RATE))
+    pulses = np.diff(np.floor(np.cumsum(f) / RATE), prepend=0.0)
+    padded = np.append(x, np.zeros(480))
+
+    def source(part):
+        y = padded[part] * np.hanning(480)
+        r = np.correlate(y, y, "full")[479:]
+        return pulses[part] if r[40:230].max() > 0.25 * r[0] else rng.normal(size=480)
+
+    return lfilter([1.0], [1.0, -0.95], resound(np.diff(x, prepend=0.0), source))
 
 
 KINDS = {
     "noise": "pink noise, 10 dB under the speech", "telephone": "300 to 3400 Hz, mu-law", "music": "music, 10 dB under the speech",
-    "crowd": "another clip, 6 dB under the speech", "whisper": "whispered (formants of the voice on noise)", "faint": "20 dB fainter",
+    "crowd": "another clip, 6 dB under the speech", "whisper": "whispered (formants of the voice on noise)",
+    "sung": "sung (formants of the voice on notes with vibrato)", "faint": "20 dB fainter",
 }
 
 
@@ -89,7 +115,7 @@ def disturb(kind, audio, other, seed):
     x = audio / 32768.0
     y = {"noise": lambda: under(x, pink(len(x), rng), 10), "telephone": lambda: telephone(x),
          "music": lambda: under(x, music(len(x), rng), 10), "crowd": lambda: under(x, other / 32768.0, 6),
-         "whisper": lambda: whisper(x, rng), "faint": lambda: 0.1 * x}[kind]()
+         "whisper": lambda: whisper(x, rng), "sung": lambda: sung(x, rng), "faint": lambda: 0.1 * x}[kind]()
     if kind != "faint":
         y = y * np.abs(x).max() / (np.abs(y).max() + 1e-9)
     return np.clip(np.round(y * 32768), -32768, 32767).astype(np.int16)

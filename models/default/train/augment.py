@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Disturbs windows of speech as microphones, rooms and lines do."""
+"""Disturbs windows of speech as other throats, microphones, rooms and lines do."""
 
 import math
 
@@ -19,6 +19,8 @@ class Augment:
         # hat functions over octaves, 62.5 Hz ... 8 kHz
         octave = torch.log2(self.freq.clamp(min=62.5) / 62.5)
         self.hats = (1 - (octave[None] - torch.arange(8.0)[:, None]).abs()).clamp(min=0)
+        self.hann = torch.hann_window(512)
+        self.lifter = (torch.minimum(torch.arange(512), 512 - torch.arange(512)) <= 30).float()[:, None]
 
     def uniform(self, low, high, *shape):
         return low + (high - low) * torch.rand(*shape, generator=self.rng)
@@ -28,6 +30,23 @@ class Augment:
 
     def chance(self, p, b):
         return (torch.rand(b, 1, generator=self.rng) < p).float()
+
+    def voice(self, x):
+        """Other throats: the envelope of the spectrum (cepstrum up to 30 samples) stretched or squeezed along the
+        frequencies below 6.4 kHz, pitch and pace as they are; some breathe or whisper, which is noise of that envelope."""
+        b, f = len(x), torch.arange(257.0)
+        spectrum = torch.stft(x, 512, 128, window=self.hann, return_complex=True)
+        log = torch.log(spectrum.abs() + 1e-5)
+        envelope = torch.fft.rfft(torch.fft.irfft(log, dim=1) * self.lifter, dim=1).real
+        ratio = torch.exp(self.uniform(-0.2, 0.2, b, 1) * self.chance(0.7, b))
+        at = f / ratio
+        knee = 205.0 / ratio
+        at = torch.where(f < 205, at, knee + (f - 205) * (256 - knee) / 51).clamp(max=256)
+        other = (1 - (at[:, :, None] - f).abs()).clamp(min=0) @ envelope
+        air = torch.view_as_complex(self.normal(*log.shape, 2)) * (2.0 * torch.exp(other))
+        share = (self.uniform(0.1, 1.2, b, 1) * self.chance(0.2, b)).clamp(max=1)[:, :, None]
+        spectrum = (1 - share) * spectrum * torch.exp((other - envelope).clamp(-3, 3)) + share * air
+        return torch.istft(spectrum, 512, 128, window=self.hann, length=self.n)
 
     def equaliser(self, b):
         """Amplitude responses [B, F]: random curves, band limits of lines."""
@@ -68,7 +87,7 @@ class Augment:
     def __call__(self, x):
         b = len(x)
         response = self.equaliser(b) * self.room(b)
-        y = torch.fft.irfft(torch.fft.rfft(x, self.size) * response)[:, : self.n]
+        y = torch.fft.irfft(torch.fft.rfft(self.voice(x), self.size) * response)[:, : self.n]
         rms = x.square().mean(-1, keepdim=True).sqrt()
         y = y * (rms / (y.square().mean(-1, keepdim=True).sqrt() + 1e-6)).clamp(max=8)
         level = torch.maximum(rms, SPEECH_RMS * self.chance(0.6, b))

@@ -41,6 +41,13 @@ WIDTH = {
     "mouthFrownLeft": 1.4, "mouthFrownRight": 1.4, "mouthDimpleLeft": 4.9, "mouthDimpleRight": 4.9, "mouthStretchLeft": 5.0,
     "mouthStretchRight": 5.0, "mouthRollUpper": 0.4, "mouthPressLeft": 5.5, "mouthPressRight": 5.5, "cheekPuff": -5.6,
 }
+# Millimetres that the lower lip moves down from the edge of the upper teeth at 1 (measured alike).
+TEETH_AT_REST = 1.9
+TEETH = {
+    "jawForward": 1.5, "jawOpen": 33.7, "mouthClose": -31.6, "mouthFunnel": 4.0, "mouthSmileLeft": -3.3, "mouthSmileRight": -3.3,
+    "mouthRollLower": -4.9, "mouthShrugLower": -5.1, "mouthPressLeft": -2.0, "mouthPressRight": -2.0, "mouthLowerDownLeft": 1.8,
+    "mouthLowerDownRight": 1.8,
+}
 
 
 def channel_weights():
@@ -63,7 +70,7 @@ def _linear(table, jaw):
     return w
 
 
-GAP_WEIGHTS, WIDTH_WEIGHTS = _linear(GAP, 82.0), _linear(WIDTH, -7.6)
+GAP_WEIGHTS, WIDTH_WEIGHTS, TEETH_WEIGHTS = _linear(GAP, 82.0), _linear(WIDTH, -7.6), _linear(TEETH, 86.7)
 
 
 def lip_gap(motion):
@@ -74,6 +81,11 @@ def lip_gap(motion):
 def lip_width(motion):
     """Distance of the mouth's corners in mm less that at rest: [..., 106] to [...]."""
     return motion @ WIDTH_WEIGHTS
+
+
+def lip_to_teeth(motion):
+    """How far the lower lip is below the edge of the upper teeth in mm: [..., 106] to [...]."""
+    return motion @ TEETH_WEIGHTS + TEETH_AT_REST
 
 
 def auc(low, high):

@@ -6,7 +6,8 @@
 
 Linear heads, thrown away afterwards: phone class at 50 Hz (also from layers
 on the way), motion at 25 Hz, spectra from the convolutions. The encoder learns on every step of its span but those ahead.
-With --start it goes on from the encoder of an exported model: its convolutions stay, the heads learn alone at first.
+With --start it goes on from the encoder of an exported model, the heads learn alone at first, or from a checkpoint
+with its heads. The first convolutions, which work at the highest rates, stay then.
 """
 
 import argparse
@@ -25,13 +26,14 @@ from augment import Augment
 from export import load_config
 from streams import Streams
 
-SIL, PP = 0, 1
+SIL, PP, FF = 0, 1, 2
 OPEN = (13, 14, 16)  # aa ae eh
 ROUND, WIDE = (11, 19, 20, 21), (13, 14, 15, 16)  # w ao uh uw; aa ae ah eh
 ALONE = 80  # steps of the heads before an encoder that is gone on with
-LOOK = 400  # steps between checkpoints
+LOOK = 600  # steps between checkpoints
+STAY = 3  # convolutions that stay with --start
 # what a phone counts: those that the lips make, which are rare
-WORTH = {1: 2.0, 2: 1.6, 11: 1.6, 19: 1.4, 20: 1.4, 21: 1.6, 8: 1.3}
+WORTH = {1: 1.8, 2: 2.0, 11: 1.6, 19: 1.4, 20: 1.4, 21: 1.6, 8: 1.3}
 
 
 class Heads(nn.Module):
@@ -105,6 +107,10 @@ class Mel:
 
 
 WORTHS = torch.tensor([WORTH.get(i, 1.0) for i in range(24)])
+# what a frame counts in the loss of the motion by what is heard in it: closures, teeth on the lip, rounded lips
+FRAME = torch.ones(24)
+FRAME[[PP, FF]] = 3.0
+FRAME[list(ROUND)] = 2.0
 
 
 def phone_loss(logits, phones):
@@ -119,12 +125,12 @@ def losses(feats, heads, motion, phones, weights, std):
     ce = phone_loss(logits, phones)
     got = heads.motion(feats.unflatten(1, (-1, 2)).mean(2)) * std
     want = motion[:, : n // 2]
-    shut = (phones[:, :n].unflatten(1, (-1, 2)) == PP).any(-1)
-    frame = 1 + 2 * shut.float()
+    heard = phones[:, :n].unflatten(1, (-1, 2))
+    frame = FRAME[heard].amax(-1)
     mm = F.smooth_l1_loss(got * weights, want * weights, reduction="none").sum(-1)
     gap = F.smooth_l1_loss(common.lip_gap(got), common.lip_gap(want), reduction="none")
     width = F.smooth_l1_loss(common.lip_width(got), common.lip_width(want), reduction="none")
-    return ce, (frame * (0.3 * mm + gap + width)).mean() / frame.mean(), logits, got
+    return ce, (frame * (0.3 * mm + gap + 1.5 * width)).mean() / frame.mean(), logits, got
 
 
 @torch.no_grad()
@@ -169,7 +175,7 @@ def main():
     args.add_argument("--batch", type=int, default=8)
     args.add_argument("--peak", type=float, default=1e-3)
     args.add_argument("--seed", type=int, default=1)
-    args.add_argument("--start", help="exported model to go on from")
+    args.add_argument("--start", help="exported model or checkpoint to go on from")
     args = args.parse_args()
     torch.set_num_threads(args.threads)
     team = common.Team()
@@ -178,8 +184,13 @@ def main():
     config = load_config()
     sizes = config["SIZES"]["WAV2VEC"]
     encoder, heads = AudioEncoder(sizes), Heads(sizes["HIDDEN"], sizes["CONV_DIM"][-1])
-    if args.start:
+    alone = 0
+    if args.start and args.start.endswith(".pt"):
+        saved = torch.load(args.start, weights_only=True)
+        encoder.load_state_dict(saved["encoder"]), heads.load_state_dict(saved["heads"])
+    elif args.start:
         encoder.load_state_dict(common.shipped(args.start, "audio_encoder"))
+        alone = ALONE
     params = list(encoder.parameters()) + list(heads.parameters())
     opt, step, done = common.optimiser(params), 0, 0.0
     if os.path.exists(args.out):
@@ -199,7 +210,7 @@ def main():
     std[std < 1e-4] = 1.0
     first = config["AUDIO_CONTEXT"]["BEFORE"] // 320
     steps = n // 320 - config["AUDIO_CONTEXT"]["AHEAD"] // 320
-    clock, mel, alone = common.Clock(args.minutes, done), Mel(), ALONE if args.start else 0
+    clock, mel = common.Clock(args.minutes, done), Mel()
     mean, seen, began = [], 0, time.time()
 
     def keep():
@@ -208,12 +219,13 @@ def main():
 
     while clock.progress() < 1:
         x, motion, phones = windows.batch(args.batch)
-        share = 0.7 if args.start else 0.4 + 0.45 * min(1.0, 3 * clock.progress())
+        share = 0.75 if args.start else 0.4 + 0.45 * min(1.0, 3 * clock.progress())
         x = torch.where(torch.rand(len(x), 1) < share, augment(x), x)
         for group in opt.param_groups:
-            group["lr"] = 3e-3 if step < alone else clock.rate(args.peak, step - alone, 60 if alone else 200)
+            group["lr"] = 3e-3 if step < alone else clock.rate(args.peak, step - alone, 100 if args.start else 200)
         encoder.requires_grad_(step >= alone)
-        encoder.feature_extractor.requires_grad_(not alone)
+        if args.start:
+            encoder.feature_extractor["conv_layers"][:STAY].requires_grad_(False)
         with common.rounded(params, clock.progress() > 0.93):
             trace = {}
             feats = encoder(x, trace, drop=0.05)[:, :steps]

@@ -5,7 +5,7 @@ The model takes the likelier value of every bit, so motion drawn at random
 would average out to none. Here idle motion goes round in four chunks of a
 second: the model reads off the chunk before where it is and carries on, and
 because only four places exist, small errors do not add up. A blink comes each
-time round, and one when a pause begins.
+time round, and one when a pause begins in the middle of a round.
 """
 
 import numpy as np
@@ -34,15 +34,15 @@ class Fixed(np.random.Generator):
 
 
 def blink_times(phi, speech):
-    """Seconds of the blinks: where the phase passes 0, and 0.16 s into pauses
-    of 0.4 s or more unless one of the first kind is within a second."""
+    """Seconds of the blinks: where the phase passes 0, and 0.16 s into pauses of 0.4 s or more if that is in the
+    middle quarter of a round: speech full of pauses does not blink at each, and the phase alone says whether."""
     lap = np.floor(phi / (2 * np.pi))
     times = list(((lap[1:] > lap[:-1]).nonzero()[0] + 1) / 25)
     quiet = np.concatenate([[0], (speech == 0).astype(int), [0]])
     edge = np.diff(quiet)
     for a, b in zip((edge == 1).nonzero()[0], (edge == -1).nonzero()[0]):
         t = a / 25 + 0.16
-        if a > 0 and b - a >= 10 and all(abs(t - u) > 1.0 for u in times):
+        if a > 0 and b - a >= 10 and abs(phi[a] / (2 * np.pi) % 1 - 0.5) < 0.125:
             times.append(t)
     return times
 

@@ -4,7 +4,7 @@
 # CORPUS is what ../data/make_corpus.sh makes; WORK takes streams, checkpoints,
 # logs (6 GB). Every stage goes on from its checkpoint if it is run again.
 # 8 GB of memory; two cores, one process each; about two hours. With START, an
-# exported model, every part but the codec's encoder goes on: WORK/new.safetensors, two hours.
+# exported model, every part but the codec's encoder goes on: WORK/new.safetensors, an hour and a half.
 set -euo pipefail
 corpus=$(realpath "${1:?folder of the corpus}")
 work=$(realpath -m "${2:?folder for the work}")
@@ -28,19 +28,17 @@ both() {
 
 if [ -n "$start" ]; then
   [ -e "$work/valid.npz" ] || $python streams.py "$corpus" valid 900 "$work/valid.npz"
-  [ -e "$work/ar-c.npz" ] || $python streams.py "$corpus" train 31 "$work/ar-c.npz" hibari=0.3 flite=0.4 espeak=0.5 romance=0.5 festvox=0.6
   [ -e "$work/enc-d.npz" ] || $python streams.py "$corpus" train 41 "$work/enc-d.npz" romance=0.5 festvox=0.4 hibari=0.15 flite=0.3 espeak=0.2
-  $python features.py --encoder "$start" --streams "$work/valid.npz" --out "$work/valid.pt" --clean 1
-  $python features.py --encoder "$start" --streams "$work/ar-c.npz" --out "$work/c1.pt" --seed 5 --share 0 0.5 &
-  $python features.py --encoder "$start" --streams "$work/ar-c.npz" --out "$work/c2.pt" --seed 6 --share 0.5 1
+  [ -e "$work/enc-e.npz" ] || $python streams.py "$corpus" train 51 "$work/enc-e.npz" hibari=0.35 flite=0.4 espeak=0.6 romance=0.5 festival=0.6
+  [ -e "$work/ar-f.npz" ] || $python streams.py "$corpus" train 61 "$work/ar-f.npz" hibari=0.35 flite=0.35 espeak=0.4 romance=0.6 festival=0.4
+  both "$work/encoder.log" encoder.py --start "$start" --train "$work/enc-d.npz" "$work/enc-e.npz" --valid "$work/valid.npz" \
+    --out "$work/encoder.pt" --minutes 43 --peak 8e-4 --threads 1
+  $python features.py --encoder "$work/encoder.pt" --streams "$work/ar-f.npz" --out "$work/f1.pt" --seed 5 --share 0 0.38 &
+  $python features.py --encoder "$work/encoder.pt" --streams "$work/valid.npz" --out "$work/valid.pt" --clean 1 --share 0 0.2
+  $python features.py --encoder "$work/encoder.pt" --streams "$work/ar-f.npz" --out "$work/f2.pt" --seed 6 --share 0.38 0.72
   wait
-  $python train_codec.py --start "$start" --train "$work/ar-c.npz" --valid "$work/valid.npz" --out "$work/codec.pt" \
-    --minutes 12 --threads 1 --peak 6e-4 | tee -a "$work/codec.log"
-  both "$work/ar.log" train_ar.py --start "$start" --codec "$work/codec.pt" --train "$work/c1.pt" "$work/c2.pt" \
-    --valid "$work/valid.pt" --out "$work/ar.pt" --export "$work/ar.safetensors" --minutes 38 --peak 4e-4 --batch 8 --threads 1
-  both "$work/encoder.log" encoder.py --start "$start" --train "$work/enc-d.npz" --valid "$work/valid.npz" \
-    --out "$work/encoder.pt" --minutes 45 --peak 5e-4 --threads 1
-  $python mix.py "$work/ar.safetensors" "$work/new.safetensors" --encoder "$work/encoder.pt" 0.6
+  both "$work/ar.log" train_ar.py --start "$start" --encoder "$work/encoder.pt" --train "$work/f1.pt" "$work/f2.pt" \
+    --valid "$work/valid.pt" --out "$work/ar.pt" --export "$work/new.safetensors" --minutes 40 --peak 6e-4 --batch 8 --threads 1
   exit
 fi
 

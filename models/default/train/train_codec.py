@@ -2,9 +2,7 @@
 """Stage 2: trains the motion codec and measures motion_mean and motion_std.
 
     python train_codec.py --train train-*.npz --valid valid.npz --out codec.pt \
-        --minutes 18 [--threads 2] [--start ../artalk.safetensors]
-
-With --start only the decoder of an exported model goes on learning: its bits keep their meaning.
+        --minutes 18 [--threads 2]
 """
 
 import argparse
@@ -73,14 +71,14 @@ def through(codec, x, flips):
 
 def loss_of(got, want, frame, weights, before=None):
     """Loss of motion [B, T, 106] in mm; `frame` [B, T] says how much each frame counts, `before` (of `got`, of `want`;
-    [B, 106] both) is the frame that came before: the step from it counts three times."""
+    [B, 106] both) is the frame that came before: the step from it counts eight times."""
     mm = F.smooth_l1_loss(got * weights, want * weights, reduction="none").sum(-1)
     gap = F.smooth_l1_loss(common.lip_gap(got), common.lip_gap(want), reduction="none", beta=0.5)
     width = F.smooth_l1_loss(common.lip_width(got), common.lip_width(want), reduction="none", beta=0.5)
     speed = F.smooth_l1_loss(got.diff(dim=1) * weights, want.diff(dim=1) * weights).mul(106)
     if before is not None:
         first = F.smooth_l1_loss((got[:, 0] - before[0]) * weights, (want[:, 0] - before[1]) * weights).mul(106)
-        speed = speed + 3 / got.shape[1] * first
+        speed = speed + 8 / got.shape[1] * first
     return ((mm + 3 * gap + 2 * width) * frame).mean() / frame.mean() + 0.5 * speed
 
 
@@ -110,7 +108,6 @@ def main():
     args.add_argument("--batch", type=int, default=48)
     args.add_argument("--peak", type=float, default=1.5e-3)
     args.add_argument("--seed", type=int, default=2)
-    args.add_argument("--start", help="exported model to go on from")
     args = args.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
@@ -124,11 +121,7 @@ def main():
     mean[still], std[still] = 0.0, 1.0
     codec.motion_mean.copy_(mean), codec.motion_std.copy_(std)
     del everything
-    if args.start:
-        codec.load_state_dict(common.shipped(args.start, "basic_vae"))
-        codec.encoder.requires_grad_(False), codec.enc_pos_embed.requires_grad_(False)
-        still = codec.motion_std == 1.0
-    params = [p for p in codec.parameters() if p.requires_grad]
+    params = list(codec.parameters())
     opt, step, done = common.optimiser(params, 0.01), 0, 0.0
     if os.path.exists(args.out):
         saved = torch.load(args.out, weights_only=True)
