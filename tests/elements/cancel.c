@@ -7,7 +7,7 @@
 enum { FLUSH, STOP, INTERRUPT, WAYS };
 static const char *const ways[WAYS] = { "flush", "stop", "interrupt" };
 
-#define ATTEMPTS 4 /* the best of these counts */
+#define ATTEMPTS 8 /* the best of these counts */
 
 typedef struct
 {
@@ -84,9 +84,10 @@ prepare (GstHarness *h, const char *element, GstCaps *features)
     gst_harness_set_src_caps (h, gst_caps_ref (features));
 }
 
-/* Interrupts `element` in the middle of a window and returns how many ms it took to come back. */
+/* Interrupts `element` `wait` us after it was given a window and returns how many ms it took to come back, or G_MAXDOUBLE
+ * if the window was done before: then it waits half as long the next time. */
 static double
-interrupt (const char *element, GstCaps *features, gint64 whole, guint way)
+interrupt (const char *element, GstCaps *features, gint64 *wait, guint way)
 {
   GstHarness *h = test_harness (element, model ());
   Job job = { .h = h };
@@ -97,7 +98,7 @@ interrupt (const char *element, GstCaps *features, gint64 whole, guint way)
   prepare (h, element, features);
   job.buffer = work (element, features);
   thread = g_thread_new ("push", push, &job);
-  g_usleep (whole / 3);
+  g_usleep (*wait);
   begun = g_get_monotonic_time ();
   if (way == STOP)
     gst_element_set_state (h->element, GST_STATE_READY);
@@ -108,8 +109,12 @@ interrupt (const char *element, GstCaps *features, gint64 whole, guint way)
         h, test_interruption (GST_EVENT_CUSTOM_DOWNSTREAM_OOB, GST_CLOCK_TIME_NONE, FALSE));
   g_thread_join (thread);
   took = (g_get_monotonic_time () - begun) / 1000.0;
-  fail_unless_equals_int (job.flow, way == INTERRUPT ? GST_FLOW_OK : GST_FLOW_FLUSHING);
-  fail_unless_equals_int (gst_harness_buffers_received (h), 0);
+  if (gst_harness_buffers_received (h) > 0) {
+    took = G_MAXDOUBLE;
+    *wait /= 2;
+  } else {
+    fail_unless_equals_int (job.flow, way == INTERRUPT ? GST_FLOW_OK : GST_FLOW_FLUSHING);
+  }
   if (way == STOP)
     gst_element_set_state (h->element, GST_STATE_NULL);
   else if (way == FLUSH)
@@ -138,9 +143,10 @@ check (const char *element)
   for (guint way = 0; way < WAYS; way++) {
     const char *what = ways[way];
     double best = G_MAXDOUBLE;
+    gint64 wait = whole / 3;
 
     for (guint i = 0; i < ATTEMPTS && best >= limit; i++)
-      best = MIN (best, interrupt (element, features, whole, way));
+      best = MIN (best, interrupt (element, features, &wait, way));
     g_print ("%s: %s after %.1f ms\n", element, what, best);
     fail_unless (best < limit, "%s takes %.1f ms to %s", element, best, what);
   }
