@@ -34,12 +34,12 @@ typedef struct
   size_t stride, first, n;
 } Directions;
 
-/* Marks in `used` [blocks][n] where a direction has anything but zeros. Row after row, as reading a column at a time takes
+/* Marks in `used` [blocks][n] where a direction has anything but zeros; there may be no directions at all. Row after row, as reading a column at a time takes
  * a cache line for each number. some: [n]. */
 static void
 find_blocks (uint8_t *used, uint32_t *some, const Directions *d, size_t V, size_t P)
 {
-  for (size_t v0 = 0; v0 < V; v0 += AK_FLAME_BLOCK)
+  for (size_t v0 = 0; v0 < V && d->n > 0; v0 += AK_FLAME_BLOCK)
     for (size_t k = 0; k < 3; k++) {
       uint8_t *to = used + (k * P + v0) / AK_FLAME_BLOCK * d->n;
 
