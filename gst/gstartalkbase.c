@@ -4,6 +4,7 @@
 #include <gst/base/gstbasesrc.h>
 
 #include "gstartalkmessage.h"
+#include "gstartalkpromise.h"
 #include "models/error.h"
 
 GST_DEBUG_CATEGORY_STATIC (artalkbase_debug);
@@ -11,14 +12,6 @@ GST_DEBUG_CATEGORY_STATIC (artalkbase_debug);
 
 #define BATCH_DEADLINE (2 * GST_MSECOND)
 #define MOST_BATCH_DEADLINE (10 * GST_SECOND)
-#define DEADLINE_STEP (10 * GST_MSECOND)
-/* Promised on top of what a window was measured to take. */
-#define SPARE 8 /* one part in so many, but at least … */
-#define LEAST_SPARE (5 * GST_MSECOND)
-#define BEHIND (GST_SECOND / 2)           /* and a window: the work does not keep up */
-#define RAISE_PAUSE (10 * G_USEC_PER_SEC) /* at least this between two changes of the latency */
-#define STOPPED                                                                                    \
-  GST_SECOND /* a window that takes so much longer than its sound was not computed all that time */
 
 enum { CANCEL_FLUSH = 1, CANCEL_STOP = 2, CANCEL_INTERRUPT = 4 };
 
@@ -48,15 +41,8 @@ struct _GstArtalkBasePrivate
   guint threads;
   guint batch;                 /* 0: as suits the device */
   GstClockTime batch_deadline; /* of use where more than one is computed together */
-  GstClockTime wanted;         /* processing-deadline as set; NONE: measured */
-  GstClockTime deadline;       /* in use since READY to PAUSED; NONE: not yet measured */
+  GstArtalkPromise promise;    /* processing-deadline */
   GstClockTime delay;          /* of the loaded model; NONE: not loaded */
-  gboolean live;
-  gint64 raised; /* when the deadline was last raised, or -1 */
-  GstClockTime
-      promised; /* latency of a live stream up to and with this element; NONE: nobody asked */
-  GstClockTimeDiff lead; /* least time from a window's running time to its end of work, or NONE */
-  GstClockTimeDiff late; /* the last window's, if the work has fallen behind, else NONE */
 };
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GstArtalkBase, gst_artalk_base, GST_TYPE_ELEMENT)
@@ -202,23 +188,18 @@ gst_artalk_base_reload (GstArtalkBase *base)
 
 /* Latency */
 
-static GstClockTime
-round_up (GstClockTime t)
-{
-  return (t + DEADLINE_STEP - 1) / DEADLINE_STEP * DEADLINE_STEP;
-}
-
 /* The time promised for computing; of a live stream it is measured now if it is not known. */
 static GstClockTime
 get_deadline (GstArtalkBase *base, gboolean live)
 {
   GstArtalkBasePrivate *priv = PRIV (base);
+  GstArtalkPromise *promise = &priv->promise;
   g_autoptr (AmModel) model = NULL;
   GstClockTime deadline, took, wait;
 
   GST_OBJECT_LOCK (base);
-  priv->live = live;
-  deadline = priv->deadline;
+  promise->live = live;
+  deadline = promise->time;
   if (live && deadline == GST_CLOCK_TIME_NONE && priv->model)
     model = am_model_ref (priv->model);
   GST_OBJECT_UNLOCK (base);
@@ -228,9 +209,9 @@ get_deadline (GstArtalkBase *base, gboolean live)
   took = GST_ARTALK_BASE_GET_CLASS (base)->measure (base, model, &priv->cancel);
   GST_OBJECT_LOCK (base);
   wait = am_batch_most (model, priv->batch) > 1 ? priv->batch_deadline : 0;
-  if (priv->deadline == GST_CLOCK_TIME_NONE && took)
-    priv->deadline = round_up (took + MAX (took / SPARE, LEAST_SPARE) + wait);
-  deadline = priv->deadline == GST_CLOCK_TIME_NONE ? 0 : priv->deadline;
+  if (took)
+    gst_artalk_promise_make (promise, took, wait);
+  deadline = promise->time == GST_CLOCK_TIME_NONE ? 0 : promise->time;
   GST_OBJECT_UNLOCK (base);
   GST_INFO_OBJECT (base, "a window takes %" GST_TIME_FORMAT ", promising %" GST_TIME_FORMAT,
       GST_TIME_ARGS (took), GST_TIME_ARGS (deadline));
@@ -263,71 +244,59 @@ age_of (GstArtalkBase *base, GstClockTime pts)
       time + gst_element_get_base_time (GST_ELEMENT (base)), gst_clock_get_time (clock));
 }
 
-/* How far the work has fallen behind the stream, if that is much more than it was before and still growing: a stream
- * that is late as it comes is not the work's fault, and after a stop of the whole process it catches up. Under the
- * object lock. */
-static GstClockTime
-fallen_behind (GstArtalkBasePrivate *priv, GstClockTimeDiff age, GstClockTime duration)
+/* Hands on that the next window took `over` longer than promised; FALSE if no element downstream wants to know. */
+static gboolean
+hand_on (GstArtalkBase *base, GstClockTimeDiff over)
 {
-  gboolean grows;
+  GstQuery *query = gst_artalk_promise_query_new (over);
+  gboolean taken = gst_pad_peer_query (PRIV (base)->srcpad, query);
 
-  if (!priv->live || age == GST_CLOCK_STIME_NONE || priv->promised == GST_CLOCK_TIME_NONE)
-    return 0;
-  if (priv->lead == GST_CLOCK_STIME_NONE || age < priv->lead)
-    priv->lead = age;
-  if (age <= (GstClockTimeDiff) priv->promised ||
-      age - priv->lead <= (GstClockTimeDiff) (duration + BEHIND)) {
-    priv->late = GST_CLOCK_STIME_NONE;
-    return 0;
-  }
-  grows = priv->late != GST_CLOCK_STIME_NONE && age > priv->late;
-  priv->late = age;
-  if (!grows)
-    return 0;
-  return (GstClockTime) MIN (age - (GstClockTimeDiff) priv->promised, age - priv->lead);
+  gst_query_unref (query);
+  return taken;
 }
 
 void
 gst_artalk_base_end (GstArtalkBase *base, gint64 begun, GstClockTime pts, GstClockTime duration)
 {
   GstArtalkBasePrivate *priv = PRIV (base);
-  gint64 now = g_get_monotonic_time ();
-  GstClockTimeDiff age = age_of (base, pts);
-  GstClockTime took = (now - begun) * GST_USECOND, promised, behind;
-  gboolean raise;
+  const gint64 now = g_get_monotonic_time ();
+  const GstArtalkWindow window = {
+    .now = now, .took = (now - begun) * GST_USECOND, .duration = duration, .age = age_of (base, pts)
+  };
+  g_autofree char *warning = NULL;
+  GstClockTimeDiff over;
+  gboolean live;
 
   if (atomic_load (&priv->cancel) != 0)
     return; /* it was interrupted */
+  GST_LOG_OBJECT (base, "window took %" GST_TIME_FORMAT, GST_TIME_ARGS (window.took));
   GST_OBJECT_LOCK (base);
-  promised = priv->deadline;
-  behind = fallen_behind (priv, age, duration);
-  raise = priv->live && promised != GST_CLOCK_TIME_NONE && (took > promised || behind > 0) &&
-          (priv->raised < 0 || now - priv->raised >= RAISE_PAUSE);
-  if (raise) {
-    /* a process that was stopped for a while is not one that needs so long */
-    priv->deadline = round_up (MAX (MIN (took, duration + STOPPED), promised + behind));
-    priv->raised = now;
-    priv->lead = priv->late = GST_CLOCK_STIME_NONE;
-  }
+  live = priv->promise.live;
+  over = gst_artalk_promise_over (&priv->promise, window.took);
   GST_OBJECT_UNLOCK (base);
-  GST_LOG_OBJECT (base, "window took %" GST_TIME_FORMAT, GST_TIME_ARGS (took));
-  if (!raise)
+  if (!live || (pts == GST_CLOCK_TIME_NONE && hand_on (base, over)))
     return;
-  if (behind > 0)
-    GST_ELEMENT_WARNING (base, CORE, CLOCK,
-        ("This machine cannot keep up with the stream: it is %d ms behind, and the latency grows. "
-         "Let windows overlap "
-         "less (a longer hop), or use a smaller model.",
-            (int) (behind / GST_MSECOND)),
-        (NULL));
-  else
-    GST_ELEMENT_WARNING (base, CORE, CLOCK,
-        ("This machine needed %d ms for a window, %d ms were promised: the latency grows. Set a "
-         "longer "
-         "processing-deadline, or use a smaller model.",
-            (int) (took / GST_MSECOND), (int) (promised / GST_MSECOND)),
-        (NULL));
+  GST_OBJECT_LOCK (base);
+  warning = gst_artalk_promise_judge (&priv->promise, &window);
+  GST_OBJECT_UNLOCK (base);
+  if (!warning)
+    return;
+  GST_ELEMENT_WARNING (base, CORE, CLOCK, ("%s", warning), (NULL));
   gst_element_post_message (GST_ELEMENT (base), gst_message_new_latency (GST_OBJECT (base)));
+}
+
+gboolean
+gst_artalk_base_sink_query (GstPad *pad, GstObject *parent, GstQuery *query)
+{
+  GstArtalkBase *base = GST_ARTALK_BASE (parent);
+  GstClockTimeDiff over;
+
+  if (!gst_artalk_promise_parse_query (query, &over))
+    return gst_pad_query_default (pad, parent, query);
+  GST_OBJECT_LOCK (base);
+  PRIV (base)->promise.over = over;
+  GST_OBJECT_UNLOCK (base);
+  return TRUE;
 }
 
 static gboolean
@@ -349,7 +318,7 @@ query_latency (GstArtalkBase *base, GstQuery *query)
     max += delay;
   gst_query_set_latency (query, live, min, max);
   GST_OBJECT_LOCK (base);
-  priv->promised = live ? min : GST_CLOCK_TIME_NONE;
+  priv->promise.latency = live ? min : GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (base);
   return TRUE;
 }
@@ -401,11 +370,7 @@ change_state (GstElement *element, GstStateChange transition)
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
     atomic_store (&priv->cancel, 0);
     GST_OBJECT_LOCK (base);
-    priv->deadline = priv->wanted;
-    priv->live = FALSE;
-    priv->raised = -1;
-    priv->promised = GST_CLOCK_TIME_NONE;
-    priv->lead = priv->late = GST_CLOCK_STIME_NONE;
+    gst_artalk_promise_start (&priv->promise);
     GST_OBJECT_UNLOCK (base);
     if (!gst_artalk_base_reload (base))
       return GST_STATE_CHANGE_FAILURE;
@@ -534,7 +499,7 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
       priv->threads = g_value_get_uint (value);
       break;
     case PROP_DEADLINE:
-      priv->wanted = g_value_get_uint64 (value);
+      priv->promise.wanted = g_value_get_uint64 (value);
       break;
     case PROP_BATCH:
       priv->batch = g_value_get_uint (value);
@@ -569,7 +534,7 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
       g_value_set_uint (value, priv->threads);
       break;
     case PROP_DEADLINE:
-      g_value_set_uint64 (value, priv->model ? priv->deadline : priv->wanted);
+      g_value_set_uint64 (value, priv->model ? priv->promise.time : priv->promise.wanted);
       break;
     case PROP_BATCH:
       g_value_set_uint (value, priv->batch);
@@ -578,10 +543,10 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
       g_value_set_uint64 (value, priv->batch_deadline);
       break;
     case PROP_LATENCY:
-      g_value_set_uint64 (
-          value, priv->delay == GST_CLOCK_TIME_NONE
-                     ? 0
-                     : priv->delay + (priv->deadline == GST_CLOCK_TIME_NONE ? 0 : priv->deadline));
+      g_value_set_uint64 (value,
+          priv->delay == GST_CLOCK_TIME_NONE
+              ? 0
+              : priv->delay + (priv->promise.time == GST_CLOCK_TIME_NONE ? 0 : priv->promise.time));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -637,10 +602,8 @@ gst_artalk_base_init (GstArtalkBase *base)
 {
   GstArtalkBasePrivate *priv = PRIV (base);
 
-  priv->wanted = priv->deadline = priv->delay = GST_CLOCK_TIME_NONE;
-  priv->raised = -1;
-  priv->promised = GST_CLOCK_TIME_NONE;
-  priv->lead = priv->late = GST_CLOCK_STIME_NONE;
+  priv->delay = GST_CLOCK_TIME_NONE;
+  gst_artalk_promise_init (&priv->promise);
   priv->batch_deadline = BATCH_DEADLINE;
 }
 

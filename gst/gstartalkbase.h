@@ -63,11 +63,14 @@ const atomic_int *gst_artalk_base_cancel (GstArtalkBase *base);
 
 /* Call around each window's work, with the time of gst_artalk_base_begin(): raises the promised latency of a
  * live stream if the work took longer than `processing-deadline`. The element that ends the work on a window also says
- * which times it held, `pts` (else NONE) and `duration`: the latency is raised too if all work together falls behind the
- * stream. */
+ * which times it held, `pts` (else NONE) and `duration`: it judges the work of all on the window together, and whether
+ * that falls behind the stream. */
 gint64 gst_artalk_base_begin (GstArtalkBase *base);
 void gst_artalk_base_end (
     GstArtalkBase *base, gint64 begun, GstClockTime pts, GstClockTime duration);
+
+/* For the sink pad of an element that ends the work on windows. */
+gboolean gst_artalk_base_sink_query (GstPad *pad, GstObject *parent, GstQuery *query);
 
 /* What chain returns after a model function has set `error`: FLUSHING if it was cancelled, else ERROR after
  * posting it. */

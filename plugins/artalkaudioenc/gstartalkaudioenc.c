@@ -30,6 +30,7 @@
 #include <string.h>
 
 #include "gst/gstartalkcaps.h"
+#include "gst/gstartalkpromise.h"
 #include "gst/gstartalkstream.h"
 #include "models/audioenc.h"
 
@@ -638,6 +639,23 @@ delay (GstArtalkBase *base, const AmModelInfo *info)
   return gst_artalk_samples_to_time ((guint64) hop->hop + hop->lookahead);
 }
 
+typedef struct
+{
+  AmAudioEncoder *encoder;
+  const float *samples;
+  float *features;
+  const atomic_int *cancel;
+} Trial;
+
+static gboolean
+try_window (gpointer data)
+{
+  const Trial *trial = data;
+
+  return am_audio_encoder_run (
+      trial->encoder, trial->samples, trial->features, trial->cancel, NULL);
+}
+
 static GstClockTime
 measure (GstArtalkBase *base, AmModel *model, const atomic_int *cancel)
 {
@@ -645,24 +663,13 @@ measure (GstArtalkBase *base, AmModel *model, const atomic_int *cancel)
   g_autoptr (AmAudioEncoder) encoder = NULL;
   g_autofree float *samples = g_new0 (float, span_samples (info));
   g_autofree float *features = g_new (float, (gsize) info->steps * info->channels);
-  GstClockTime slowest = 0;
   AmBatching batching;
 
   gst_artalk_base_batching (base, &batching);
   encoder = am_audio_encoder_new_batched (model, &batching, NULL);
-  for (int i = 0; encoder && i < 3; i++) {
-    gint64 begun = g_get_monotonic_time ();
-    GstClockTime took;
-
-    if (!am_audio_encoder_run (encoder, samples, features, cancel, NULL))
-      return 0;
-    took = (g_get_monotonic_time () - begun) * GST_USECOND;
-    if (i > 0) /* the first run also fetches the weights */
-      slowest = MAX (slowest, took);
-    else if (took > GST_SECOND)
-      return took;
-  }
-  return slowest;
+  return encoder ? gst_artalk_promise_measure (
+                       try_window, &(Trial){ encoder, samples, features, cancel })
+                 : 0;
 }
 
 /* The class */

@@ -23,6 +23,7 @@
 
 #include "gst/gstartalkcaps.h"
 #include "gst/gstartalkmessage.h"
+#include "gst/gstartalkpromise.h"
 #include "models/motion.h"
 
 GST_DEBUG_CATEGORY_STATIC (artalkmotion_debug);
@@ -309,7 +310,7 @@ sink_query (GstPad *pad, GstObject *parent, GstQuery *query)
     return TRUE;
   }
   if (GST_QUERY_TYPE (query) != GST_QUERY_CAPS)
-    return gst_pad_query_default (pad, parent, query);
+    return gst_artalk_base_sink_query (pad, parent, query);
   GST_OBJECT_LOCK (parent);
   if (GST_ARTALK_MOTION (parent)->info)
     caps = gst_artalk_features_caps (GST_ARTALK_MOTION (parent)->info, NULL);
@@ -397,6 +398,22 @@ delay (GstArtalkBase *base, const AmModelInfo *info)
   return 0;
 }
 
+typedef struct
+{
+  AmMotion *motion;
+  const float *features;
+  float *frames;
+  const atomic_int *cancel;
+} Trial;
+
+static gboolean
+try_window (gpointer data)
+{
+  const Trial *trial = data;
+
+  return am_motion_run (trial->motion, trial->features, trial->frames, trial->cancel, NULL);
+}
+
 static GstClockTime
 measure (GstArtalkBase *base, AmModel *model, const atomic_int *cancel)
 {
@@ -404,24 +421,13 @@ measure (GstArtalkBase *base, AmModel *model, const atomic_int *cancel)
   g_autoptr (AmMotion) motion = NULL;
   g_autofree float *features = g_new0 (float, (gsize) info->steps * info->channels);
   g_autofree float *frames = g_new (float, (gsize) info->window_frames * info->motion_dim);
-  GstClockTime slowest = 0;
   AmBatching batching;
 
   gst_artalk_base_batching (base, &batching);
   motion = am_motion_new_batched (model, &batching, NULL);
-  for (int i = 0; motion && i < 3; i++) {
-    gint64 begun = g_get_monotonic_time ();
-    GstClockTime took;
-
-    if (!am_motion_run (motion, features, frames, cancel, NULL))
-      return 0;
-    took = (g_get_monotonic_time () - begun) * GST_USECOND;
-    if (i > 0) /* the first run also fetches the weights */
-      slowest = MAX (slowest, took);
-    else if (took > GST_SECOND)
-      return took;
-  }
-  return slowest;
+  return motion
+             ? gst_artalk_promise_measure (try_window, &(Trial){ motion, features, frames, cancel })
+             : 0;
 }
 
 /* The class */
