@@ -248,7 +248,8 @@ GST_START_TEST (test_live_is_as_file)
 }
 GST_END_TEST
 
-/* A run that cannot keep up says so once, and what is shown is shown in time; the rest is dropped. */
+/* A run that cannot keep up says so once (in ten seconds: a busy machine takes longer), and what is shown is shown in
+ * time; the rest is dropped. */
 GST_START_TEST (test_cannot_keep_up)
 {
   const char *path = test_model_path (&test_model_small);
@@ -261,11 +262,17 @@ GST_START_TEST (test_cannot_keep_up)
       "flamemesh ! video/x-raw,width=64,height=64 ! "
       "fakesink name=v sync=true qos=true max-lateness=20000000",
       path, path);
+  const gint64 begun = g_get_monotonic_time ();
   Shown shown = { 0 };
+  gint64 seconds;
   Said said;
 
   play (line, &shown, &said);
-  fail_unless_equals_int (said.behind, 1);
+  seconds = (g_get_monotonic_time () - begun) / G_USEC_PER_SEC;
+  g_print ("%u of 100 frames, %u dropped, %u warnings in %d s, %u of a run that falls behind\n",
+      shown.frames, said.qos, said.ours, (int) seconds, said.behind);
+  fail_unless (said.ours >= 1 && said.ours <= 1 + seconds / 10);
+  fail_unless (said.behind >= 1 || seconds >= 10); /* else it is what the one warning says */
   fail_unless (said.qos > 0 && shown.frames > 0 && shown.frames < 100,
       "%u of 100 frames, %u dropped", shown.frames, said.qos);
 }
