@@ -341,15 +341,25 @@ move_to (AmMotion *m, guint64 start, guint32 *programs, const atomic_int *cancel
   return status;
 }
 
-/* Over a seam. What the last frame given out has and its window has not is there in the next frame too and then
- * decays; and a part of the step to that frame is put off, more where a window begins, which does not know the
- * frame before. */
-#define SEAM_DECAY 0.3f
+/* Over a seam. What the last frame given out has and its window has not is there in the next frame too, and gone in
+ * the last of those that are given out together or the fifth, so that seams do not add up; and a part of the step to the
+ * next frame is put off, more where a window begins, which does not know the frame before. */
+#define SEAM_FRAMES 5
 #define PUT_OFF 0.1f
 #define PUT_OFF_FIRST 0.4f
 
-/* Gives out frames `first` to `first + n` of the window; what the last frame given out has and the window has not
- * decays over them. */
+/* How much of the seam is in frame `i` of `n`. */
+static float
+seam_share (unsigned i, unsigned n)
+{
+  const unsigned last = MIN (n, SEAM_FRAMES) - 1;
+
+  if (last == 0)
+    return 0.5f;
+  return i < last ? 1 - (float) i / (float) last : 0;
+}
+
+/* Gives out frames `first` to `first + n` of the window. */
 static void
 give (AmMotion *m, unsigned first, unsigned n)
 {
@@ -370,11 +380,13 @@ give (AmMotion *m, unsigned first, unsigned n)
     for (size_t k = 0; k < d; k++)
       m->seam[k] = last[k] - before[k] - off * (m->window[first * d + k] - before[k]);
   }
-  for (unsigned i = first; i < first + n; i++)
-    for (size_t k = 0; k < d; k++) {
-      given[i * d + k] = m->window[i * d + k] + m->seam[k];
-      m->seam[k] *= SEAM_DECAY;
-    }
+  for (unsigned i = 0; i < n; i++) {
+    const float share = seam_share (i, n);
+    const size_t at = (first + i) * d;
+
+    for (size_t k = 0; k < d; k++)
+      given[at + k] = m->window[at + k] + share * m->seam[k];
+  }
   m->given_end = begin + n;
 }
 

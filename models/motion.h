@@ -34,7 +34,7 @@ gboolean am_motion_run (AmMotion *motion, const float *features, float *frames,
 /* The newest frames of a window that overlaps others: `n` frames from frame `first` of the window on, which begins at
  * frame `start` of the stream, to `frames` [n][motion_dim]. The past that the model sees are the frames that were given
  * out before `start` (rest before the stream began), decoded and encoded again. New frames begin where those before them
- * ended: what the window has otherwise decays over the frames that follow. `start` never goes back; with `first` 0 and
+ * ended: what the window has otherwise fades over the frames that follow. `start` never goes back; with `first` 0 and
  * `n` a whole window the numbers are those of am_motion_run() but for the seam, and the two must not be mixed without
  * am_motion_reset(). */
 gboolean am_motion_run_part (AmMotion *motion, const float *features, guint64 start, unsigned first,
