@@ -15,6 +15,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
 START = 5  # seconds of a live run that are left out: sinks are not yet in step
+LINEAR = 100  # ms; what is larger is drawn smaller
 
 
 def read(path):
@@ -43,8 +44,8 @@ def plot(data, path):
         axis.grid(linewidth=0.3)
         if columns[0] in ("rss_mb", "threads", "load"):
             axis.set_ylim(0, 1.2 * max(max(data[column]) for column in columns))
-        elif columns[0].endswith("_ms"):
-            axis.set_yscale("symlog", linthresh=100)
+        elif max(abs(x) for column in columns for x in data[column]) > LINEAR:
+            axis.set_yscale("symlog", linthresh=LINEAR)
         if len(columns) > 1:
             axis.legend(fontsize=7, loc="upper right")
     axes[-1].set_xlabel("minutes" if live else "hours")

@@ -210,7 +210,7 @@ get_deadline (GstArtalkBase *base, gboolean live)
   GST_OBJECT_LOCK (base);
   wait = am_batch_most (model, priv->batch) > 1 ? priv->batch_deadline : 0;
   if (took)
-    gst_artalk_promise_make (promise, took, wait);
+    gst_artalk_promise_make (promise, took, wait, priv->delay);
   deadline = promise->time == GST_CLOCK_TIME_NONE ? 0 : promise->time;
   GST_OBJECT_UNLOCK (base);
   GST_INFO_OBJECT (base, "a window takes %" GST_TIME_FORMAT ", promising %" GST_TIME_FORMAT,

@@ -7,9 +7,11 @@
 #define STEP (10 * GST_MSECOND) /* of a promise that is raised */
 /* Promised on top of what a window was measured to take. */
 #define SPARE 8 /* one part in so many, but at least … */
-#define LEAST_SPARE (10 * GST_MSECOND)
-#define RUNS 7                      /* measured, if they do not take … */
-#define LONG G_USEC_PER_SEC         /* … together */
+#define LEAST_SPARE (8 * GST_MSECOND)
+#define LONG_SPARE (12 * GST_MSECOND) /* where data wait so long already that nobody notices: */
+#define UNNOTICED 100                 /* one part in so many */
+#define RUNS 7                        /* measured, if they do not take … */
+#define LONG G_USEC_PER_SEC           /* … together */
 #define REST (20 * 1000)            /* us between two: caches and threads go cold as in live use */
 #define BEHIND (GST_SECOND / 2)     /* and a window: the work does not keep up */
 #define PAUSE (10 * G_USEC_PER_SEC) /* at least this between two changes of the latency */
@@ -71,10 +73,13 @@ gst_artalk_promise_measure (gboolean (*run) (gpointer), gpointer data)
 }
 
 void
-gst_artalk_promise_make (GstArtalkPromise *self, GstClockTime took, GstClockTime wait)
+gst_artalk_promise_make (
+    GstArtalkPromise *self, GstClockTime took, GstClockTime wait, GstClockTime delay)
 {
+  const GstClockTime least = CLAMP (delay / UNNOTICED, LEAST_SPARE, LONG_SPARE);
+
   if (self->time == GST_CLOCK_TIME_NONE)
-    self->time = round_up (took + MAX (took / SPARE, LEAST_SPARE) + wait, GST_MSECOND);
+    self->time = round_up (took + MAX (took / SPARE, least) + wait, GST_MSECOND);
 }
 
 GstClockTimeDiff

@@ -38,8 +38,10 @@ void gst_artalk_promise_start (GstArtalkPromise *self);
 /* How long `run`, which computes a window, takes here with pauses as in live use: the median of several, or 0 if it
  * returned FALSE. */
 GstClockTime gst_artalk_promise_measure (gboolean (*run) (gpointer), gpointer data);
-/* Promises a little more than what was measured, `wait` besides; if nothing is promised yet. */
-void gst_artalk_promise_make (GstArtalkPromise *self, GstClockTime took, GstClockTime wait);
+/* Promises a little more than what was measured, `wait` besides, of an element in which data are delayed by `delay`
+ * anyway; if nothing is promised yet. */
+void gst_artalk_promise_make (
+    GstArtalkPromise *self, GstClockTime took, GstClockTime wait, GstClockTime delay);
 
 /* How much longer than promised a window took, less: negative. */
 GstClockTimeDiff gst_artalk_promise_over (const GstArtalkPromise *self, GstClockTime took);

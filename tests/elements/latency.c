@@ -10,7 +10,7 @@
 #define LOW_WAITS                                                                                  \
   (330 * GST_MSECOND) /* of what low mode promises: source, hop, look-ahead, smoothing */
 #define IDLE                                                                                       \
-  (40 * GST_MSECOND) /* what it promises for computing on a machine that does nothing else */
+  (48 * GST_MSECOND) /* what it promises for computing on a machine that does nothing else */
 #define ENOUGH                                                                                     \
   1.5 /* times real time, starting included; below that a live source cannot be followed */
 #define LOW_LIMIT                                                                                  \

@@ -13,7 +13,7 @@ promise (void)
   GstArtalkPromise p;
 
   gst_artalk_promise_init (&p);
-  gst_artalk_promise_make (&p, 10 * MS, 0);
+  gst_artalk_promise_make (&p, 12 * MS, 0, 0);
   p.latency = 1200 * MS;
   p.live = TRUE;
   return p;
@@ -30,6 +30,22 @@ judge (GstArtalkPromise *p, double now, double took, double age)
 
   return gst_artalk_promise_judge (p, &window);
 }
+
+/* What was measured, and some of it or of the delay more. */
+GST_START_TEST (test_made)
+{
+  static const guint cases[][4] = { { 12, 0, 0, 20 }, { 12, 2, 240, 22 }, { 12, 0, 1160, 24 },
+    { 12, 0, 4000, 24 }, { 800, 0, 4000, 900 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    GstArtalkPromise p;
+
+    gst_artalk_promise_init (&p);
+    gst_artalk_promise_make (&p, cases[i][0] * MS, cases[i][1] * MS, cases[i][2] * MS);
+    fail_unless_equals_uint64 (p.time, cases[i][3] * MS);
+  }
+}
+GST_END_TEST
 
 GST_START_TEST (test_kept)
 {
@@ -153,6 +169,7 @@ promise_suite (void)
   TCase *c = tcase_create ("general");
 
   suite_add_tcase (s, c);
+  tcase_add_test (c, test_made);
   tcase_add_test (c, test_kept);
   tcase_add_test (c, test_raised);
   tcase_add_test (c, test_stopped);
