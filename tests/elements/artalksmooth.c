@@ -157,38 +157,6 @@ GST_START_TEST (test_latency)
 }
 GST_END_TEST
 
-GST_START_TEST (test_wrong_size)
-{
-  GstHarness *h = start ();
-  g_autofree char *error = NULL;
-
-  fail_unless_equals_int (gst_harness_push (h, gst_buffer_new_memdup ("short", 5)), GST_FLOW_ERROR);
-  error = test_message (h->element, GST_MESSAGE_ERROR);
-  fail_unless (error && strstr (error, "106"));
-  push (h, 0, 10, 1);
-  test_end (h);
-}
-GST_END_TEST
-
-GST_START_TEST (test_states)
-{
-  GstHarness *h = start ();
-  g_autoptr (GPtrArray) all = NULL;
-
-  push (h, 0, 12, 1);
-  gst_element_set_state (h->element, GST_STATE_NULL);
-  g_ptr_array_unref (test_pull_all (h));
-  gst_element_set_state (h->element, GST_STATE_PLAYING);
-  gst_harness_set_src_caps_str (h, CAPS);
-  push (h, 0, 12, 2);
-  gst_harness_push_event (h, gst_event_new_eos ());
-  all = test_pull_all (h);
-  fail_unless_equals_int (all->len, 12);
-  check (all, 0, 12, 2);
-  test_end (h);
-}
-GST_END_TEST
-
 /* With a shorter delay frames come sooner, that is promised, and it holds from the next start on. */
 GST_START_TEST (test_shorter_delay)
 {
@@ -283,8 +251,6 @@ artalksmooth_suite (void)
   tcase_add_test (c, test_flush);
   tcase_add_test (c, test_fix_pose);
   tcase_add_test (c, test_latency);
-  tcase_add_test (c, test_wrong_size);
-  tcase_add_test (c, test_states);
   tcase_add_test (c, test_shorter_delay);
   tcase_add_test (c, test_events_in_place);
   return s;
