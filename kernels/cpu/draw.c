@@ -12,6 +12,7 @@
 typedef struct
 {
   AkBlock *blocks;
+  uint32_t *faces;
   AkBlends blends;
   uint32_t *rgba; /* [AK_DRAW_BAND][stride] */
 } Scratch;
@@ -171,7 +172,7 @@ draw_bands (void *data, unsigned part, unsigned n_parts)
     unsigned rows = picture->height - row0 < AK_DRAW_BAND ? picture->height - row0 : AK_DRAW_BAND;
     AkBand band = { d->mesh, d->points, d->looks, (int) row0 - AK_DRAW_MARGIN,
       (int) (rows + rows % 2) + 2 * AK_DRAW_MARGIN, (int) row0, (int) (row0 + rows), b->x0 & ~7,
-      2 * ((b->x1 >> 3) - (b->x0 >> 3) + 1), 0, 0, scratch->blocks };
+      2 * ((b->x1 >> 3) - (b->x0 >> 3) + 1), 0, 0, scratch->blocks, scratch->faces };
     uint32_t under = picture->alpha ? premultiplied (b->background) : b->background;
     size_t n_blends;
 
@@ -264,7 +265,8 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
   for (unsigned i = 0; i < d.n_parts; i++) {
     Scratch *s = &d.parts[i];
 
-    s->blocks = ak_plan_memory (plan, blocks * sizeof *s->blocks);
+    s->blocks = ak_plan_memory (plan, (blocks + 1) * sizeof *s->blocks);
+    s->faces = ak_plan_memory (plan, (F + 8) * sizeof *s->faces);
     s->blends.shares = ak_plan_memory (plan, pixels);
     s->blends.colors = ak_plan_memory (plan, pixels * sizeof *s->blends.colors);
     s->blends.borders = ak_plan_memory (plan, columns * sizeof *s->blends.borders);

@@ -55,7 +55,8 @@ typedef struct
   int column0;     /* of the first block; a multiple of 8 */
   int columns;     /* blocks in a row of blocks; even */
   int first, last; /* blocks of a row that something was drawn in */
-  AkBlock *blocks; /* all 0 before a band is drawn, and again once it was written */
+  AkBlock *blocks; /* and a spare one; all 0 before a band is drawn and once it was written */
+  uint32_t *faces; /* [F + 8] scratch of AkFacesFn */
 } AkBand;
 
 /* Where vertices are seen and how they are lit. */

@@ -213,16 +213,16 @@ typedef struct
 /* A face inside a block: what to add for each pixel to what is known of the first one. */
 typedef struct
 {
-  __m256i edge[3], color[3];
+  __m256i edge[3], red_blue, green;
   __m256 q, high;
 } Face;
 
 /* Eight blocks of a face: edges and values at each block's first pixel. */
 typedef struct
 {
-  int32_t edge[3][8], color[3][8];
+  int32_t edge[3][8], red_blue[8], green[8];
   float q[8];
-  int32_t block[8];
+  uint32_t block[8]; /* bytes from the band's first */
 } Blocks;
 
 /* Faces in blocks, to be drawn in this order. */
@@ -231,6 +231,7 @@ typedef struct
 {
   Face faces[8];
   Blocks blocks[MAX_BLOCKS];
+  Blocks none; /* the first one is the band's spare block, outside of every face */
   size_t n_blocks, n;
   uint32_t face[8 * MAX_BLOCKS + 8], at[8 * MAX_BLOCKS + 8]; /* bytes from `faces`, from `blocks` */
 } Items;
@@ -358,38 +359,61 @@ set_up_face (Face *f, const Group *g)
   for (int c = 0; c < 4; c++)
     value[c] = _mm256_fmadd_ps (_mm256_broadcast_ss (&g->dx[c][0]), x,
         _mm256_mul_ps (_mm256_broadcast_ss (&g->dy[c][0]), y));
-  for (int c = 0; c < 3; c++)
-    f->color[c] = _mm256_cvtps_epi32 (value[c]);
-  f->color[1] = _mm256_add_epi32 (f->color[1], all (&g->part[0]));
+  f->red_blue = pair (_mm256_cvtps_epi32 (value[0]), _mm256_cvtps_epi32 (value[2]));
+  f->green = _mm256_add_epi32 (_mm256_cvtps_epi32 (value[1]), all (&g->part[0]));
   f->q = value[3];
   f->high = _mm256_broadcast_ss (&g->high[0]);
+}
+
+/* A block as a face leaves it. */
+typedef struct
+{
+  AkBlock *block;
+  __m256 q, color;
+} Drawn;
+
+static inline Drawn
+draw_block (const AkBand *band, const Face *f, const Blocks *b)
+{
+  const __m256i green_part = _mm256_set1_epi32 ((int) 0xff00ff00);
+  AkBlock *block = (AkBlock *) ((char *) band->blocks + b->block[0]);
+  __m256i outside, color;
+  __m256 q, old, near;
+
+#define AT(add, x) add (all (&b->x[0]), f->x)
+  outside = _mm256_or_si256 (
+      _mm256_or_si256 (AT (_mm256_add_epi32, edge[0]), AT (_mm256_add_epi32, edge[1])),
+      AT (_mm256_add_epi32, edge[2]));
+  q = _mm256_min_ps (_mm256_add_ps (_mm256_broadcast_ss (b->q), f->q), f->high);
+  q = _mm256_blendv_ps (q, _mm256_setzero_ps (), _mm256_castsi256_ps (outside));
+  old = _mm256_load_ps (block->q);
+  near = _mm256_cmp_ps (q, old, _CMP_GT_OQ);
+  color = _mm256_or_si256 (_mm256_srli_epi16 (AT (_mm256_add_epi16, red_blue), 8),
+      _mm256_and_si256 (AT (_mm256_add_epi32, green), green_part));
+#undef AT
+  return (Drawn){ block, _mm256_max_ps (q, old),
+    _mm256_blendv_ps (
+        _mm256_load_ps ((const float *) block->color), _mm256_castsi256_ps (color), near) };
+}
+
+static inline void
+store_block (const Drawn *d)
+{
+  _mm256_store_ps (d->block->q, d->q);
+  _mm256_store_ps ((float *) d->block->color, d->color);
 }
 
 static void
 draw_items (const AkBand *band, Items *items)
 {
-  const __m256i green = _mm256_set1_epi32 ((int) 0xff00ff00);
-
-  for (size_t i = 0; i < items->n; i++) {
+  for (size_t i = 0; i < items->n; i += 2) {
     const Face *f = (const Face *) ((const char *) items->faces + items->face[i]);
-    const Blocks *b = (const Blocks *) ((const char *) items->blocks + items->at[i]);
-    AkBlock *block = band->blocks + b->block[0];
-    __m256i outside, color, red_blue;
-    __m256 q, old, near;
+    const char *blocks = (const char *) items->blocks;
+    Drawn a = draw_block (band, f, (const Blocks *) (blocks + items->at[i])),
+          b = draw_block (band, f, (const Blocks *) (blocks + items->at[i + 1]));
 
-#define AT(x) _mm256_add_epi32 (all (&b->x[0]), f->x)
-    outside = _mm256_or_si256 (_mm256_or_si256 (AT (edge[0]), AT (edge[1])), AT (edge[2]));
-    q = _mm256_min_ps (_mm256_add_ps (_mm256_broadcast_ss (b->q), f->q), f->high);
-    old = _mm256_load_ps (block->q);
-    near = _mm256_andnot_ps (_mm256_castsi256_ps (outside), _mm256_cmp_ps (q, old, _CMP_GT_OQ));
-    _mm256_store_ps (block->q, _mm256_blendv_ps (old, q, near));
-    red_blue = _mm256_blend_epi16 (
-        _mm256_srli_epi32 (AT (color[0]), 8), _mm256_slli_epi32 (AT (color[2]), 8), 0xaa);
-    color = _mm256_or_si256 (red_blue, _mm256_and_si256 (AT (color[1]), green));
-#undef AT
-    _mm256_store_ps (
-        (float *) block->color, _mm256_blendv_ps (_mm256_load_ps ((const float *) block->color),
-                                    _mm256_castsi256_ps (color), near));
+    store_block (&a);
+    store_block (&b);
   }
   items->n = items->n_blocks = 0;
 }
@@ -406,7 +430,7 @@ list_blocks (
   __m256i x = _mm256_sub_epi32 (number, _mm256_mullo_epi16 (y, all (g->columns)));
   __m256i xy = _mm256_or_si256 (_mm256_slli_epi32 (x, 10), _mm256_slli_epi32 (y, 25));
   __m256i outside = _mm256_setzero_si256 (), block;
-  __m256 fx = _mm256_cvtepi32_ps (x), fy = _mm256_cvtepi32_ps (y);
+  __m256 fx = _mm256_cvtepi32_ps (x), fy = _mm256_cvtepi32_ps (y), value[4];
 
   for (int k = 0; k < 3; k++) {
     __m256i edge = _mm256_add_epi32 (_mm256_madd_epi16 (all (g->ab[k]), xy), all (g->edge[k]));
@@ -414,17 +438,15 @@ list_blocks (
     store (b->edge[k], edge);
     outside = _mm256_or_si256 (outside, _mm256_add_epi32 (edge, all (g->corner[k])));
   }
-  for (int c = 0; c < 4; c++) {
-    __m256 value = _mm256_fmadd_ps (_mm256_broadcast_ss (g->dx[c]), fx,
+  for (int c = 0; c < 4; c++)
+    value[c] = _mm256_fmadd_ps (_mm256_broadcast_ss (g->dx[c]), fx,
         _mm256_fmadd_ps (_mm256_broadcast_ss (g->dy[c]), fy, _mm256_broadcast_ss (g->value[c])));
-
-    if (c < 3)
-      store (b->color[c], _mm256_cvtps_epi32 (value));
-    else
-      _mm256_storeu_ps (b->q, value);
-  }
+  store (b->red_blue, pair (_mm256_cvtps_epi32 (value[0]), _mm256_cvtps_epi32 (value[2])));
+  store (b->green, _mm256_cvtps_epi32 (value[1]));
+  _mm256_storeu_ps (b->q, value[3]);
   block = _mm256_add_epi32 (_mm256_madd_epi16 (y, _mm256_set1_epi32 (band->columns)), x);
-  store (b->block, _mm256_add_epi32 (block, all (g->block)));
+  block = _mm256_add_epi32 (block, all (g->block));
+  store (b->block, _mm256_slli_epi32 (block, 6));
 
   set &= ~lanes (outside);
   store (items->at + n, _mm256_add_epi32 (_mm256_slli_epi32 (pack_lanes (set), 2),
@@ -432,6 +454,15 @@ list_blocks (
   store (items->face + n, _mm256_set1_epi32 ((int) (j * sizeof *items->faces)));
   items->n = n + (size_t) __builtin_popcount (set);
   items->n_blocks++;
+}
+
+/* Makes the number of items even, the last one face j's. */
+static inline void
+fill_up (Items *items, size_t j)
+{
+  items->at[items->n] = sizeof items->blocks;
+  items->face[items->n] = (uint32_t) (j * sizeof *items->faces);
+  items->n += items->n & 1;
 }
 
 static void
@@ -449,18 +480,24 @@ draw_group (const AkBand *band, const uint32_t *faces, size_t n, __m256i *first,
   }
   set_up (&g, band, i, first, last);
   items.n = items.n_blocks = 0;
+  items.none.block[0] = (uint32_t) (band->rows / 2 * band->columns) << 6;
+  for (int k = 0; k < 3; k++)
+    items.none.edge[k][0] = -(1 << 30);
   for (size_t j = 0; j < n; j++) {
     __m256i number = _mm256_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7);
     int left = g.n[j];
 
     set_up_face (&items.faces[j], face_of (&g, j));
     do {
-      if (items.n_blocks == MAX_BLOCKS)
+      if (items.n_blocks == MAX_BLOCKS) {
+        fill_up (&items, j);
         draw_items (band, &items);
+      }
       list_blocks (&items, band, face_of (&g, j), j, number, 255u >> (left < 8 ? 8 - left : 0));
       number = _mm256_add_epi32 (number, _mm256_set1_epi32 (8));
       left -= 8;
     } while (left > 0);
+    fill_up (&items, j);
   }
   draw_items (band, &items);
 }
@@ -471,10 +508,11 @@ ak_faces_avx2 (AkBand *band, const AkFaceList *list)
   const __m256i before = _mm256_set1_epi32 (band->row0 - 1),
                 end = _mm256_set1_epi32 (band->row0 + band->rows);
   __m256i first = _mm256_set1_epi32 (band->first), last = _mm256_set1_epi32 (band->last);
-  uint32_t faces[16];
+  uint32_t *faces = band->faces;
   int least_first, most_last;
-  size_t n = 0;
+  size_t n = 0, done = 0;
 
+  /* without branches that would often be guessed wrongly */
   for (size_t i = 0; i < list->n; i += 8) {
     const __m256i top = _mm256_loadu_si256 ((const __m256i *) (list->top + i)),
                   bottom = _mm256_loadu_si256 ((const __m256i *) (list->bottom + i)),
@@ -484,21 +522,17 @@ ak_faces_avx2 (AkBand *band, const AkFaceList *list)
              large;
 
     set &= 255u >> (list->n - i < 8 ? 8 - (list->n - i) : 0);
-    if (!set)
-      continue;
     large = set & lanes (numbers);
-    store (faces + n, _mm256_permutevar8x32_epi32 (numbers, pack_lanes (set & ~large)));
-    n += (size_t) __builtin_popcount (set & ~large);
+    for (; large && done + 8 <= n; done += 8)
+      draw_group (band, faces + done, 8, &first, &last);
+    set &= ~large;
+    store (faces + n, _mm256_permutevar8x32_epi32 (numbers, pack_lanes (set)));
+    n += (size_t) __builtin_popcount (set);
     for (; large; large &= large - 1)
       ak_face_plain (band, list->face[i + (size_t) __builtin_ctz (large)] & ~AK_FACE_LARGE);
-    if (n >= 8) {
-      draw_group (band, faces, 8, &first, &last);
-      n -= 8;
-      _mm256_storeu_si256 ((__m256i *) faces, _mm256_loadu_si256 ((const __m256i *) (faces + 8)));
-    }
   }
-  if (n)
-    draw_group (band, faces, n, &first, &last);
+  for (; done < n; done += 8)
+    draw_group (band, faces + done, n - done < 8 ? n - done : 8, &first, &last);
   least_first = least (first);
   most_last = -least (_mm256_sub_epi32 (_mm256_setzero_si256 (), last));
   band->first = least_first < band->first ? least_first : band->first;
