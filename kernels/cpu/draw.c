@@ -33,15 +33,15 @@ typedef struct
   uint8_t *front; /* [F + 8]: not 0 where the face is turned to the camera; 0 beyond the faces */
   AkFaceList list;
   uint32_t *edges;     /* [edges + 8] */
-  AkOutline *outlines; /* [edges] */
+  AkOutlines outlines; /* [edges + 8] */
   size_t stride;
   unsigned n_parts; /* threads that may draw */
   Scratch parts[AK_CPU_SHARERS];
 } Draw;
 
-/* Lists the edges between a face that is seen and one that is not; returns their number. */
-static size_t
-list_outlines (const Draw *d)
+/* Lists the edges between a face that is seen and one that is not. */
+static void
+list_outlines (const Draw *d, AkOutlines *to)
 {
   const AkCpuMesh *m = d->mesh;
   size_t n = d->fns->edges (m, d->front, d->edges);
@@ -53,10 +53,11 @@ list_outlines (const Draw *d)
     const uint32_t *i = m->indices + 3 * (size_t) seen;
     int32_t y0 = d->points[v[0]].y, y1 = d->points[v[1]].y;
 
-    d->outlines[k] = (AkOutline){ { v[0], v[1] }, seen, i[0] ^ i[1] ^ i[2] ^ v[0] ^ v[1],
-      y0 < y1 ? y0 : y1, y0 < y1 ? y1 : y0 };
+    to->outline[k] = (AkOutline){ { v[0], v[1] }, seen, i[0] ^ i[1] ^ i[2] ^ v[0] ^ v[1] };
+    to->y0[k] = y0 < y1 ? y0 : y1;
+    to->y1[k] = y0 < y1 ? y1 : y0;
   }
-  return n;
+  to->n = n;
 }
 
 /* 0xAABBGGRR with the colour times alpha. */
@@ -93,7 +94,7 @@ straighten (uint32_t *pixels, size_t n, uint32_t background)
 /* Draws a band, which is then in its blocks; returns the number of pixels that are still to be blended, 0 without alpha. */
 static size_t
 draw_band (const Draw *d, AkBand *band, const AkBlends *blends, const AkFaceList *list,
-    size_t n_outlines, uint32_t under)
+    const AkOutlines *outlines, uint32_t under)
 {
   size_t n = 0;
 
@@ -103,7 +104,7 @@ draw_band (const Draw *d, AkBand *band, const AkBlends *blends, const AkFaceList
   band->first -= band->first > 0;
   band->last += band->last + 1 < band->columns;
   if (d->style->antialias)
-    n = ak_edges_find (band, d->outlines, n_outlines, blends, d->fns, under);
+    n = ak_edges_find (band, outlines, blends, d->fns, under);
   if (d->picture->alpha)
     return n;
   ak_edges_blend (band, blends, n, under);
@@ -149,7 +150,7 @@ typedef struct
 {
   const Draw *draw;
   const AkFaceList *list;
-  size_t n_outlines;
+  AkOutlines outlines;
   int x0, x1; /* pixels that the mesh spans */
   uint32_t background;
   atomic_uint next;
@@ -180,7 +181,7 @@ draw_bands (void *data, unsigned part, unsigned n_parts)
       return;
     band.first = band.columns;
     band.last = -1;
-    n_blends = draw_band (d, &band, &scratch->blends, b->list, b->n_outlines, under);
+    n_blends = draw_band (d, &band, &scratch->blends, b->list, &b->outlines, under);
     if (planes) {
       d->fns->planes (&band, b->background, picture);
     } else {
@@ -209,6 +210,7 @@ draw_run (AkCpu *cpu, const void *args)
   AkFaceList list = d->list;
   Bands bands = { .draw = d,
     .list = &list,
+    .outlines = d->outlines,
     .background = (argb & 0xff00ff00) | (argb >> 16 & 255) | (argb & 255) << 16 |
                   (picture->alpha ? 0 : 0xff000000) };
 
@@ -216,7 +218,7 @@ draw_run (AkCpu *cpu, const void *args)
   d->fns->light (&stage);
   d->fns->cull (d->mesh, d->points, picture->width, picture->height, d->front, &list);
   if (d->style->antialias)
-    bands.n_outlines = list_outlines (d);
+    list_outlines (d, &bands.outlines);
   if (list.x0 <= list.x1) {
     bands.x0 = list.x0 < 0 ? 0 : list.x0 >> 8;
     bands.x1 = list.x1 >= 256 * (int) picture->width - 128 ? (int) picture->width - 1
@@ -232,7 +234,8 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
   const AkCpuMesh *m = (const AkCpuMesh *) mesh;
   size_t V = m->padded, F = mesh->faces;
   size_t columns = (picture->width + 7) / 8 * 2,
-         blocks = columns * (AK_DRAW_BAND / 2 + AK_DRAW_MARGIN), pixels = 8 * blocks;
+         blocks = columns * (AK_DRAW_BAND / 2 + AK_DRAW_MARGIN), pixels = 8 * blocks,
+         inner = (AK_MAX_INNER + AK_MAX_HITS + 8) * sizeof (int32_t);
   Draw d = { .mesh = m,
     .fns = &ak_draw_plain,
     .normals_fn = ak_normals_for (plan->dev),
@@ -256,7 +259,9 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
   d.list.top = ak_plan_memory (plan, (F + 8) * sizeof *d.list.top);
   d.list.bottom = ak_plan_memory (plan, (F + 8) * sizeof *d.list.bottom);
   d.edges = ak_plan_memory (plan, (m->n_edges + 8) * sizeof *d.edges);
-  d.outlines = ak_plan_memory (plan, (m->n_edges + 1) * sizeof *d.outlines);
+  d.outlines.outline = ak_plan_memory (plan, (m->n_edges + 1) * sizeof *d.outlines.outline);
+  d.outlines.y0 = ak_plan_memory (plan, (m->n_edges + 8) * sizeof *d.outlines.y0);
+  d.outlines.y1 = ak_plan_memory (plan, (m->n_edges + 8) * sizeof *d.outlines.y1);
   d.n_parts = (picture->height + AK_DRAW_BAND - 1) / AK_DRAW_BAND;
   if (d.n_parts > plan->dev->threads)
     d.n_parts = plan->dev->threads;
@@ -270,9 +275,12 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
     s->blends.shares = ak_plan_memory (plan, pixels);
     s->blends.colors = ak_plan_memory (plan, pixels * sizeof *s->blends.colors);
     s->blends.borders = ak_plan_memory (plan, columns * sizeof *s->blends.borders);
-    s->blends.inner = ak_plan_memory (plan, AK_MAX_INNER * sizeof *s->blends.inner);
+    s->blends.inner.at = ak_plan_memory (plan, inner);
+    s->blends.inner.beyond = ak_plan_memory (plan, inner);
+    s->blends.inner.share = ak_plan_memory (plan, inner);
+    s->blends.inner.color = ak_plan_memory (plan, inner);
     s->blends.touched = ak_plan_memory (plan, pixels * sizeof *s->blends.touched);
-    s->blends.outlines = ak_plan_memory (plan, (m->n_edges + 1) * sizeof *s->blends.outlines);
+    s->blends.outlines = ak_plan_memory (plan, (m->n_edges + 8) * sizeof *s->blends.outlines);
     s->rgba = ak_plan_memory (plan, AK_DRAW_BAND * d.stride * sizeof *s->rgba);
   }
   if (plan->status == AK_OK)

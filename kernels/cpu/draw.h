@@ -108,21 +108,29 @@ typedef struct
 /* The place of a pixel in a band: 8 times the number of its block, and its lane. Wanted are the pixels of the rows
  * out0 … out1-1 in the columns of the blocks `first` … `last`.
  *
- * Pixels that an outline cuts: what share, of 255, of which colour they get. */
+ * Pixels that an outline cuts, their middles outside of the face: what share, of 255, of which colour they get. */
 #define AK_MAX_HITS 64
-#define AK_OUTSIDE (-2)
 typedef struct
 {
   int32_t at[AK_MAX_HITS + 8], share[AK_MAX_HITS + 8];
-  int32_t beyond
-      [AK_MAX_HITS +
-          8]; /* AK_OUTSIDE if the pixel's middle lies outside the face; else the pixel whose colour it
-                                      gets, -1 if that is not wanted */
   uint32_t color[AK_MAX_HITS + 8];
 } AkHits;
 
-/* Follows an outline where x is from … to-1, at most AK_MAX_HITS steps; returns the number of hits. */
-typedef size_t AkWalkFn (const AkWalk *walk, int from, int to, AkHits *hits);
+/* Pixels that outlines cut, their middles on the near side, with what they get of the one beyond, whose place is -1 if it is
+ * not wanted. Each [AK_MAX_INNER + AK_MAX_HITS + 8]. */
+#define AK_MAX_INNER 16384 /* in a band; more are left as they are */
+typedef struct
+{
+  int32_t *at, *beyond, *share;
+  uint32_t *color;
+  size_t n;
+} AkInner;
+
+/* Follows an outline where x is from … to-1, at most AK_MAX_HITS steps; returns the number of hits and adds to `inner`. */
+typedef size_t AkWalkFn (const AkWalk *walk, int from, int to, AkHits *hits, AkInner *inner);
+/* Lists the numbers of those of `n` things that span y0 … y1 which meet top … bottom-1; returns how many. numbers: [n + 8]. */
+typedef size_t AkMeetFn (
+    uint32_t *numbers, const int32_t *y0, const int32_t *y1, size_t n, int32_t top, int32_t bottom);
 /* Writes rows out0 … out1-1 as RGBA and clears their blocks. `background`: 0xAABBGGRR. */
 typedef void AkResolveFn (const AkBand *band, uint32_t background, uint8_t *rgba, size_t stride);
 /* The same into a picture of planes, as wide as a multiple of 8 and as high as one of 2; whole rows, beyond the blocks too. */
@@ -134,6 +142,7 @@ typedef struct
   AkCullFn *cull;
   AkEdgesFn *edges;
   AkFacesFn *faces;
+  AkMeetFn *meet;
   AkWalkFn *walk;
   AkBordersFn *borders;
   AkResolveFn *resolve;
@@ -144,6 +153,7 @@ extern const AkDrawFns ak_draw_plain, ak_draw_avx2;
 AkCullFn ak_cull_avx2;
 AkEdgesFn ak_edges_avx2;
 AkFacesFn ak_faces_avx2;
+AkMeetFn ak_meet_plain, ak_meet_avx2;
 AkWalkFn ak_walk_plain, ak_walk_avx2;
 AkPlanesFn ak_planes_avx2;
 

@@ -239,4 +239,4 @@ resolve_avx2 (const AkBand *band, uint32_t background, uint8_t *rgba, size_t str
 }
 
 const AkDrawFns ak_draw_avx2 = { light_avx2, ak_cull_avx2, ak_edges_avx2, ak_faces_avx2,
-  ak_walk_avx2, borders_avx2, resolve_avx2, ak_planes_avx2 };
+  ak_meet_avx2, ak_walk_avx2, borders_avx2, resolve_avx2, ak_planes_avx2 };

@@ -265,5 +265,5 @@ resolve_plain (const AkBand *band, uint32_t background, uint8_t *rgba, size_t st
     }
 }
 
-const AkDrawFns ak_draw_plain = { light_plain, cull_plain, edges_plain, faces_plain, ak_walk_plain,
-  borders_plain, resolve_plain, NULL };
+const AkDrawFns ak_draw_plain = { light_plain, cull_plain, edges_plain, faces_plain, ak_meet_plain,
+  ak_walk_plain, borders_plain, resolve_plain, NULL };

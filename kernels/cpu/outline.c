@@ -10,7 +10,8 @@ typedef struct
 {
   const AkBand *band;
   const AkBlends *blends;
-  size_t n_touched, n_inner;
+  AkInner inner;
+  size_t n_touched;
   uint32_t background;
 } Edges;
 
@@ -82,7 +83,7 @@ place (const AkBand *band, int x, int y)
 }
 
 size_t
-ak_walk_plain (const AkWalk *w, int from, int to, AkHits *hits)
+ak_walk_plain (const AkWalk *w, int from, int to, AkHits *hits, AkInner *inner)
 {
   size_t n = 0;
 
@@ -91,16 +92,17 @@ ak_walk_plain (const AkWalk *w, int from, int to, AkHits *hits)
     float q = w->a->q + along * (w->b->q - w->a->q);
     int j = ((int) y + 128) >> 8, px = w->steep ? j : i, py = w->steep ? i : j;
     float d = y * (1.0f / 256) - (float) j;
-    int share = (int) (255 * (0.5f - fabsf (d))), at = place (w->band, px, py), beyond = AK_OUTSIDE;
+    int share = (int) (255 * (0.5f - fabsf (d))), at = place (w->band, px, py);
     Pixel here = pixel_at (w->band, px, py);
-    uint32_t color;
 
     if (at < 0 || share <= 0)
       continue;
     if (d * (float) w->inward > 0) { /* the middle is outside */
       if (here.q >= q * (1 + AK_NEARER))
         continue;
-      color = mixed (w->a, w->b, along);
+      hits->at[n] = at;
+      hits->share[n] = share;
+      hits->color[n++] = mixed (w->a, w->b, along);
     } else {
       int bx = w->steep ? px - w->inward : px, by = w->steep ? py : py - w->inward;
       Pixel other = pixel_at (w->band, bx, by);
@@ -108,13 +110,11 @@ ak_walk_plain (const AkWalk *w, int from, int to, AkHits *hits)
       if (here.color >> 24 != w->part || here.q > q * (1 + AK_SAME_SURFACE) ||
           here.q <= q * (1 - AK_SAME_SURFACE) || other.q >= q * (1 + AK_NEARER))
         continue;
-      beyond = place (w->band, bx, by);
-      color = shown (other.color, w->background);
+      inner->at[inner->n] = at;
+      inner->beyond[inner->n] = place (w->band, bx, by);
+      inner->share[inner->n] = share;
+      inner->color[inner->n++] = shown (other.color, w->background);
     }
-    hits->at[n] = at;
-    hits->beyond[n] = beyond;
-    hits->share[n] = share;
-    hits->color[n++] = color;
   }
   return n;
 }
@@ -155,14 +155,12 @@ outline (Edges *e, AkWalkFn *walk, const AkOutline *o)
   /* where the seen face lies on the shorter axis */
   w.inward = (float) (b.x - a.x) * (float) (c.y - a.y) > w.dy * (float) (c.x - a.x) ? 1 : -1;
   for (; from < to; from += AK_MAX_HITS) {
-    size_t n = walk (&w, from, to - from < AK_MAX_HITS ? to : from + AK_MAX_HITS, &hits);
+    size_t n = walk (&w, from, to - from < AK_MAX_HITS ? to : from + AK_MAX_HITS, &hits, &e->inner);
 
     for (size_t i = 0; i < n; i++)
-      if (hits.beyond[i] == AK_OUTSIDE)
-        put (e, (size_t) hits.at[i], hits.share[i], 0, hits.color[i]);
-      else if (e->n_inner < AK_MAX_INNER)
-        e->blends->inner[e->n_inner++] =
-            (AkInner){ hits.at[i], hits.beyond[i], hits.share[i], hits.color[i] };
+      put (e, (size_t) hits.at[i], hits.share[i], 0, hits.color[i]);
+    if (e->inner.n > AK_MAX_INNER)
+      e->inner.n = AK_MAX_INNER;
   }
 }
 
@@ -228,25 +226,34 @@ crossings (Edges *e, AkBordersFn *borders)
 }
 
 size_t
-ak_edges_find (const AkBand *band, const AkOutline *outlines, size_t n, const AkBlends *blends,
-    const AkDrawFns *fns, uint32_t background)
+ak_meet_plain (
+    uint32_t *numbers, const int32_t *y0, const int32_t *y1, size_t n, int32_t top, int32_t bottom)
 {
-  const int32_t top = 256 * band->out0 - 128, bottom = 256 * band->out1 - 128;
-  Edges e = { band, blends, 0, 0, background };
   size_t m = 0;
 
   for (size_t i = 0; i < n; i++) { /* without branches, which would be guessed wrongly */
-    blends->outlines[m] = (uint32_t) i;
-    m += (size_t) ((outlines[i].y1 >= top) & (outlines[i].y0 < bottom));
+    numbers[m] = (uint32_t) i;
+    m += (size_t) ((y1[i] >= top) & (y0[i] < bottom));
   }
+  return m;
+}
+
+size_t
+ak_edges_find (const AkBand *band, const AkOutlines *outlines, const AkBlends *blends,
+    const AkDrawFns *fns, uint32_t background)
+{
+  Edges e = { band, blends, blends->inner, 0, background };
+  size_t m = fns->meet (blends->outlines, outlines->y0, outlines->y1, outlines->n,
+      256 * band->out0 - 128, 256 * band->out1 - 128);
+
   for (size_t i = 0; i < m; i++)
-    outline (&e, fns->walk, outlines + blends->outlines[i]);
-  for (size_t i = 0; i < e.n_inner; i++) {
-    const AkInner *p = blends->inner + i;
+    outline (&e, fns->walk, outlines->outline + blends->outlines[i]);
+  for (size_t i = 0; i < e.inner.n; i++) {
+    int32_t beyond = e.inner.beyond[i];
 
     /* if an outline lies in the pixel beyond, it is that one that counts */
-    if (p->beyond < 0 || !blends->shares[p->beyond] || (blends->shares[p->beyond] & INNER))
-      put (&e, (size_t) p->at, p->share, 1, p->color);
+    if (beyond < 0 || !blends->shares[beyond] || (blends->shares[beyond] & INNER))
+      put (&e, (size_t) e.inner.at[i], e.inner.share[i], 1, e.inner.color[i]);
   }
   crossings (&e, fns->borders);
   return e.n_touched;

@@ -8,17 +8,14 @@
 typedef struct
 {
   uint32_t vertex[2], face, opposite; /* the seen face and its vertex away from the edge */
-  int32_t y0, y1;                     /* what it spans */
 } AkOutline;
 
-/* A pixel that an outline cuts, its middle on the near side, with what it gets of the one beyond. */
 typedef struct
 {
-  int32_t at, beyond, share;
-  uint32_t color;
-} AkInner;
-
-#define AK_MAX_INNER 16384 /* in a band; more are left as they are */
+  AkOutline *outline;
+  int32_t *y0, *y1; /* what each spans; readable up to a multiple of 8 */
+  size_t n;
+} AkOutlines;
 
 /* Scratch: a share (0 … 127 of 255; 0: none) and a colour for every pixel of a band, by places, and the pixels that have one. */
 typedef struct
@@ -26,8 +23,8 @@ typedef struct
   uint8_t *shares; /* all 0 between bands */
   uint32_t *colors, *touched;
   AkBorder *borders;  /* [columns] */
-  AkInner *inner;     /* [AK_MAX_INNER] */
-  uint32_t *outlines; /* [edges]: the numbers of those that the band may show */
+  AkInner inner;      /* none between bands */
+  uint32_t *outlines; /* [edges + 8]: the numbers of those that the band may show */
 } AkBlends;
 
 /* Finds how to blend the wanted pixels of a band; returns how many are to be.
@@ -42,8 +39,8 @@ typedef struct
  * both sides, say where between two middles they cross, and that divides the pixel.
  *
  * `background`: 0xAABBGGRR, premultiplied if the picture has alpha. */
-size_t ak_edges_find (const AkBand *band, const AkOutline *outlines, size_t n,
-    const AkBlends *blends, const AkDrawFns *fns, uint32_t background);
+size_t ak_edges_find (const AkBand *band, const AkOutlines *outlines, const AkBlends *blends,
+    const AkDrawFns *fns, uint32_t background);
 
 /* Blends what was found, in the blocks: r, g and b. */
 void ak_edges_blend (

@@ -81,7 +81,7 @@ mixed (const AkLook *a, const AkLook *b, __m256 t)
 }
 
 size_t
-ak_walk_avx2 (const AkWalk *w, int from, int to, AkHits *hits)
+ak_walk_avx2 (const AkWalk *w, int from, int to, AkHits *hits, AkInner *inner)
 {
   const __m256 far = _mm256_set1_ps (1 + AK_NEARER);
   size_t n = 0;
@@ -96,9 +96,9 @@ ak_walk_avx2 (const AkWalk *w, int from, int to, AkHits *hits)
     __m256 q = mix (w->a->q, w->b->q, along), here, d;
     __m256i y = _mm256_srai_epi32 (
         _mm256_add_epi32 (_mm256_cvttps_epi32 (at_y), _mm256_set1_epi32 (128)), 8);
-    __m256i share, at, beyond, color, good, outside, wanted, hit, pack;
+    __m256i share, at, good, outside, wanted, hit, pack;
     Pixels pixels;
-    unsigned set = 255u >> (to - i < 8 ? 8 - (to - i) : 0);
+    unsigned set = 255u >> (to - i < 8 ? 8 - (to - i) : 0), out;
 
     d = _mm256_fmsub_ps (at_y, _mm256_set1_ps (1.0f / 256), _mm256_cvtepi32_ps (y));
     outside = _mm256_castps_si256 (_mm256_cmp_ps (
@@ -124,9 +124,16 @@ ak_walk_avx2 (const AkWalk *w, int from, int to, AkHits *hits)
     if (!set)
       continue;
 
-    color = mixed (w->a, w->b, along);
-    beyond = _mm256_set1_epi32 (AK_OUTSIDE);
-    if (set & ~lanes (outside)) {
+    out = set & lanes (outside);
+    if (out) {
+      pack = pack_lanes (out);
+      store (hits->at + n, _mm256_permutevar8x32_epi32 (at, pack));
+      store (hits->share + n, _mm256_permutevar8x32_epi32 (share, pack));
+      store (hits->color + n, _mm256_permutevar8x32_epi32 (mixed (w->a, w->b, along), pack));
+      n += (size_t) __builtin_popcount (out);
+    }
+    set &= ~out;
+    if (set) {
       __m256i part = _mm256_srli_epi32 (colors (w->band, &pixels), 24), other;
 
       if (w->steep)
@@ -137,21 +144,40 @@ ak_walk_avx2 (const AkWalk *w, int from, int to, AkHits *hits)
       here = depths (w->band, &pixels);
       good = _mm256_and_si256 (_mm256_cmpeq_epi32 (part, _mm256_set1_epi32 ((int) w->part)),
           _mm256_castps_si256 (_mm256_cmp_ps (here, _mm256_mul_ps (q, far), _CMP_LT_OQ)));
-      set &= lanes (_mm256_or_si256 (outside, good));
+      set &= lanes (good);
       other = colors (w->band, &pixels);
       other = _mm256_blendv_epi8 (_mm256_or_si256 (other, _mm256_set1_epi32 ((int) 0xff000000)),
           _mm256_set1_epi32 ((int) w->background),
           _mm256_cmpeq_epi32 (_mm256_srli_epi32 (other, 24), _mm256_setzero_si256 ()));
-      color = _mm256_blendv_epi8 (other, color, outside);
-      beyond = _mm256_blendv_epi8 (places (&pixels), beyond, outside);
+      pack = pack_lanes (set);
+      store (inner->at + inner->n, _mm256_permutevar8x32_epi32 (at, pack));
+      store (inner->share + inner->n, _mm256_permutevar8x32_epi32 (share, pack));
+      store (inner->beyond + inner->n, _mm256_permutevar8x32_epi32 (places (&pixels), pack));
+      store (inner->color + inner->n, _mm256_permutevar8x32_epi32 (other, pack));
+      inner->n += (size_t) __builtin_popcount (set);
     }
-
-    pack = pack_lanes (set);
-    store (hits->at + n, _mm256_permutevar8x32_epi32 (at, pack));
-    store (hits->share + n, _mm256_permutevar8x32_epi32 (share, pack));
-    store (hits->beyond + n, _mm256_permutevar8x32_epi32 (beyond, pack));
-    store (hits->color + n, _mm256_permutevar8x32_epi32 (color, pack));
-    n += (size_t) __builtin_popcount (set);
   }
   return n;
+}
+
+size_t
+ak_meet_avx2 (
+    uint32_t *numbers, const int32_t *y0, const int32_t *y1, size_t n, int32_t top, int32_t bottom)
+{
+  __m256i number = _mm256_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7);
+  size_t m = 0;
+
+  for (size_t i = 0; i < n; i += 8) {
+    __m256i meets =
+        _mm256_and_si256 (_mm256_cmpgt_epi32 (_mm256_loadu_si256 ((const __m256i *) (y1 + i)),
+                              _mm256_set1_epi32 (top - 1)),
+            _mm256_cmpgt_epi32 (
+                _mm256_set1_epi32 (bottom), _mm256_loadu_si256 ((const __m256i *) (y0 + i))));
+    unsigned set = lanes (meets) & 255u >> (n - i < 8 ? 8 - (n - i) : 0);
+
+    store (numbers + m, _mm256_permutevar8x32_epi32 (number, pack_lanes (set)));
+    m += (size_t) __builtin_popcount (set);
+    number = _mm256_add_epi32 (number, _mm256_set1_epi32 (8));
+  }
+  return m;
 }
