@@ -259,15 +259,22 @@ ak_edges_find (const AkBand *band, const AkOutlines *outlines, const AkBlends *b
   return e.n_touched;
 }
 
+/* Blends bytes 0 and 2: (under (255 - s) + color s + 127) / 255, rounded down, each in 16 bits. */
+static inline uint32_t
+blended_pair (uint32_t under, uint32_t color, uint32_t s)
+{
+  uint32_t sum = (under & 0xff00ff) * (255 - s) + (color & 0xff00ff) * s + 127 * 0x10001;
+
+  return (sum + 0x10001 + (sum >> 8 & 0xff00ff)) >> 8 & 0xff00ff;
+}
+
 /* Gives r, g, b and, with 4 channels, alpha of `color` its share `s` of 255. */
 static inline uint32_t
 blended (uint32_t under, uint32_t color, uint32_t s, int channels)
 {
-  uint32_t out = channels == 4 ? 0 : 0xff000000;
+  uint32_t out = blended_pair (under, color, s) | blended_pair (under >> 8, color >> 8, s) << 8;
 
-  for (int k = 0; k < 8 * channels; k += 8)
-    out |= ((under >> k & 255) * (255 - s) + (color >> k & 255) * s + 127) / 255 << k;
-  return out;
+  return channels == 4 ? out : out | 0xff000000;
 }
 
 void
