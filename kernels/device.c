@@ -124,6 +124,12 @@ ak_device_name (const AkDevice *dev)
   return dev->name;
 }
 
+void *
+ak_device_context (const AkDevice *dev, int *card)
+{
+  return dev->ops.context ? dev->ops.context (dev, card) : NULL;
+}
+
 unsigned
 ak_device_threads (const AkDevice *dev)
 {

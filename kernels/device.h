@@ -49,8 +49,16 @@ AkDevice *ak_device_open (const char *name, unsigned threads, AkStatus *status);
 /* Why this thread's last ak_device_open() failed: one English phrase that says what is missing; never NULL. */
 const char *ak_device_problem (void);
 
+/* Where `file` lies that is opened at first use: in one of the folders of the environment's ARTALK_MODULE_DIR, which are
+ * separated by colons, else where it was installed. 0 if it is not there; `path` is then where it was looked for last. */
+int ak_module_path (const char *file, char *path, size_t size);
+
 AkDevice *ak_device_ref (AkDevice *dev);
 void ak_device_unref (AkDevice *dev);
+
+/* For libraries that speak to the same card: the CUcontext that all of the device's memory belongs to, and in `*card` the
+ * number of the card, as CUDA counts; it stays as long as the process. NULL for devices that are no cards. */
+void *ak_device_context (const AkDevice *dev, int *card);
 
 /* Name and thread count as opened ("cpu", 2); 0 threads where there are none to count. */
 const char *ak_device_name (const AkDevice *dev);

@@ -31,17 +31,34 @@ ak_module_has (const char *name)
   return strcmp (name, "cuda:host") == 0 || card_of (name) >= 0;
 }
 
+int
+ak_module_path (const char *file, char *path, size_t size)
+{
+  const char *folders = getenv ("ARTALK_MODULE_DIR");
+
+  if (!folders || !*folders)
+    folders = AK_MODULE_DIR;
+  for (;;) {
+    size_t n = strcspn (folders, ":");
+
+    snprintf (path, size, "%.*s/%s", (int) n, folders, file);
+    if (access (path, F_OK) == 0)
+      return 1;
+    if (!folders[n])
+      return 0;
+    folders += n + 1;
+  }
+}
+
 /* `needs` is a library that is looked for first, as modules and what they are linked with are large. */
 static AkCudaOpen *
 find_open (const char *file, const char *needs, char *problem, size_t size)
 {
-  const char *folder = getenv ("ARTALK_MODULE_DIR");
   AkCudaOpen *open_card = NULL;
   void *module = NULL;
   char path[4096];
 
-  snprintf (path, sizeof path, "%s/%s", folder && *folder ? folder : AK_MODULE_DIR, file);
-  if (access (path, F_OK) != 0) {
+  if (!ak_module_path (file, path, sizeof path)) {
     snprintf (problem, size, "this is a build without CUDA: there is no %s", path);
   } else if (needs && !dlopen (needs, RTLD_NOW | RTLD_LOCAL)) {
     snprintf (problem, size, "there is no NVIDIA driver (%s)", needs);

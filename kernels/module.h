@@ -9,6 +9,5 @@
 int ak_module_has (const char *name);
 
 /* Opens it: a device with everything but `refs`, `name` and `next`. NULL with `*status` and one line in `problem` that
- * says what is missing. The module is looked for in the folder ARTALK_MODULE_DIR of the environment, else where it was
- * installed, and stays open. */
+ * says what is missing. The module is looked for by ak_module_path() and stays open. */
 AkDevice *ak_module_open (const char *name, AkStatus *status, char *problem, size_t problem_size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Video pictures in host memory, and writing RGBA pixels into them. */
+/* Video pictures, and writing RGBA pixels into them. */
 #pragma once
 
 #include <stdint.h>
@@ -29,8 +29,9 @@ typedef enum {
 typedef struct
 {
   AkPixels pixels;
-  int alpha; /* write straight alpha where the format has it, else 255 */
-  int bt709; /* matrix of I420 and NV12: BT.709, else BT.601 */
+  int on_device; /* the planes are memory of the plan's device, else of the host */
+  int alpha;     /* write straight alpha where the format has it, else 255 */
+  int bt709;     /* matrix of I420 and NV12: BT.709, else BT.601 */
   unsigned width, height;
   uint8_t *plane[3];
   ptrdiff_t stride[3]; /* bytes; may be negative */
@@ -41,7 +42,7 @@ unsigned ak_picture_planes (AkPixels pixels);
 
 /* Records: writes rgba [height][width][4] (device memory; straight alpha, which is copied or dropped,
  * not blended) to `picture`. The struct is read at each run: planes, strides, `alpha` and `bt709` may
- * change between runs, `pixels`, `width` and `height` may not. It must outlive the plan.
+ * change between runs, `pixels`, `on_device`, `width` and `height` may not. It must outlive the plan.
  * Y = (16 + 219 y), C = (128 + 224 c) of the matrix' luma and colour differences, in 16-bit fixed point
  * with round to nearest: every implementation gives the same bytes. */
 void ak_picture_write (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba);

@@ -27,6 +27,7 @@ typedef enum {
 typedef struct
 {
   AmPixels pixels;
+  gboolean on_device; /* the planes are memory of the device that draws, else of the host */
   gboolean
       alpha; /* write coverage as straight alpha instead of blending the background (RGBA orders) */
   gboolean bt709; /* colour matrix for I420 and NV12: BT.709, else BT.601; limited range */

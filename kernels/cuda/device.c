@@ -204,6 +204,14 @@ cuda_queue_sync (AkQueue *base)
   return status;
 }
 
+static void *
+cuda_context (const AkDevice *dev, int *card)
+{
+  *card = ((const AkCuda *) dev)->index;
+  ak_rt_use (*card);
+  return ak_rt_context ();
+}
+
 static void
 cuda_close (AkDevice *dev)
 {
@@ -257,6 +265,7 @@ artalk_cuda_open (const char *version, size_t table_size, int index, AkStatus *s
     .upload = cuda_upload,
     .download = cuda_download,
     .queue_sync = cuda_queue_sync,
+    .context = cuda_context,
   };
   ak_cuda_table (&cuda->base.ops);
   *status = AK_OK;

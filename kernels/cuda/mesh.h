@@ -26,7 +26,7 @@ typedef struct
 AkLargeFaces ak_large_faces (AkPlan *plan, const AkMesh *mesh);
 #define AK_LARGE_BLOCKS 256
 
-/* Records that `picture` gets rgba [height][width][4] (device memory); the struct is read at each run. */
+/* ak_picture_write(), for operations that end with a picture. */
 void ak_cuda_picture (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba);
 
 /* `bytes` that the host gives anew at each run: `read` (source, to) fills `to`, a host copy of the device memory that is

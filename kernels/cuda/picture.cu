@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Pictures for the host: kernels write the planes one after the other, one copy brings them into page-locked memory, and
- * what waits for the queue puts them where the picture's planes are. */
+/* Pictures in the device's memory are written where their planes are. For those in the host's, kernels write planes one
+ * after the other, one copy brings them into page-locked memory, and what waits for the queue puts them into the picture. */
 #include "../picture_priv.h"
 #include "launch.h"
 #include "mesh.h"
@@ -11,16 +11,16 @@ typedef struct
 {
   AkYuv yuv;
   int alpha;
+  uint8_t *plane[3];
+  ptrdiff_t stride[3];
 } Look;
 
 typedef struct
 {
   const uint8_t *rgba;
-  uint8_t *planes; /* all of them, rows without gaps */
   const Look *look;
   AkPixels pixels;
   unsigned width, height;
-  size_t at[3]; /* where planes begin */
 } Write;
 
 /* Bytes of a row and rows of plane `k`. */
@@ -50,11 +50,13 @@ static __global__ void
 pack_kernel (Write w, Order order)
 {
   const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+  const size_t y = i / w.width, x = i % w.width;
   const uint8_t *from = w.rgba + 4 * i;
-  uint8_t *to = w.planes + order.bytes * i;
+  uint8_t *to;
 
-  if (i >= (size_t) w.width * w.height)
+  if (y >= w.height)
     return;
+  to = w.look->plane[0] + (ptrdiff_t) y * w.look->stride[0] + order.bytes * x;
   if (order.bytes == 4)
     to[order.place[3]] = w.look->alpha ? from[3] : 255;
   for (int k = 0; k < 3; k++)
@@ -70,18 +72,19 @@ yuv_kernel (Write w)
   const unsigned x = (unsigned) (i % across) * 2, y = (unsigned) (i / across) * 2;
   const unsigned right = x + 1 < w.width, below = y + 1 < w.height;
   const AkYuv yuv = w.look->yuv;
+  const ptrdiff_t row = (ptrdiff_t) (i / across);
   int sum[3] = { 0, 0, 0 }, u = (128 << 17) + (1 << 16), v = u;
 
   if (y >= w.height)
     return;
   for (unsigned k = 0; k < 4; k++) { /* at odd edges pixels stand for those that are not there */
     const unsigned px = x + (k & right), py = y + (k / 2 & below);
-    const size_t at = (size_t) py * w.width + px;
-    const uint8_t *rgba = w.rgba + 4 * at;
+    const uint8_t *rgba = w.rgba + 4 * ((size_t) py * w.width + px);
+    uint8_t *luma = w.look->plane[0] + (ptrdiff_t) py * w.look->stride[0] + px;
 
-    w.planes[at] = (uint8_t) ((yuv.y[0] * rgba[0] + yuv.y[1] * rgba[1] + yuv.y[2] * rgba[2] +
-                                  (16 << 15) + (1 << 14)) >>
-                              15);
+    *luma = (uint8_t) ((yuv.y[0] * rgba[0] + yuv.y[1] * rgba[1] + yuv.y[2] * rgba[2] + (16 << 15) +
+                           (1 << 14)) >>
+                       15);
     for (int c = 0; c < 3; c++)
       sum[c] += rgba[c];
   }
@@ -90,17 +93,21 @@ yuv_kernel (Write w)
     v += yuv.v[c] * sum[c];
   }
   if (w.pixels == AK_PIXELS_NV12) {
-    w.planes[w.at[1] + 2 * i] = (uint8_t) (u >> 17);
-    w.planes[w.at[1] + 2 * i + 1] = (uint8_t) (v >> 17);
+    uint8_t *chroma = w.look->plane[1] + row * w.look->stride[1] + x;
+
+    chroma[0] = (uint8_t) (u >> 17);
+    chroma[1] = (uint8_t) (v >> 17);
   } else {
-    w.planes[w.at[1] + i] = (uint8_t) (u >> 17);
-    w.planes[w.at[2] + i] = (uint8_t) (v >> 17);
+    w.look->plane[1][row * w.look->stride[1] + x / 2] = (uint8_t) (u >> 17);
+    w.look->plane[2][row * w.look->stride[2] + x / 2] = (uint8_t) (v >> 17);
   }
 }
 
 typedef struct
 {
   Write w;
+  const uint8_t
+      *planes; /* all of them, rows without gaps; NULL for a picture in the device's memory */
   void *pinned;
   size_t bytes;
 } Node;
@@ -121,17 +128,31 @@ write_run (const AkAt *at, const void *args)
   } else {
     AK_LAUNCH (yuv_kernel, ak_blocks ((width + 1) / 2 * ((height + 1) / 2), 128), 128, 0, at, *w);
   }
-  (void) ak_rt_download (at->stream, n->pinned, w->planes, n->bytes);
+  if (n->planes)
+    (void) ak_rt_download (at->stream, n->pinned, n->planes, n->bytes);
 }
 
-static void
-read_look (const void *source, void *to)
+typedef struct
 {
-  const AkPicture *picture = (const AkPicture *) source;
+  const AkPicture *picture;
+  uint8_t *planes; /* as in Node */
+  size_t at[3];    /* where they begin */
+} Source;
+
+static void
+read_look (const void *from, void *to)
+{
+  const Source *source = (const Source *) from;
+  const AkPicture *picture = source->picture;
   Look *look = (Look *) to;
 
   look->yuv = ak_yuv[picture->bt709 != 0];
   look->alpha = picture->alpha;
+  for (int k = 0; k < (int) ak_picture_planes (picture->pixels); k++) {
+    look->plane[k] = source->planes ? source->planes + source->at[k] : picture->plane[k];
+    look->stride[k] = source->planes ? (ptrdiff_t) row_bytes (picture->pixels, picture->width, k)
+                                     : picture->stride[k];
+  }
 }
 
 /* The picture as it was when the plan ran, and the bytes that came. */
@@ -168,27 +189,36 @@ finish (const void *args)
 void
 ak_cuda_picture (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba)
 {
+  Source *source = (Source *) ak_cuda_pinned (plan, sizeof *source);
   Node n = {};
   Write *w = &n.w;
   Finish f = { picture };
+
+  if (!source)
+    return;
+  source->picture = picture;
+  source->planes = NULL;
 
   w->rgba = rgba;
   w->pixels = picture->pixels;
   w->width = picture->width;
   w->height = picture->height;
   for (int k = 0; k < (int) ak_picture_planes (w->pixels); k++) {
-    w->at[k] = n.bytes;
+    source->at[k] = n.bytes;
     n.bytes += row_bytes (w->pixels, w->width, k) * rows_of (w->height, k);
   }
-  w->planes = (uint8_t *) ak_plan_memory (plan, n.bytes);
-  w->look = (const Look *) ak_cuda_read_each_run (plan, read_look, picture, sizeof *w->look);
-  n.pinned = ak_cuda_pinned (plan, n.bytes);
-  f.picture = (AkPicture *) ak_cuda_pinned (plan, sizeof *f.picture);
-  f.pinned = (const uint8_t *) n.pinned;
+  if (!picture->on_device) {
+    n.planes = source->planes = (uint8_t *) ak_plan_memory (plan, n.bytes);
+    n.pinned = ak_cuda_pinned (plan, n.bytes);
+    f.picture = (AkPicture *) ak_cuda_pinned (plan, sizeof *f.picture);
+    f.pinned = (const uint8_t *) n.pinned;
+  }
+  w->look = (const Look *) ak_cuda_read_each_run (plan, read_look, source, sizeof *w->look);
   if (plan->status != AK_OK)
     return;
   ak_cuda_append (plan, write_run, NULL, &n, sizeof n);
-  ak_cuda_around (plan, remember, finish, &f, sizeof f);
+  if (!picture->on_device)
+    ak_cuda_around (plan, remember, finish, &f, sizeof f);
 }
 
 /* The host's side of what is read at each run, and the copy to the device. */

@@ -62,6 +62,22 @@ ak_rt_use (int index)
   (void) cudaSetDevice (index);
 }
 
+/* The runtime works in the primary context of a card, but has no call that names it. */
+void *
+ak_rt_context (void)
+{
+  int (*get_current) (void **context) = NULL; /* the driver's; 0 is success */
+  enum cudaDriverEntryPointQueryResult found;
+  void *context = NULL;
+
+  if (cudaGetDriverEntryPointByVersion ("cuCtxGetCurrent", (void **) &get_current, CUDART_VERSION,
+          cudaEnableDefault, &found) != cudaSuccess)
+    (void) cudaGetLastError ();
+  else if (found == cudaDriverEntryPointSuccess && get_current (&context) != 0)
+    context = NULL;
+  return context;
+}
+
 void *
 ak_rt_alloc (size_t bytes)
 {

@@ -14,6 +14,9 @@ extern "C" {
 AkStatus ak_rt_open (int index, char *problem, size_t problem_size);
 void ak_rt_use (int index);
 
+/* The CUcontext of the calling thread's card, or NULL. */
+void *ak_rt_context (void);
+
 /* NULL when out of memory. Device memory is not zeroed. */
 void *ak_rt_alloc (size_t bytes);
 void ak_rt_free (void *ptr);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The processor in place of a card: a stream does everything at once, and there are no graphs. */
 #include "../runtime.h"
+#include "driver.h"
 #include "memory.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,20 @@ void
 ak_rt_use (int index)
 {
   (void) index;
+}
+
+/* Only where the driver is the one that belongs to this device: a card's cannot reach the device's memory. */
+void *
+ak_rt_context (void)
+{
+  static const AkHostMemory memory = { ak_host_memory_new, ak_host_memory_free, ak_host_memory_open,
+    ak_host_memory_close };
+  void *driver = dlopen ("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+  AkHostContext *context = NULL;
+
+  if (driver)
+    *(void **) &context = dlsym (driver, AK_HOST_CONTEXT);
+  return context ? context (&memory) : NULL;
 }
 
 void *
