@@ -2,6 +2,7 @@
 #include "gstartalkrenderer.h"
 
 #include "gstartalkcaps.h"
+#include "gstartalkcuda.h"
 #include "gstartalkmessage.h"
 #include "gstartalkprecision.h"
 #include "gstartalkstream.h"
@@ -22,6 +23,7 @@ typedef struct
   /* object lock */
   char *path; /* of the head; NULL: the built-in one */
   char *device;
+  GstArtalkCuda *cuda; /* for that device, or an earlier one; NULL while nobody has asked */
 
   atomic_int cancel;
 
@@ -29,7 +31,8 @@ typedef struct
   AmHead *head;     /* written under the object lock */
   guint expression; /* of the caps */
   gboolean is_video;
-  gboolean refused; /* the last caps were refused, and that was said */
+  GstArtalkCuda *target; /* where pictures go that stay on the card, else NULL */
+  gboolean refused;      /* the last caps were refused, and that was said */
   GstVideoInfo info;
 } GstArtalkRendererPrivate;
 
@@ -90,7 +93,7 @@ draw (GstArtalkRenderer *self, const float *motion, GstBuffer *out, GError **err
 
   if (!PRIV (self)->is_video)
     return CLASS (self)->fill (self, motion, out, error);
-  if (!gst_artalk_video_map (&PRIV (self)->info, out, &frame, &picture)) {
+  if (!gst_artalk_video_map (&PRIV (self)->info, PRIV (self)->target, out, &frame, &picture)) {
     g_set_error (
         error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE, "cannot write to the video buffer");
     return FALSE;
@@ -128,6 +131,68 @@ transform (GstBaseTransform *base, GstBuffer *in, GstBuffer *out)
   return GST_FLOW_ERROR;
 }
 
+/* The card */
+
+/* The card that draws, if pictures can stay there, else NULL; opens it where that was not done. Any thread.
+ * (transfer full) */
+static GstArtalkCuda *
+get_cuda (GstArtalkRenderer *self)
+{
+  GstArtalkRendererPrivate *priv = PRIV (self);
+  g_autofree char *device = gst_artalk_renderer_device (self);
+  g_autoptr (GstArtalkCuda) old = NULL;
+  GstArtalkCuda *cuda = NULL;
+
+  GST_OBJECT_LOCK (self);
+  if (priv->cuda && gst_artalk_cuda_is_for (priv->cuda, device))
+    cuda = gst_artalk_cuda_ref (priv->cuda);
+  GST_OBJECT_UNLOCK (self);
+  if (cuda)
+    return cuda;
+  cuda = gst_artalk_cuda_new (GST_ELEMENT (self), device);
+  if (!cuda)
+    return NULL;
+  GST_OBJECT_LOCK (self);
+  old = priv->cuda;
+  priv->cuda = gst_artalk_cuda_ref (cuda);
+  GST_OBJECT_UNLOCK (self);
+  return cuda;
+}
+
+static void
+forget_cuda (GstArtalkRenderer *self)
+{
+  g_autoptr (GstArtalkCuda) old = NULL;
+
+  GST_OBJECT_LOCK (self);
+  old = g_steal_pointer (&PRIV (self)->cuda);
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* From READY on a card is opened to know; before, pipelines are only put together. */
+static gboolean
+offers_cuda (GstArtalkRenderer *self)
+{
+  g_autofree char *device = gst_artalk_renderer_device (self);
+  g_autoptr (GstArtalkCuda) cuda = NULL;
+
+  if (!gst_artalk_cuda_may (device))
+    return FALSE;
+  if (GST_STATE (self) < GST_STATE_READY)
+    return TRUE;
+  cuda = get_cuda (self);
+  return cuda != NULL;
+}
+
+/* Pictures stay on the card only for those who name its memory: who takes anything may not be able to read it. */
+static gboolean
+wants_cuda (GstBaseTransform *base)
+{
+  g_autoptr (GstCaps) caps = gst_pad_peer_query_caps (GST_BASE_TRANSFORM_SRC_PAD (base), NULL);
+
+  return gst_artalk_video_names_cuda (caps);
+}
+
 /* Negotiation */
 
 static GstCaps *
@@ -148,6 +213,8 @@ transform_caps (GstBaseTransform *base, GstPadDirection direction, GstCaps *caps
     head = PRIV (self)->head ? am_head_ref (PRIV (self)->head) : NULL;
     GST_OBJECT_UNLOCK (self);
     result = CLASS (self)->output_caps (self, head ? am_head_info (head) : NULL);
+    if (offers_cuda (self))
+      gst_caps_append (result, gst_artalk_video_cuda_caps ());
   } else {
     result = gst_static_pad_template_get_caps (&sink_template);
   }
@@ -162,7 +229,7 @@ transform_caps (GstBaseTransform *base, GstPadDirection direction, GstCaps *caps
 static GstCaps *
 fixate_caps (GstBaseTransform *base, GstPadDirection direction, GstCaps *caps, GstCaps *othercaps)
 {
-  return direction == GST_PAD_SINK ? gst_artalk_video_fixate (othercaps)
+  return direction == GST_PAD_SINK ? gst_artalk_video_fixate (othercaps, wants_cuda (base))
                                    : gst_caps_fixate (othercaps);
 }
 
@@ -208,7 +275,10 @@ set_caps (GstBaseTransform *base, GstCaps *incaps, GstCaps *outcaps)
   GstArtalkRenderer *self = GST_ARTALK_RENDERER (base);
   GstArtalkRendererPrivate *priv = PRIV (self);
 
+  g_clear_pointer (&priv->target, gst_artalk_cuda_unref);
   if (!priv->head || !check_motion (self, incaps))
+    return FALSE;
+  if (gst_artalk_video_names_cuda (outcaps) && !(priv->target = get_cuda (self)))
     return FALSE;
   priv->is_video = gst_structure_has_name (gst_caps_get_structure (outcaps, 0), "video/x-raw");
   return !priv->is_video || gst_video_info_from_caps (&priv->info, outcaps);
@@ -234,9 +304,28 @@ decide_allocation (GstBaseTransform *base, GstQuery *query)
   GstCaps *caps;
 
   gst_query_parse_allocation (query, &caps, NULL);
-  if (priv->is_video && caps)
+  if (priv->target && caps) {
+    if (!gst_artalk_cuda_allocation (priv->target, &priv->info, caps, query))
+      return FALSE;
+  } else if (priv->is_video && caps)
     gst_artalk_video_allocation (&priv->info, caps, query);
   return PARENT->decide_allocation (base, query);
+}
+
+static gboolean
+query (GstBaseTransform *base, GstPadDirection direction, GstQuery *q)
+{
+  GstArtalkRenderer *self = GST_ARTALK_RENDERER (base);
+  const char *type = NULL;
+
+  if (GST_QUERY_TYPE (q) == GST_QUERY_CONTEXT && gst_query_parse_context_type (q, &type) &&
+      g_str_equal (type, GST_ARTALK_CUDA_CONTEXT)) {
+    g_autoptr (GstArtalkCuda) cuda = get_cuda (self);
+
+    if (cuda && gst_artalk_cuda_answer (cuda, GST_ELEMENT (self), q))
+      return TRUE;
+  }
+  return PARENT->query (base, direction, q);
 }
 
 /* Events and states */
@@ -306,9 +395,14 @@ submit_input_buffer (GstBaseTransform *base, gboolean is_discont, GstBuffer *in)
 static GstStateChangeReturn
 change_state (GstElement *element, GstStateChange transition)
 {
+  GstStateChangeReturn ret;
+
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
     cancel (GST_ARTALK_RENDERER (element)); /* else the streaming thread would be waited for */
-  return GST_ELEMENT_CLASS (gst_artalk_renderer_parent_class)->change_state (element, transition);
+  ret = GST_ELEMENT_CLASS (gst_artalk_renderer_parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_READY_TO_NULL)
+    forget_cuda (GST_ARTALK_RENDERER (element));
+  return ret;
 }
 
 /* Loading */
@@ -332,6 +426,7 @@ stop (GstBaseTransform *base)
 
   CLASS (self)->close (self);
   set_head (self, NULL);
+  g_clear_pointer (&PRIV (self)->target, gst_artalk_cuda_unref);
   PRIV (self)->refused = FALSE;
   return TRUE;
 }
@@ -421,6 +516,7 @@ finalize (GObject *object)
 
   g_free (priv->path);
   g_free (priv->device);
+  g_clear_pointer (&priv->cuda, gst_artalk_cuda_unref);
   G_OBJECT_CLASS (gst_artalk_renderer_parent_class)->finalize (object);
 }
 
@@ -449,6 +545,7 @@ gst_artalk_renderer_class_init (GstArtalkRendererClass *klass)
   base_class->set_caps = set_caps;
   base_class->transform_size = transform_size;
   base_class->decide_allocation = decide_allocation;
+  base_class->query = query;
   base_class->submit_input_buffer = submit_input_buffer;
   base_class->sink_event = sink_event;
   base_class->src_event = src_event;

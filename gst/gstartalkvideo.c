@@ -40,28 +40,60 @@ set_list (GstCaps *caps, const char *field, const char *text)
   g_value_unset (&list);
 }
 
-GstCaps *
-gst_artalk_video_caps (void)
+/* `text` with the colorimetry that each of the formats can have. */
+static GstCaps *
+with_colorimetry (const char *text, const char *yuv_formats, const char *rgb_formats)
 {
-  GstCaps *yuv = gst_caps_from_string (GST_ARTALK_VIDEO_CAPS);
+  GstCaps *yuv = gst_caps_from_string (text);
   GstCaps *rgb = gst_caps_copy (yuv);
 
-  set_list (yuv, "format", "{ I420, NV12 }");
+  set_list (yuv, "format", yuv_formats);
   set_list (yuv, "colorimetry", "{ bt601, bt709 }");
-  set_list (rgb, "format", "{ RGBx, BGRx, xRGB, xBGR, RGB, BGR, RGBA, BGRA, ARGB, ABGR }");
+  set_list (rgb, "format", rgb_formats);
   gst_caps_set_simple (rgb, "colorimetry", G_TYPE_STRING, GST_VIDEO_COLORIMETRY_SRGB, NULL);
   gst_caps_append (yuv, rgb);
   return yuv;
 }
 
+GstCaps *
+gst_artalk_video_caps (void)
+{
+  return with_colorimetry (GST_ARTALK_VIDEO_CAPS, "{ I420, NV12 }",
+      "{ RGBx, BGRx, xRGB, xBGR, RGB, BGR, RGBA, BGRA, ARGB, ABGR }");
+}
+
+GstCaps *
+gst_artalk_video_cuda_caps (void)
+{
+  return with_colorimetry (
+      GST_ARTALK_VIDEO_CUDA_CAPS, "{ NV12 }", "{ RGBx, BGRx, RGB, BGR, RGBA, BGRA, ARGB, ABGR }");
+}
+
+gboolean
+gst_artalk_video_names_cuda (const GstCaps *caps)
+{
+  for (guint i = 0; i < gst_caps_get_size (caps); i++) {
+    GstCapsFeatures *features = gst_caps_get_features (caps, i);
+
+    if (gst_structure_has_name (gst_caps_get_structure (caps, i), "video/x-raw") &&
+        !gst_caps_features_is_any (features) &&
+        gst_caps_features_contains (features, GST_ARTALK_CUDA_FEATURE))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 /* What `caps` allow in `format`, as caps of one structure, or NULL. (transfer full) */
 static GstCaps *
-pick (GstCaps *caps, GstVideoFormat format)
+pick (GstCaps *caps, GstVideoFormat format, gboolean cuda)
 {
   g_autoptr (GstCaps) wanted = gst_caps_new_simple (
       "video/x-raw", "format", G_TYPE_STRING, gst_video_format_to_string (format), NULL);
-  GstCaps *found = gst_caps_intersect_full (caps, wanted, GST_CAPS_INTERSECT_FIRST);
+  GstCaps *found;
 
+  if (cuda)
+    gst_caps_set_features_simple (wanted, gst_caps_features_new (GST_ARTALK_CUDA_FEATURE, NULL));
+  found = gst_caps_intersect_full (caps, wanted, GST_CAPS_INTERSECT_FIRST);
   if (!gst_caps_is_empty (found))
     return gst_caps_truncate (found);
   gst_caps_unref (found);
@@ -87,10 +119,11 @@ fixate_video (GstCaps *caps)
 }
 
 GstCaps *
-gst_artalk_video_fixate (GstCaps *caps)
+gst_artalk_video_fixate (GstCaps *caps, gboolean cuda)
 {
+  cuda = cuda && gst_artalk_video_names_cuda (caps);
   for (guint i = 0; i < G_N_ELEMENTS (formats); i++) {
-    GstCaps *found = pick (caps, formats[i].format);
+    GstCaps *found = pick (caps, formats[i].format, cuda);
 
     if (found) {
       gst_caps_unref (caps);
@@ -116,12 +149,14 @@ describe (const GstVideoInfo *info, AmPicture *picture)
 }
 
 gboolean
-gst_artalk_video_map (
-    const GstVideoInfo *info, GstBuffer *buffer, GstVideoFrame *frame, AmPicture *picture)
+gst_artalk_video_map (const GstVideoInfo *info, GstArtalkCuda *cuda, GstBuffer *buffer,
+    GstVideoFrame *frame, AmPicture *picture)
 {
-  if (!gst_video_frame_map (frame, info, buffer, GST_MAP_WRITE))
+  if (cuda ? !gst_artalk_cuda_map (cuda, info, buffer, frame)
+           : !gst_video_frame_map (frame, info, buffer, GST_MAP_WRITE))
     return FALSE;
   describe (info, picture);
+  picture->on_device = cuda != NULL;
   for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES (frame); i++) {
     picture->plane[i] = GST_VIDEO_FRAME_PLANE_DATA (frame, i);
     picture->stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE (frame, i);

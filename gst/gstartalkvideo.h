@@ -4,6 +4,7 @@
 
 #include <gst/video/video.h>
 
+#include "gstartalkcuda.h"
 #include "models/meshview.h"
 
 G_BEGIN_DECLS
@@ -16,13 +17,28 @@ G_BEGIN_DECLS
 /* The same with the colorimetry that each format can have. (transfer full) */
 GstCaps *gst_artalk_video_caps (void);
 
-/* Chooses among `caps` (taken): video before anything else, formats without alpha before those with,
- * 512x512 if any size will do. (transfer full) */
-GstCaps *gst_artalk_video_fixate (GstCaps *caps);
+/* The same in the memory of a card: the formats that GstCuda can hold and encoders on cards take. */
+#define GST_ARTALK_VIDEO_CUDA_CAPS                                                                 \
+  "video/x-raw(" GST_ARTALK_CUDA_FEATURE "), format=(string){ NV12, RGBx, BGRx, RGB, BGR, RGBA, "  \
+  "BGRA, ARGB, ABGR }, width=(int)[ 1, 16384 ], height=(int)[ 1, 16384 ], "                        \
+  "framerate=(fraction)25/1, pixel-aspect-ratio=(fraction)1/1"
+/* (transfer full) */
+GstCaps *gst_artalk_video_cuda_caps (void);
 
-/* Maps `buffer` for writing: `frame` is to be unmapped, all of `picture` is filled in. */
-gboolean gst_artalk_video_map (
-    const GstVideoInfo *info, GstBuffer *buffer, GstVideoFrame *frame, AmPicture *picture);
+#define GST_ARTALK_VIDEO_TEMPLATE_CAPS                                                             \
+  GST_ARTALK_VIDEO_CAPS GST_ARTALK_CUDA_ONLY ("; " GST_ARTALK_VIDEO_CUDA_CAPS)
+
+/* Whether a structure of `caps` is video in the memory of a card, by name: a structure of any memory is not. */
+gboolean gst_artalk_video_names_cuda (const GstCaps *caps);
+
+/* Chooses among `caps` (taken): video before anything else, with `cuda` in the memory of a card if `caps` have that;
+ * formats without alpha before those with; 512x512 if any size will do. (transfer full) */
+GstCaps *gst_artalk_video_fixate (GstCaps *caps, gboolean cuda);
+
+/* Maps `buffer` for writing, on the card if `cuda` is not NULL: `frame` is to be unmapped, all of `picture` is
+ * filled in. */
+gboolean gst_artalk_video_map (const GstVideoInfo *info, GstArtalkCuda *cuda, GstBuffer *buffer,
+    GstVideoFrame *frame, AmPicture *picture);
 
 /* Answers an ALLOCATION query's pool for `caps`, of which `info` is: strides as downstream likes. */
 void gst_artalk_video_allocation (const GstVideoInfo *info, GstCaps *caps, GstQuery *query);

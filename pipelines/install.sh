@@ -12,6 +12,8 @@ artalk_packages_run=(
   gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
 # shellcheck disable=SC2034
+artalk_packages_gstcuda=(libgstreamer-plugins-bad1.0-dev) # large; of use only beside a CUDA toolkit
+# shellcheck disable=SC2034
 artalk_packages_core=( # for -Dgstreamer=false
   gcc g++ libc6-dev meson ninja-build pkg-config libglib2.0-dev libjson-glib-dev zlib1g-dev libdnnl-dev python3
 )

@@ -39,6 +39,7 @@
 
 #include <gst/audio/audio.h>
 
+#include "gst/gstartalkcuda.h"
 #include "gstartalkcut.h"
 
 GST_DEBUG_CATEGORY_STATIC (artalkavatar_debug);
@@ -97,8 +98,10 @@ struct _GstArtalkAvatar
 
 static GstStaticPadTemplate sink_template =
     GST_STATIC_PAD_TEMPLATE ("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS ("audio/x-raw"));
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
-    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS ("video/x-raw; model/x-mesh"));
+static GstStaticPadTemplate src_template =
+    GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC, GST_PAD_ALWAYS,
+        GST_STATIC_CAPS ("video/x-raw" GST_ARTALK_CUDA_ONLY (
+            "; video/x-raw(" GST_ARTALK_CUDA_FEATURE ")") "; model/x-mesh"));
 static GstStaticPadTemplate audio_src_template = GST_STATIC_PAD_TEMPLATE (
     "audio_src", GST_PAD_SRC, GST_PAD_REQUEST, GST_STATIC_CAPS ("audio/x-raw"));
 

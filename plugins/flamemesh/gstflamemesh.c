@@ -11,6 +11,8 @@
  *
  * Frames that would come too late for the sink are left out.
  *
+ * On an NVIDIA card (`device`) pictures stay in its memory for elements that ask for `memory:CUDAMemory`, such as nvh264enc.
+ *
  * ## Example launch lines
  * |[
  * gst-launch-1.0 filesrc location=speech.wav ! decodebin ! audioconvert ! audioresample ! artalkaudioenc ! artalkmotion ! artalksmooth ! queue ! flamemesh background=0xff203040 ! video/x-raw,width=720,height=720 ! videoconvert ! autovideosink
@@ -63,7 +65,7 @@ struct _GstFlameMesh
 };
 
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC,
-    GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_ARTALK_VIDEO_CAPS "; " GST_ARTALK_MESH_CAPS));
+    GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_ARTALK_VIDEO_TEMPLATE_CAPS "; " GST_ARTALK_MESH_CAPS));
 
 G_DEFINE_FINAL_TYPE (GstFlameMesh, gst_flame_mesh, GST_TYPE_ARTALK_RENDERER)
 GST_ELEMENT_REGISTER_DEFINE (flamemesh, "flamemesh", GST_RANK_NONE, GST_TYPE_FLAME_MESH)

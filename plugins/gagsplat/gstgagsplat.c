@@ -15,6 +15,8 @@
  *
  * Frames that would come too late for the sink are left out.
  *
+ * On an NVIDIA card (`device`) pictures stay in its memory for elements that ask for `memory:CUDAMemory`, such as nvh264enc.
+ *
  * ## Example launch lines
  * |[
  * gst-launch-1.0 filesrc location=speech.wav ! decodebin ! audioconvert ! audioresample ! artalkaudioenc ! artalkmotion ! artalksmooth ! queue ! gagsplat ! videoconvert ! autovideosink
@@ -76,7 +78,7 @@ struct _GstGagSplat
 };
 
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
-    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_ARTALK_VIDEO_CAPS));
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_ARTALK_VIDEO_TEMPLATE_CAPS));
 
 G_DEFINE_FINAL_TYPE (GstGagSplat, gst_gag_splat, GST_TYPE_ARTALK_RENDERER)
 GST_ELEMENT_REGISTER_DEFINE (gagsplat, "gagsplat", GST_RANK_NONE, GST_TYPE_GAG_SPLAT)

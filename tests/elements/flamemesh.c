@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "models/device.h"
 #include "models/head.h"
 #include "models/safetensors.h"
 #include "testharness.h"
@@ -324,6 +325,53 @@ GST_START_TEST (test_mesh)
 }
 GST_END_TEST
 
+/* Where the device has no memory that others could read the pad says so, in READY at the latest; who insists gets
+ * nothing, with an error, and who takes the host's memory too gets that. */
+static void
+check_no_cuda_memory (const char *device, GstState from)
+{
+  g_autofree char *launch = g_strdup_printf ("flamemesh device=%s", device);
+  GstHarness *h = test_harness_parse (launch);
+  g_autofree char *caps = g_strdup_printf (MOTION_CAPS, BASIS);
+  g_autoptr (GstCaps) wanted =
+      gst_caps_from_string ("video/x-raw(memory:CUDAMemory),format=NV12,width=64,height=64");
+  g_autoptr (GstElement) made = gst_object_ref_sink (gst_element_factory_make ("flamemesh", NULL));
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (made, "src");
+  GstBuffer *b;
+
+  g_object_set (made, "device", device, NULL);
+  for (GstState state = from; state <= GST_STATE_READY; state++) {
+    g_autoptr (GstCaps) said = NULL;
+
+    gst_element_set_state (made, state);
+    said = gst_pad_query_caps (pad, NULL);
+    fail_if (gst_caps_can_intersect (said, wanted));
+  }
+  gst_element_set_state (made, GST_STATE_NULL);
+
+  gst_harness_set_sink_caps (h, gst_caps_copy (wanted));
+  gst_harness_set_src_caps_str (h, caps);
+  fail_unless_equals_int (gst_harness_push (h, frame (0, 0)), GST_FLOW_NOT_NEGOTIATED);
+  gst_harness_set_sink_caps_str (h, "video/x-raw(memory:CUDAMemory),format=NV12; "
+                                    "video/x-raw,format=RGBA,width=64,height=64");
+  b = gst_harness_push_and_pull (h, frame (1, 0));
+  fail_unless (b != NULL);
+  fail_unless_equals_int (gst_buffer_get_size (b), 4 * 64 * 64);
+  gst_buffer_unref (b);
+  test_end (h);
+}
+
+GST_START_TEST (test_no_cuda_memory)
+{
+  AkDevice *host = ak_device_open ("cuda:host", 0, NULL);
+
+  check_no_cuda_memory ("cpu", GST_STATE_NULL);
+  if (host) /* like a card that GstCuda cannot use: its driver is not in the linker's path here */
+    check_no_cuda_memory ("cuda:host", GST_STATE_READY);
+  ak_device_unref (host);
+}
+GST_END_TEST
+
 GST_START_TEST (test_other_basis)
 {
   GstHarness *h = test_harness ("flamemesh", NULL);
@@ -489,6 +537,7 @@ flamemesh_suite (void)
   tcase_add_test (c, test_properties_while_playing);
   tcase_add_test (c, test_renegotiation);
   tcase_add_test (c, test_mesh);
+  tcase_add_test (c, test_no_cuda_memory);
   tcase_add_test (c, test_other_basis);
   tcase_add_test (c, test_bad_heads);
   tcase_add_test (c, test_faces);
