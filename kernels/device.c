@@ -149,6 +149,21 @@ ak_free (AkDevice *dev, void *ptr)
     dev->ops.free (dev, ptr);
 }
 
+void *
+ak_pin (AkDevice *dev, size_t bytes)
+{
+  return dev->ops.pin ? dev->ops.pin (dev, bytes) : malloc (bytes);
+}
+
+void
+ak_unpin (AkDevice *dev, void *ptr)
+{
+  if (dev->ops.unpin)
+    dev->ops.unpin (dev, ptr);
+  else
+    free (ptr);
+}
+
 AkQueue *
 ak_queue_new (AkDevice *dev)
 {

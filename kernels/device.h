@@ -68,6 +68,11 @@ unsigned ak_device_threads (const AkDevice *dev);
 void *ak_alloc (AkDevice *dev, size_t bytes);
 void ak_free (AkDevice *dev, void *ptr);
 
+/* `bytes` of the host's memory that the device copies to by itself (page-locked, where there is such a thing), or NULL; freed
+ * by ak_unpin() (NULL is ignored). */
+void *ak_pin (AkDevice *dev, size_t bytes);
+void ak_unpin (AkDevice *dev, void *ptr);
+
 /* A queue runs what is put into it in order. One stream of media has one queue and uses it from one
  * thread at a time. The queue holds a reference to its device. NULL when out of memory. */
 AkQueue *ak_queue_new (AkDevice *dev);

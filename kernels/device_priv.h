@@ -62,6 +62,8 @@ typedef struct AkOps
   AkStatus (*upload) (AkQueue *queue, void *dst, const void *src, size_t bytes);
   AkStatus (*download) (AkQueue *queue, void *dst, const void *src, size_t bytes);
   AkStatus (*queue_sync) (AkQueue *queue);
+  void *(*pin) (AkDevice *dev, size_t bytes); /* NULL: any memory of the host will do */
+  void (*unpin) (AkDevice *dev, void *ptr);
   void *(*context) (const AkDevice *dev, int *card); /* NULL: not a card */
   AkPlan *(*plan_new) (AkDevice *dev);
   void (*plan_free) (AkPlan *plan);

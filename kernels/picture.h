@@ -30,6 +30,7 @@ typedef struct
 {
   AkPixels pixels;
   int on_device; /* the planes are memory of the plan's device, else of the host */
+  int pinned;    /* the planes are memory of ak_pin(); strides are positive then */
   int alpha;     /* write straight alpha where the format has it, else 255 */
   int bt709;     /* matrix of I420 and NV12: BT.709, else BT.601 */
   unsigned width, height;
@@ -42,7 +43,7 @@ unsigned ak_picture_planes (AkPixels pixels);
 
 /* Records: writes rgba [height][width][4] (device memory; straight alpha, which is copied or dropped,
  * not blended) to `picture`. The struct is read at each run: planes, strides, `alpha` and `bt709` may
- * change between runs, `pixels`, `on_device`, `width` and `height` may not. It must outlive the plan.
+ * change between runs, `pixels`, `on_device`, `pinned`, `width` and `height` may not. It must outlive the plan.
  * Y = (16 + 219 y), C = (128 + 224 c) of the matrix' luma and colour differences, in 16-bit fixed point
  * with round to nearest: every implementation gives the same bytes. */
 void ak_picture_write (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba);

@@ -613,11 +613,13 @@ record_out (AmAvatarView *view, const AmPicture *picture)
   AkStatus status;
 
   if (view->out && (int) p->pixels == (int) picture->pixels && p->width == picture->width &&
-      p->height == picture->height && p->on_device == picture->on_device)
+      p->height == picture->height && p->on_device == picture->on_device &&
+      p->pinned == picture->pinned)
     return AK_OK;
   g_clear_pointer (&view->out, ak_plan_free);
   p->pixels = (AkPixels) picture->pixels;
   p->on_device = picture->on_device;
+  p->pinned = picture->pinned;
   p->width = picture->width;
   p->height = picture->height;
   if (p->width < 1 || p->height < 1 || p->width > AK_PICTURE_MAX || p->height > AK_PICTURE_MAX)

@@ -111,11 +111,13 @@ record (AmMeshView *view, const AmPicture *picture)
   AkStatus status;
 
   if (view->plan && (int) p->pixels == (int) picture->pixels && p->width == picture->width &&
-      p->height == picture->height && p->on_device == picture->on_device)
+      p->height == picture->height && p->on_device == picture->on_device &&
+      p->pinned == picture->pinned)
     return AK_OK;
   g_clear_pointer (&view->plan, ak_plan_free);
   p->pixels = (AkPixels) picture->pixels;
   p->on_device = picture->on_device;
+  p->pinned = picture->pinned;
   p->width = picture->width;
   p->height = picture->height;
   view->plan = ak_plan_new (view->dev);

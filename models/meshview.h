@@ -28,6 +28,7 @@ typedef struct
 {
   AmPixels pixels;
   gboolean on_device; /* the planes are memory of the device that draws, else of the host */
+  gboolean pinned;    /* the planes are memory of ak_pin(), for that device */
   gboolean
       alpha; /* write coverage as straight alpha instead of blending the background (RGBA orders) */
   gboolean bt709; /* colour matrix for I420 and NV12: BT.709, else BT.601; limited range */

@@ -41,6 +41,11 @@ typedef void AkCudaRun (const AkAt *at, const void *args);
 void *ak_cuda_append (
     AkPlan *plan, AkCudaRun *run, void (*clear) (void *args), const void *args, size_t args_bytes);
 
+/* Appends work for the stream that follows the nodes at every run and is no part of the graph, as what it takes from `args`
+ * (copied) changes from run to run. */
+typedef AkStatus AkCudaCopyOut (AkStream stream, const void *args);
+void ak_cuda_copy_out (AkPlan *plan, AkCudaCopyOut *run, const void *args, size_t args_bytes);
+
 /* Host work around a plan, in the order of the calls: `before` at each ak_plan_run() (e.g. reading a struct that may
  * change between runs into pinned memory), `after` at the ak_queue_sync() that ends it (e.g. writing a picture). Either
  * may be NULL. `args` is copied and freed with the plan. */

@@ -35,6 +35,20 @@ cuda_free (AkDevice *dev, void *ptr)
   ak_rt_free (ptr);
 }
 
+static void *
+cuda_pin (AkDevice *dev, size_t bytes)
+{
+  ak_rt_use (((AkCuda *) dev)->index);
+  return ak_rt_pin (bytes);
+}
+
+static void
+cuda_unpin (AkDevice *dev, void *ptr)
+{
+  ak_rt_use (((AkCuda *) dev)->index);
+  ak_rt_unpin (ptr);
+}
+
 AkStatus
 ak_cuda_put (AkCuda *cuda, void *dst, const void *src, size_t bytes)
 {
@@ -265,6 +279,8 @@ artalk_cuda_open (const char *version, size_t table_size, int index, AkStatus *s
     .upload = cuda_upload,
     .download = cuda_download,
     .queue_sync = cuda_queue_sync,
+    .pin = cuda_pin,
+    .unpin = cuda_unpin,
     .context = cuda_context,
   };
   ak_cuda_table (&cuda->base.ops);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Pictures in the device's memory are written where their planes are. For those in the host's, kernels write planes one
- * after the other, one copy brings them into page-locked memory, and what waits for the queue puts them into the picture. */
+ * after the other. If the picture is page-locked a copy of each plane goes straight there; else one copy brings all into
+ * page-locked memory, and what waits for the queue puts them into the picture. */
 #include "../picture_priv.h"
 #include "launch.h"
 #include "mesh.h"
@@ -106,9 +107,8 @@ yuv_kernel (Write w)
 typedef struct
 {
   Write w;
-  const uint8_t
-      *planes; /* all of them, rows without gaps; NULL for a picture in the device's memory */
-  void *pinned;
+  const uint8_t *planes; /* all of them, rows without gaps */
+  void *pinned;          /* where they go, or NULL */
   size_t bytes;
 } Node;
 
@@ -128,16 +128,29 @@ write_run (const AkAt *at, const void *args)
   } else {
     AK_LAUNCH (yuv_kernel, ak_blocks ((width + 1) / 2 * ((height + 1) / 2), 128), 128, 0, at, *w);
   }
-  if (n->planes)
+  if (n->pinned)
     (void) ak_rt_download (at->stream, n->pinned, n->planes, n->bytes);
 }
 
 typedef struct
 {
   const AkPicture *picture;
-  uint8_t *planes; /* as in Node */
+  uint8_t *planes; /* as in Node; NULL for a picture in the device's memory */
   size_t at[3];    /* where they begin */
 } Source;
+
+static AkStatus
+copy_planes (AkStream stream, const void *args)
+{
+  const Source *source = *(const Source *const *) args;
+  const AkPicture *p = source->picture;
+  AkStatus status = AK_OK;
+
+  for (int k = 0; k < (int) ak_picture_planes (p->pixels) && status == AK_OK; k++)
+    status = ak_rt_download_rows (stream, p->plane[k], (size_t) p->stride[k],
+        source->planes + source->at[k], row_bytes (p->pixels, p->width, k), rows_of (p->height, k));
+  return status;
+}
 
 static void
 read_look (const void *from, void *to)
@@ -207,8 +220,9 @@ ak_cuda_picture (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba)
     source->at[k] = n.bytes;
     n.bytes += row_bytes (w->pixels, w->width, k) * rows_of (w->height, k);
   }
-  if (!picture->on_device) {
+  if (!picture->on_device)
     n.planes = source->planes = (uint8_t *) ak_plan_memory (plan, n.bytes);
+  if (!picture->on_device && !picture->pinned) {
     n.pinned = ak_cuda_pinned (plan, n.bytes);
     f.picture = (AkPicture *) ak_cuda_pinned (plan, sizeof *f.picture);
     f.pinned = (const uint8_t *) n.pinned;
@@ -217,8 +231,10 @@ ak_cuda_picture (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba)
   if (plan->status != AK_OK)
     return;
   ak_cuda_append (plan, write_run, NULL, &n, sizeof n);
-  if (!picture->on_device)
+  if (n.pinned)
     ak_cuda_around (plan, remember, finish, &f, sizeof f);
+  else if (n.planes)
+    ak_cuda_copy_out (plan, copy_planes, &source, sizeof source);
 }
 
 /* The host's side of what is read at each run, and the copy to the device. */

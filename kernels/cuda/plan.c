@@ -20,6 +20,12 @@ typedef struct
   void *args;
 } Around;
 
+typedef struct
+{
+  AkCudaCopyOut *run;
+  void *args;
+} CopyOut;
+
 struct AkCudaPlan
 {
   AkPlan base;
@@ -27,6 +33,8 @@ struct AkCudaPlan
   size_t n_nodes;
   Around *arounds;
   size_t n_arounds;
+  CopyOut *copies;
+  size_t n_copies;
   void **pinned;
   size_t n_pinned;
   size_t scratch_bytes;
@@ -78,11 +86,14 @@ plan_free (AkPlan *base)
   }
   for (size_t i = 0; i < plan->n_arounds; i++)
     free (plan->arounds[i].args);
+  for (size_t i = 0; i < plan->n_copies; i++)
+    free (plan->copies[i].args);
   for (size_t i = 0; i < plan->n_pinned; i++)
     ak_rt_unpin (plan->pinned[i]);
   ak_rt_free (plan->scratch);
   free (plan->nodes);
   free (plan->arounds);
+  free (plan->copies);
   free (plan->pinned);
   free (plan);
 }
@@ -152,6 +163,21 @@ ak_cuda_offered (AkPlan *base, AkRows y, size_t batch, size_t rows, size_t cols)
              o->cols == cols && (batch == 1 || o->y.batch == y.batch);
 
   return same && plan->n_nodes && plan->offered_at == plan->n_nodes ? o : NULL;
+}
+
+void
+ak_cuda_copy_out (AkPlan *base, AkCudaCopyOut *run, const void *args, size_t args_bytes)
+{
+  AkCudaPlan *plan = (AkCudaPlan *) base;
+  CopyOut *grown = grow (base, plan->copies, plan->n_copies, sizeof *grown);
+  void *copy = NULL;
+
+  if (grown) {
+    plan->copies = grown;
+    copy = copied (base, args, args_bytes);
+  }
+  if (copy)
+    plan->copies[plan->n_copies++] = (CopyOut){ run, copy };
 }
 
 void
@@ -282,6 +308,8 @@ plan_run (AkPlan *base, AkQueue *base_queue, const atomic_int *cancel)
       plan->arounds[i].before (plan->arounds[i].args);
   if (status == AK_OK)
     status = launch (plan, queue->stream, cancel);
+  for (size_t i = 0; i < plan->n_copies && status == AK_OK; i++)
+    status = plan->copies[i].run (queue->stream, plan->copies[i].args);
   if (status == AK_OK && plan->n_arounds && !plan->queue) {
     AkCudaPlan **last = &queue->plans;
 

@@ -156,6 +156,14 @@ ak_rt_download (AkStream stream, void *dst, const void *src, size_t bytes)
   return to_status (cudaMemcpyAsync (dst, src, bytes, cudaMemcpyDeviceToHost, stream));
 }
 
+AkStatus
+ak_rt_download_rows (
+    AkStream stream, void *dst, size_t stride, const void *src, size_t bytes, size_t rows)
+{
+  return to_status (
+      cudaMemcpy2DAsync (dst, stride, src, bytes, bytes, rows, cudaMemcpyDeviceToHost, stream));
+}
+
 void
 ak_rt_launching (void)
 {

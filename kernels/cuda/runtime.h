@@ -31,6 +31,9 @@ AkStatus ak_rt_stream_sync (AkStream stream);
 AkStatus ak_rt_zero (AkStream stream, void *ptr, size_t bytes);
 AkStatus ak_rt_upload (AkStream stream, void *dst, const void *src, size_t bytes);
 AkStatus ak_rt_download (AkStream stream, void *dst, const void *src, size_t bytes);
+/* Rows of `bytes` without gaps to rows `stride` apart in pinned memory. */
+AkStatus ak_rt_download_rows (
+    AkStream stream, void *dst, size_t stride, const void *src, size_t bytes, size_t rows);
 
 /* Nodes are run in between, where device memory can be reached if that is memory of the host. Gives the first error of
  * the launches. */

@@ -206,46 +206,59 @@ draw_picture (AkDevice *dev, const Scene *s, AkPicture *picture, const AkDrawSty
 {
   size_t bytes = lay_out (picture, NULL);
   uint8_t *pixels = malloc (bytes);
-  uint8_t *there = picture->on_device ? ak_alloc (dev, bytes) : NULL;
+  uint8_t *there = picture->on_device ? ak_alloc (dev, bytes)
+                   : picture->pinned  ? ak_pin (dev, bytes)
+                                      : NULL;
   AkQueue *queue = ak_queue_new (dev);
   AkStatus status = AK_OK;
 
   memset (pixels, 77, bytes);
-  if (there)
+  if (there && picture->pinned)
+    memcpy (there, pixels, bytes);
+  else if (there)
     status = ak_upload (queue, there, pixels, bytes);
   if (status == AK_OK)
     status = ak_queue_sync (queue);
   lay_out (picture, there ? there : pixels);
   if (status == AK_OK)
     status = draw_into (dev, s, picture, style);
-  if (status == AK_OK && there)
+  if (status == AK_OK && there && picture->pinned)
+    memcpy (pixels, there, bytes);
+  else if (status == AK_OK && there)
     status = ak_download (queue, pixels, there, bytes);
   if (status == AK_OK)
     status = ak_queue_sync (queue);
   ak_queue_free (queue);
-  ak_free (dev, there);
+  if (picture->pinned)
+    ak_unpin (dev, there);
+  else
+    ak_free (dev, there);
   if (status == AK_OK)
     return pixels;
   free (pixels);
   return NULL;
 }
 
-/* A picture in the memory of the device is the same bytes as one in the host's, gaps included. */
+/* A picture in the memory of the device, or page-locked, is the same bytes as any other, gaps included. */
 static void
-check_on_device (
+check_places (
     Check *t, const Scene *s, AkPicture picture, const AkDrawStyle *style, const uint8_t *host)
 {
-  uint8_t *there;
+  for (int pinned = 0; pinned < 2; pinned++) {
+    uint8_t *there;
 
-  picture.on_device = 1;
-  there = draw_picture (t->dev, s, &picture, style);
-  t->checks++;
-  if (!host || !there || memcmp (host, there, lay_out (&picture, NULL)) != 0) {
-    t->failures++;
-    printf ("draw: FAILED: format %d, %s look: another picture in the device's memory\n",
-        (int) picture.pixels, style ? "coloured" : "published");
+    picture.on_device = !pinned;
+    picture.pinned = pinned;
+    there = draw_picture (t->dev, s, &picture, style);
+    t->checks++;
+    if (!host || !there || memcmp (host, there, lay_out (&picture, NULL)) != 0) {
+      t->failures++;
+      printf ("draw: FAILED: format %d, %s look: another picture in %s memory\n",
+          (int) picture.pixels, style ? "coloured" : "published",
+          pinned ? "page-locked" : "the device's");
+    }
+    free (there);
   }
-  free (there);
 }
 
 /* Every format, with what may change from run to run, in odd sizes: as in plain C, and nothing else is written. */
@@ -276,7 +289,7 @@ check_formats (Check *t, const Scene *s)
         printf ("draw: format %d, %s look: %zu bytes of %zu are not as in plain C\n", i / 2,
             published ? "published" : "coloured", unlike, n);
       }
-      check_on_device (t, s, picture, published ? NULL : &style, dev);
+      check_places (t, s, picture, published ? NULL : &style, dev);
       free (plain);
       free (dev);
     }

@@ -107,6 +107,16 @@ ak_rt_download (AkStream stream, void *dst, const void *src, size_t bytes)
   return ak_rt_upload (stream, dst, src, bytes);
 }
 
+AkStatus
+ak_rt_download_rows (
+    AkStream stream, void *dst, size_t stride, const void *src, size_t bytes, size_t rows)
+{
+  for (size_t y = 0; y < rows; y++)
+    (void) ak_rt_download (
+        stream, (char *) dst + y * stride, (const char *) src + y * bytes, bytes);
+  return AK_OK;
+}
+
 void
 ak_rt_launching (void)
 {
