@@ -4,6 +4,7 @@
 #include "gstartalkcaps.h"
 #include "gstartalkcuda.h"
 #include "gstartalkmessage.h"
+#include "gstartalkpinned.h"
 #include "gstartalkprecision.h"
 #include "gstartalkstream.h"
 #include "gstartalkvideo.h"
@@ -32,6 +33,7 @@ typedef struct
   guint expression; /* of the caps */
   gboolean is_video;
   GstArtalkCuda *target; /* where pictures go that stay on the card, else NULL */
+  GstAllocator *pinned;  /* for those that a card copies to the host, else NULL */
   gboolean refused;      /* the last caps were refused, and that was said */
   GstVideoInfo info;
 } GstArtalkRendererPrivate;
@@ -93,7 +95,8 @@ draw (GstArtalkRenderer *self, const float *motion, GstBuffer *out, GError **err
 
   if (!PRIV (self)->is_video)
     return CLASS (self)->fill (self, motion, out, error);
-  if (!gst_artalk_video_map (&PRIV (self)->info, PRIV (self)->target, out, &frame, &picture)) {
+  if (!gst_artalk_video_map (
+          &PRIV (self)->info, PRIV (self)->target, PRIV (self)->pinned, out, &frame, &picture)) {
     g_set_error (
         error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE, "cannot write to the video buffer");
     return FALSE;
@@ -308,7 +311,7 @@ decide_allocation (GstBaseTransform *base, GstQuery *query)
     if (!gst_artalk_cuda_allocation (priv->target, &priv->info, caps, query))
       return FALSE;
   } else if (priv->is_video && caps)
-    gst_artalk_video_allocation (&priv->info, caps, query);
+    gst_artalk_video_allocation (&priv->info, caps, query, priv->pinned);
   return PARENT->decide_allocation (base, query);
 }
 
@@ -427,6 +430,7 @@ stop (GstBaseTransform *base)
   CLASS (self)->close (self);
   set_head (self, NULL);
   g_clear_pointer (&PRIV (self)->target, gst_artalk_cuda_unref);
+  gst_clear_object (&PRIV (self)->pinned);
   PRIV (self)->refused = FALSE;
   return TRUE;
 }
@@ -445,6 +449,7 @@ start (GstBaseTransform *base)
   GstArtalkRenderer *self = GST_ARTALK_RENDERER (base);
   GstArtalkRendererClass *klass = CLASS (self);
   g_autofree char *path = NULL, *what = g_strdup_printf ("Cannot load the %s", klass->thing);
+  g_autofree char *device = gst_artalk_renderer_device (self);
   g_autoptr (GError) error = NULL;
 
   GST_OBJECT_LOCK (self);
@@ -462,6 +467,7 @@ start (GstBaseTransform *base)
         headless ? GST_ARTALK_HEAD_ADVICE : klass->advice);
     return FALSE;
   }
+  PRIV (self)->pinned = gst_artalk_pinned_allocator_new (device);
   say (self, GST_PROGRESS_TYPE_COMPLETE, "The %s is loaded");
   return TRUE;
 }

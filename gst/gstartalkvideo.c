@@ -4,6 +4,8 @@
 #include <gst/video/gstvideometa.h>
 #include <gst/video/gstvideopool.h>
 
+#include "gstartalkpinned.h"
+
 #define DEFAULT_SIZE 512
 #define SD_HEIGHT 576 /* taller pictures are BT.709, as elsewhere in GStreamer */
 
@@ -149,14 +151,15 @@ describe (const GstVideoInfo *info, AmPicture *picture)
 }
 
 gboolean
-gst_artalk_video_map (const GstVideoInfo *info, GstArtalkCuda *cuda, GstBuffer *buffer,
-    GstVideoFrame *frame, AmPicture *picture)
+gst_artalk_video_map (const GstVideoInfo *info, GstArtalkCuda *cuda, GstAllocator *pinned,
+    GstBuffer *buffer, GstVideoFrame *frame, AmPicture *picture)
 {
   if (cuda ? !gst_artalk_cuda_map (cuda, info, buffer, frame)
            : !gst_video_frame_map (frame, info, buffer, GST_MAP_WRITE))
     return FALSE;
   describe (info, picture);
   picture->on_device = cuda != NULL;
+  picture->pinned = gst_artalk_is_pinned (buffer, pinned);
   for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES (frame); i++) {
     picture->plane[i] = GST_VIDEO_FRAME_PLANE_DATA (frame, i);
     picture->stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE (frame, i);
@@ -164,8 +167,26 @@ gst_artalk_video_map (const GstVideoInfo *info, GstArtalkCuda *cuda, GstBuffer *
   return TRUE;
 }
 
+/* Has downstream an allocator? If not, it gets ours. */
+static void
+propose (GstQuery *query, GstAllocator *pinned)
+{
+  g_autoptr (GstAllocator) theirs = NULL;
+  GstAllocationParams params;
+
+  gst_allocation_params_init (&params);
+  if (gst_query_get_n_allocation_params (query) == 0) {
+    gst_query_add_allocation_param (query, pinned, &params);
+    return;
+  }
+  gst_query_parse_nth_allocation_param (query, 0, &theirs, &params);
+  if (!theirs)
+    gst_query_set_nth_allocation_param (query, 0, pinned, &params);
+}
+
 void
-gst_artalk_video_allocation (const GstVideoInfo *info, GstCaps *caps, GstQuery *query)
+gst_artalk_video_allocation (
+    const GstVideoInfo *info, GstCaps *caps, GstQuery *query, GstAllocator *pinned)
 {
   g_autoptr (GstBufferPool) pool = NULL;
   guint size = GST_VIDEO_INFO_SIZE (info), min = 0, max = 0;
@@ -176,8 +197,11 @@ gst_artalk_video_allocation (const GstVideoInfo *info, GstCaps *caps, GstQuery *
     gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);
     size = MAX (size, GST_VIDEO_INFO_SIZE (info));
   }
-  if (!pool)
+  if (!pool) {
     pool = gst_video_buffer_pool_new ();
+    if (pinned)
+      propose (query, pinned);
+  }
   config = gst_buffer_pool_get_config (pool);
   gst_buffer_pool_config_set_params (config, caps, size, min, max);
   if (gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL))

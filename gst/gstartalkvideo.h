@@ -35,12 +35,14 @@ gboolean gst_artalk_video_names_cuda (const GstCaps *caps);
  * formats without alpha before those with; 512x512 if any size will do. (transfer full) */
 GstCaps *gst_artalk_video_fixate (GstCaps *caps, gboolean cuda);
 
-/* Maps `buffer` for writing, on the card if `cuda` is not NULL: `frame` is to be unmapped, all of `picture` is
- * filled in. */
-gboolean gst_artalk_video_map (const GstVideoInfo *info, GstArtalkCuda *cuda, GstBuffer *buffer,
-    GstVideoFrame *frame, AmPicture *picture);
+/* Maps `buffer` for writing, on the card if `cuda` is not NULL; `pinned` (may be NULL) is what it may come from. `frame`
+ * is to be unmapped, all of `picture` is filled in. */
+gboolean gst_artalk_video_map (const GstVideoInfo *info, GstArtalkCuda *cuda, GstAllocator *pinned,
+    GstBuffer *buffer, GstVideoFrame *frame, AmPicture *picture);
 
-/* Answers an ALLOCATION query's pool for `caps`, of which `info` is: strides as downstream likes. */
-void gst_artalk_video_allocation (const GstVideoInfo *info, GstCaps *caps, GstQuery *query);
+/* Answers an ALLOCATION query's pool for `caps`, of which `info` is: strides as downstream likes, memory from `pinned`
+ * (may be NULL) where downstream brings no pool or allocator of its own. */
+void gst_artalk_video_allocation (
+    const GstVideoInfo *info, GstCaps *caps, GstQuery *query, GstAllocator *pinned);
 
 G_END_DECLS

@@ -237,6 +237,7 @@ draw (const char *wanted, gboolean cuda, guint n)
     GstVideoFrame f;
 
     fail_unless_equals_int (gst_is_cuda_memory (gst_buffer_peek_memory (b, 0)), cuda);
+    fail_unless_equals_int (test_is_pinned (b), !cuda);
     fail_unless_equals_uint64 (GST_BUFFER_PTS (b), i * TEST_FRAME);
     fail_unless (gst_video_frame_map (&f, &info, b, GST_MAP_READ)); /* from the card as well */
     for (guint k = 0; k < GST_VIDEO_FRAME_N_PLANES (&f); k++) {

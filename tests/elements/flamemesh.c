@@ -357,6 +357,26 @@ check_no_cuda_memory (const char *device, GstState from)
   b = gst_harness_push_and_pull (h, frame (1, 0));
   fail_unless (b != NULL);
   fail_unless_equals_int (gst_buffer_get_size (b), 4 * 64 * 64);
+  fail_unless_equals_int (test_is_pinned (b), g_str_has_prefix (device, "cuda"));
+  gst_buffer_unref (b);
+  test_end (h);
+}
+
+/* Who brings an allocator gets buffers of that one. */
+static void
+check_allocator (const char *device)
+{
+  g_autofree char *launch = g_strdup_printf ("flamemesh device=%s", device);
+  GstHarness *h = test_harness_parse (launch);
+  g_autofree char *caps = g_strdup_printf (MOTION_CAPS, BASIS);
+  GstBuffer *b;
+
+  gst_harness_set_propose_allocator (h, gst_allocator_find (GST_ALLOCATOR_SYSMEM), NULL);
+  gst_harness_set_sink_caps_str (h, "video/x-raw,format=RGBA,width=64,height=64");
+  gst_harness_set_src_caps_str (h, caps);
+  b = gst_harness_push_and_pull (h, frame (0, 0));
+  fail_unless (b != NULL);
+  fail_if (test_is_pinned (b));
   gst_buffer_unref (b);
   test_end (h);
 }
@@ -368,6 +388,8 @@ GST_START_TEST (test_no_cuda_memory)
   check_no_cuda_memory ("cpu", GST_STATE_NULL);
   if (host) /* like a card that GstCuda cannot use: its driver is not in the linker's path here */
     check_no_cuda_memory ("cuda:host", GST_STATE_READY);
+  if (host)
+    check_allocator ("cuda:host");
   ak_device_unref (host);
 }
 GST_END_TEST

@@ -240,3 +240,10 @@ test_fails_to_start (GstElement *element, const char *part)
   gst_bin_remove (GST_BIN (pipeline), element);
   gst_object_unref (pipeline);
 }
+
+gboolean
+test_is_pinned (GstBuffer *buffer)
+{
+  return gst_mini_object_get_qdata (GST_MINI_OBJECT (gst_buffer_peek_memory (buffer, 0)),
+             g_quark_from_static_string ("artalk_pinned")) != NULL;
+}

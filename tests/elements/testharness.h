@@ -35,6 +35,9 @@ char *test_message (GstElement *element, GstMessageType type);
 /* Pushes `samples` in buffers of `step` samples (0: sizes that change from one to the next). */
 void test_push_speech (GstHarness *h, const float *samples, guint n, guint step);
 
+/* Whether `buffer` is memory that a card copies into by itself. */
+gboolean test_is_pinned (GstBuffer *buffer);
+
 /* A segment in time from `start` on, at the running time `base`. */
 void test_push_segment (GstHarness *h, GstClockTime start, GstClockTime base);
 
