@@ -6,8 +6,9 @@
 #                                     checks the networks against a folder of golden files; large cases
 #                                     take their weights from PATH, or make them with --large
 #   bash tests/run.sh --benchmark     runs the benchmarks
-#   bash tests/run.sh --cuda          on a machine with an NVIDIA card and a CUDA toolkit: builds without GStreamer, checks
-#                                     the card against the processor, and prints what it gives beside the goals
+#   bash tests/run.sh --cuda          on a machine with an NVIDIA card and a CUDA toolkit: checks the card against the
+#                                     processor, the elements too if GStreamer's headers are there, and prints what the
+#                                     card gives beside the goals
 # The last line of a full run is "N passed, N failed, N skipped"; the exit status is 0 if none failed.
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -16,7 +17,7 @@ cd "$root" || exit 1
 . pipelines/install.sh
 
 usage() {
-  sed -n 's/^# \{0,1\}//; 3,11p' "$root/tests/run.sh"
+  sed -n 's/^# \{0,1\}//; 3,12p' "$root/tests/run.sh"
 }
 
 # How each build folder is made: the folder names the purpose.
@@ -99,12 +100,26 @@ core_tests() {
   CC=gcc build build-core -Dgstreamer=false -Dcuda=disabled -Dbuildtype=debugoptimized && tests core build-core --suite models
 }
 
-cuda_build() {
-  CC=gcc build build-cuda -Dgstreamer=false -Dcuda=enabled -Dbuildtype=release
+# what the elements need besides the networks; machines with cards often have none of it
+has_gstreamer() {
+  pkg-config --exists 'gstreamer-1.0 >= 1.22' gstreamer-video-1.0 gstreamer-audio-1.0 gstreamer-check-1.0 gdk-pixbuf-2.0
 }
 
+cuda_build() {
+  local gstreamer=false
+  has_gstreamer && gstreamer=true
+  CC=gcc build build-cuda -Dgstreamer=$gstreamer -Dcuda=enabled -Dbuildtype=release
+}
+
+# device=auto, which the tests of the elements leave as it is, is the card here
 cuda_tests() {
-  tests cuda build-cuda --suite kernels --suite models
+  local elements=()
+  if has_gstreamer; then
+    elements=(--suite elements --suite gstcuda)
+  else
+    echo '   skipped: the elements, as there are no headers of GStreamer'
+  fi
+  tests cuda build-cuda --suite kernels --suite models "${elements[@]}"
 }
 
 # every memory access of the operations; a card is needed
@@ -158,7 +173,11 @@ case ${1:-} in
   *) usage >&2; exit 2 ;;
 esac
 
-phase 'packages' artalk_install "${artalk_packages_run[@]}" "${artalk_packages_test[@]}"
+has_nvcc() {
+  command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]
+}
+has_nvcc || artalk_packages_gstcuda=()
+phase 'packages' artalk_install "${artalk_packages_run[@]}" "${artalk_packages_test[@]}" "${artalk_packages_gstcuda[@]}"
 phase 'gcc: build, all tests' gcc_tests
 phase 'clang, address and undefined sanitizers: kernels, models, elements' sanitized_tests
 phase 'valgrind: elements' valgrind_tests
