@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "error.h"
 
-G_DEFINE_QUARK (am - error - quark, am_error)
+G_DEFINE_QUARK (am_error, am_error)
 
 gboolean
 am_error_from_status (AkStatus status, const char *what, GError **error)
