@@ -122,28 +122,54 @@ cuda_tests() {
   tests cuda build-cuda --suite kernels --suite models "${elements[@]}"
 }
 
-# every memory access of the operations; a card is needed
+# every memory access of the operations, convolutions by our own kernels; a card is needed
 cuda_sanitizer() {
   local tool
   tool=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
   [ -n "$tool" ] || { echo '   skipped: there is no compute-sanitizer here'; return 0; }
-  env ARTALK_MODULE_DIR="$root/build-cuda/kernels/cuda" "$tool" --error-exitcode 9 \
-    build-cuda/tests/kernels/kernels-check --device=cuda --only=linear,conv,norm,attention,codebook,splat,draw || [ $? -eq 77 ]
+  env ARTALK_MODULE_DIR="$root/build-cuda/kernels/cuda" ARTALK_CONV2D=own "$tool" --error-exitcode 9 \
+    build-cuda/tests/kernels/kernels-check --device=cuda || [ $? -eq 77 ]
 }
 
-# The built-in model, and one of the published sizes with pseudo-random weights; PyTorch beside it where it is installed.
-cuda_table() {
-  local folder rc=0 precision
-  export ARTALK_DATA_DIR=$root/models/default ARTALK_MODULE_DIR=$root/build-cuda/kernels/cuda
-  build-cuda/tests/models/device-bench --streams=1 --windows=1 --alone || { [ $? -eq 77 ]; return; }
-  folder=$(mktemp -d)
-  build-cuda/tests/models/make-published "$folder/published.pt" || rc=1
-  for precision in f32 bf16; do
-    build-cuda/tests/models/device-bench --precision=$precision || rc=1
-    build-cuda/tests/models/device-bench --precision=$precision "$folder/published.pt" || rc=1
+# Convolutions of images by our own kernels and by cuDNN, on the same line.
+cuda_convolutions() { # FOLDER
+  local by
+  for by in own cudnn; do
+    ARTALK_CONV2D=$by build-cuda/tests/kernels/kernels-check --device=cuda --only=conv2d --bench \
+      | sed -n 's/^\(conv2d .*\): \([0-9.]* ms\), .*/| \1 |\t\2/p' >"$1/$by"
   done
-  python3 tests/bench/pytorch.py --device=cuda build-cuda/tests/models/model-bench build-cuda/tests/models/make-published \
-    "$folder/published.pt" || [ $? -eq 77 ] || rc=1
+  [ -s "$1/cudnn" ] || return 0
+  echo '| convolution | our own | cuDNN |'
+  echo '|---|---|---|'
+  paste "$1/own" "$1/cudnn" | awk -F'\t' '{ print $1, $2, "|", $4, "|" }'
+}
+
+# The built-in model and one of the published sizes with pseudo-random weights, the avatar of the published size, and the
+# mesh; PyTorch beside them where it is installed. The avatar also with each way to compute its convolutions.
+cuda_table() {
+  local folder rc=0 precision by bench=build-cuda/tests/models
+  export ARTALK_DATA_DIR=$root/models/default ARTALK_MODULE_DIR=$root/build-cuda/kernels/cuda
+  "$bench/device-bench" --streams=1 --windows=1 --alone || { [ $? -eq 77 ]; return; }
+  folder=$(mktemp -d)
+  "$bench/make-published" "$folder/published.pt" || rc=1
+  for precision in f32 bf16; do
+    "$bench/device-bench" --precision=$precision || rc=1
+    "$bench/device-bench" --precision=$precision "$folder/published.pt" || rc=1
+  done
+  echo '| frames | | |'
+  echo '|---|---|---|'
+  "$bench/frames-bench" --mesh || rc=1
+  "$bench/frames-bench" --precision=bf16 || rc=1
+  for by in own cudnn; do
+    ARTALK_CONV2D=$by "$bench/frames-bench" --precision=bf16 --streams=1 || [ $? -eq 77 ] || rc=1
+  done
+  for by in auto own cudnn; do
+    ARTALK_CONV2D=$by "$bench/frames-bench" --precision=f32 --streams=1 || [ $? -eq 77 ] || rc=1
+  done
+  cuda_convolutions "$folder" || rc=1
+  python3 tests/bench/pytorch.py --device=cuda "$bench/model-bench" "$bench/make-published" "$folder/published.pt" \
+    || [ $? -eq 77 ] || rc=1
+  python3 tests/models/bench_styleunet_torch.py --device=cuda || [ $? -eq 77 ] || rc=1
   rm -r "$folder"
   return $rc
 }

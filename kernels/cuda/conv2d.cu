@@ -2,7 +2,7 @@
 /* Two-dimensional convolutions as products of windows by weights, where the windows are read from the image on the way
  * and never written down: rows are pixels of the result, columns its channels, and a block has BM × BN of them. Sums are
  * float, in a fixed order. Where the result is too small for all of a card, several blocks share the sum. Those with
- * weights of bfloat16 are in conv2d_bf16.cu. */
+ * weights of bfloat16 are in conv2d_bf16.cu; conv2d_library.cu is asked first. */
 #include "conv2d.cuh"
 
 #define THREADS AK_CONV_THREADS
@@ -114,6 +114,12 @@ sum_kernel (AkConvJob f)
   ak_conv_finish (&f, i / f.n, i % f.n, s);
 }
 
+void
+ak_cuda_conv2d_finish (const AkAt *at, const AkConvJob *f)
+{
+  AK_LAUNCH (sum_kernel, ak_blocks ((size_t) f->m * f->n, THREADS), THREADS, 0, at, *f);
+}
+
 /* By AkConvShape. */
 static const struct
 {
@@ -174,7 +180,7 @@ conv2d_run (const AkAt *at, const void *args)
   else
     launch_shape (at, &f, n->shape, n->vectors);
   if (f.splits > 1)
-    AK_LAUNCH (sum_kernel, ak_blocks ((size_t) f.m * f.n, THREADS), THREADS, 0, at, f);
+    ak_cuda_conv2d_finish (at, &f);
 }
 
 static size_t
@@ -209,12 +215,6 @@ choose_splits (AkConvJob *f, AkConvShape shape, size_t step)
   f->splits = (unsigned) ((steps + per - 1) / per);
 }
 
-static int
-is_aligned (AkRows v)
-{
-  return (uintptr_t) v.data % 16 == 0 && v.row % 4 == 0 && v.batch % 4 == 0;
-}
-
 static void
 conv2d_record (AkPlan *plan, const AkConv2d *a)
 {
@@ -242,9 +242,11 @@ conv2d_record (AkPlan *plan, const AkConv2d *a)
   f->n = (unsigned) matrix->n;
   f->k = (unsigned) matrix->k;
   f->kp = (unsigned) matrix->kp;
+  if (ak_cuda_conv2d_library (plan, matrix, f))
+    return;
   n.bf16 = matrix->bf16;
   n.shape = choose_shape (f, n.bf16);
-  n.vectors = f->in % 4 == 0 && is_aligned (a->x);
+  n.vectors = f->in % 4 == 0 && ak_conv_is_aligned (a->x);
   choose_splits (f, n.shape, n.bf16 ? AK_CONV_BF16_STEP : BK);
   if (f->splits > 1)
     ak_cuda_scratch (plan, (size_t) f->splits * f->m * f->n * sizeof (float));

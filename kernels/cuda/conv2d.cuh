@@ -5,6 +5,13 @@
 #include "conv2d.h"
 #include "math.cuh"
 
+/* Can 4 numbers at a time be read of rows whose length is a multiple of 4? */
+static inline int
+ak_conv_is_aligned (AkRows v)
+{
+  return (uintptr_t) v.data % 16 == 0 && v.row % 4 == 0 && v.batch % 4 == 0;
+}
+
 /* Where a window begins. */
 typedef struct
 {

@@ -34,6 +34,13 @@ extern "C" {
 #define AK_CONV_BF16_STEP 32
 void ak_cuda_conv2d_bf16 (const AkAt *at, const AkConvJob *job, AkConvShape shape, int vectors);
 
+/* Launches what comes after the sums of job->splits in job->partial. */
+void ak_cuda_conv2d_finish (const AkAt *at, const AkConvJob *job);
+
+/* Appends the operation as a library computes it; `job` is what it is without. Returns 0, with nothing appended, where our
+ * own kernels are to do it. */
+int ak_cuda_conv2d_library (AkPlan *plan, const AkCudaMatrix *matrix, const AkConvJob *job);
+
 #ifdef __cplusplus
 }
 #endif

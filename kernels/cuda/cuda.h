@@ -16,12 +16,20 @@ typedef struct CUstream_st *AkStream; /* cudaStream_t */
 typedef struct CUgraphExec_st *AkGraph;
 typedef struct AkLibrary AkLibrary; /* what the libraries keep for a device: library.h */
 
+/* Who computes convolutions of images. */
+typedef enum {
+  AK_CONV_BY_AUTO,    /* the library where it has nothing to compute in vain */
+  AK_CONV_BY_OWN,     /* our kernels */
+  AK_CONV_BY_LIBRARY, /* the library wherever it can */
+} AkConvBy;
+
 typedef struct
 {
   AkDevice base;
   int index;
   AkStream stream; /* for what is not in a queue's order: zeroing memory, filling matrices */
   AkLibrary *library;
+  AkConvBy conv2d;
 } AkCuda;
 
 /* What a node gets when it runs: it launches kernels on `stream` and does nothing else, as it may be recorded into a

@@ -265,7 +265,11 @@ artalk_cuda_open (const char *version, size_t table_size, int index, AkStatus *s
     return NULL;
   }
   *status = AK_ERR_DEVICE;
-  cuda->library = ak_library_open (problem, problem_size);
+  if (ak_cuda_conv2d_by (getenv ("ARTALK_CONV2D"), &cuda->conv2d))
+    cuda->library = ak_library_open (cuda->conv2d, problem, problem_size);
+  else
+    snprintf (problem, problem_size, "ARTALK_CONV2D is \"%s\": auto, own or cudnn are known",
+        getenv ("ARTALK_CONV2D"));
   if (!cuda->library) {
     ak_rt_stream_free (cuda->stream);
     free (cuda);

@@ -10,64 +10,80 @@ own_number (void)
   return (size_t) blockIdx.x * blockDim.x + threadIdx.x;
 }
 
-static __global__ void
-activate (AkActivate a)
-{
-  size_t i = own_number (), c, r;
+/* An operation is arguments with y, batch, rows and cols, and value(), number c of row r of its results. */
 
-  if (i >= a.batch * a.rows * a.cols)
-    return;
-  r = ak_split (i, a.cols, &c);
-  ak_row (a.y, a.rows, r)[c] = ak_act (ak_row (a.x, a.rows, r)[c], a.activation);
+static __device__ float
+value (const AkActivate &a, size_t r, size_t c)
+{
+  return ak_act (ak_row (a.x, a.rows, r)[c], a.activation);
 }
 
-static __global__ void
-blend (AkBlend a)
+static __device__ float
+value (const AkBlend &a, size_t r, size_t c)
 {
-  size_t i = own_number (), c, r;
-  float v;
+  float v = ak_row (a.a, a.rows, r)[c];
 
-  if (i >= a.batch * a.rows * a.cols)
-    return;
-  r = ak_split (i, a.cols, &c);
-  v = ak_row (a.a, a.rows, r)[c];
   if (a.alpha != 1) /* a copy keeps every bit */
     v *= a.alpha;
   if (a.b.data)
     v += a.beta * ak_row (a.b, a.rows, r)[c];
-  ak_row (a.y, a.rows, r)[c] = v;
+  return v;
 }
 
-static __global__ void
-affine (AkAffine a)
+static __device__ float
+value (const AkAffine &a, size_t r, size_t c)
 {
-  size_t i = own_number (), c, r;
-  float v;
+  float v = ak_row (a.x, a.rows, r)[c];
 
-  if (i >= a.batch * a.rows * a.cols)
-    return;
-  r = ak_split (i, a.cols, &c);
-  v = ak_row (a.x, a.rows, r)[c];
   if (a.sub)
     v -= a.sub[c];
   if (a.mul)
     v *= a.mul[c];
   if (a.add)
     v += a.add[c];
-  ak_row (a.y, a.rows, r)[c] = v;
+  return v;
 }
 
+struct Finite : AkBlend
+{
+};
+
+static __device__ float
+value (const Finite &a, size_t r, size_t c)
+{
+  float v = ak_row (a.a, a.rows, r)[c];
+
+  return isfinite (v) ? v : 0;
+}
+
+template <class Args>
 static __global__ void
-only_finite (AkBlend a)
+each (Args a)
 {
   size_t i = own_number (), c, r;
-  float v;
 
   if (i >= a.batch * a.rows * a.cols)
     return;
   r = ak_split (i, a.cols, &c);
-  v = ak_row (a.a, a.rows, r)[c];
-  ak_row (a.y, a.rows, r)[c] = isfinite (v) ? v : 0;
+  ak_row (a.y, a.rows, r)[c] = value (a, r, c);
+}
+
+template <class Args>
+static void
+run_each (const AkAt *at, const void *args)
+{
+  const Args *a = (const Args *) args;
+
+  AK_LAUNCH (each<Args>, ak_blocks (a->batch * a->rows * a->cols, THREADS), THREADS, 0, at, *a);
+}
+
+template <class Args, class Given>
+static void
+record_each (AkPlan *plan, const Given *args)
+{
+  const Args a{ *args };
+
+  ak_cuda_append (plan, run_each<Args>, NULL, &a, sizeof a);
 }
 
 /* A thread has a column of a batch item. */
@@ -86,38 +102,6 @@ mean (AkMean a)
 }
 
 static void
-run_activate (const AkAt *at, const void *args)
-{
-  const AkActivate *a = (const AkActivate *) args;
-
-  AK_LAUNCH (activate, ak_blocks (a->batch * a->rows * a->cols, THREADS), THREADS, 0, at, *a);
-}
-
-static void
-run_blend (const AkAt *at, const void *args)
-{
-  const AkBlend *a = (const AkBlend *) args;
-
-  AK_LAUNCH (blend, ak_blocks (a->batch * a->rows * a->cols, THREADS), THREADS, 0, at, *a);
-}
-
-static void
-run_affine (const AkAt *at, const void *args)
-{
-  const AkAffine *a = (const AkAffine *) args;
-
-  AK_LAUNCH (affine, ak_blocks (a->batch * a->rows * a->cols, THREADS), THREADS, 0, at, *a);
-}
-
-static void
-run_finite (const AkAt *at, const void *args)
-{
-  const AkBlend *a = (const AkBlend *) args;
-
-  AK_LAUNCH (only_finite, ak_blocks (a->batch * a->rows * a->cols, THREADS), THREADS, 0, at, *a);
-}
-
-static void
 run_mean (const AkAt *at, const void *args)
 {
   const AkMean *a = (const AkMean *) args;
@@ -126,41 +110,17 @@ run_mean (const AkAt *at, const void *args)
 }
 
 static void
-record_activate (AkPlan *plan, const AkActivate *args)
-{
-  ak_cuda_append (plan, run_activate, NULL, args, sizeof *args);
-}
-
-static void
-record_blend (AkPlan *plan, const AkBlend *args)
-{
-  ak_cuda_append (plan, run_blend, NULL, args, sizeof *args);
-}
-
-static void
-record_affine (AkPlan *plan, const AkAffine *args)
-{
-  ak_cuda_append (plan, run_affine, NULL, args, sizeof *args);
-}
-
-static void
 record_mean (AkPlan *plan, const AkMean *args)
 {
   ak_cuda_append (plan, run_mean, NULL, args, sizeof *args);
 }
 
-static void
-record_finite (AkPlan *plan, const AkBlend *args)
-{
-  ak_cuda_append (plan, run_finite, NULL, args, sizeof *args);
-}
-
 void
 ak_cuda_elementwise_init (AkOps *ops)
 {
-  ops->activate = record_activate;
-  ops->blend = record_blend;
-  ops->affine = record_affine;
+  ops->activate = record_each<AkActivate>;
+  ops->blend = record_each<AkBlend>;
+  ops->affine = record_each<AkAffine>;
+  ops->finite = record_each<Finite>;
   ops->mean = record_mean;
-  ops->finite = record_finite;
 }

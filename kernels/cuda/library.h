@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Matrix products by a library: cuBLASLt (library.c), or the definition on the processor (host/library.c). */
+/* Matrix products and convolutions of images by libraries: cuBLASLt and cuDNN (library.c), or the definition on the
+ * processor (host/library.c, host/convolve.c). */
 #pragma once
 
-#include "cuda.h"
+#include "conv2d_graph.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-AkLibrary *ak_library_open (char *problem, size_t problem_size);
+/* `by`: who computes convolutions of images; if that has to be the library and it cannot, there is a problem. */
+AkLibrary *ak_library_open (AkConvBy by, char *problem, size_t problem_size);
 void ak_library_close (AkLibrary *library);
 
 /* For b < batch: y_b [m][n] = x_b [m][k] · w_b [n][k]ᵀ + bias [n] + c_b [m][n]. Sums are float32, without TF32.
@@ -29,6 +31,13 @@ typedef struct
 
 /* Appends the product to `plan`. Returns 0 if the library has no such product: then nothing was appended. */
 int ak_library_gemm (AkPlan *plan, const AkGemm *gemm);
+
+/* How the library computes a graph, with bytes of workspace; NULL if it does not. It lives as long as the library. */
+typedef struct AkLibraryConv AkLibraryConv;
+const AkLibraryConv *ak_library_conv2d (AkCuda *cuda, const AkConvGraph *graph, size_t *workspace);
+/* For a node: launches it for the addresses of `graph`. */
+void ak_library_conv2d_run (const AkAt *at, const AkLibraryConv *conv, const AkConvGraph *graph,
+    const AkConvScratch *scratch);
 
 #ifdef __cplusplus
 }

@@ -43,6 +43,7 @@ struct AkCudaPlan
   size_t offered_at; /* nodes there were then */
   unsigned long runs;
   AkGraph graph;
+  int no_graph;       /* something in it cannot be recorded */
   AkCudaQueue *queue; /* whose list it is in, or NULL */
   AkCudaPlan *next;
 };
@@ -274,11 +275,10 @@ launch (AkCudaPlan *plan, AkStream stream, const atomic_int *cancel)
 {
   AkStatus status = AK_OK;
 
-  if (!plan->graph && plan->runs && plan->n_nodes && ak_rt_capture (stream)) {
+  if (!plan->graph && !plan->no_graph && plan->runs && plan->n_nodes && ak_rt_capture (stream)) {
     status = launch_nodes (plan, stream, NULL);
     plan->graph = ak_rt_capture_end (stream, &status);
-    if (status != AK_OK)
-      return status;
+    plan->no_graph = !plan->graph; /* what is truly wrong shows when it is launched without */
   }
   if (plan->graph)
     return ak_rt_graph_launch (plan->graph, stream);

@@ -20,26 +20,44 @@ typedef struct
   double *rows; /* of smooth resizing: [batch][out_height][in_width][channels] */
 } Resizer;
 
+/* The number of [batch][out_height][width][channels] that is this thread's. */
+typedef struct
+{
+  uint32_t row, b, r, q, c; /* row: of all rows */
+} Place;
+
+/* Returns 0 behind the last of them. */
+static __device__ int
+own_place (const AkResize2d *a, size_t row_width, Place *p)
+{
+  const uint32_t n = (uint32_t) a->channels, width = (uint32_t) row_width;
+  const uint32_t height = (uint32_t) a->out_height, i = blockIdx.x * blockDim.x + threadIdx.x;
+
+  p->c = i % n;
+  p->q = i / n % width;
+  p->row = i / n / width;
+  p->r = p->row % height;
+  p->b = p->row / height;
+  return p->b < a->batch;
+}
+
 /* Linear along both axes. */
 static __global__ void
 linear_kernel (Resizer f)
 {
   const AkResize2d *a = &f.a;
-  const uint32_t n = (uint32_t) a->channels, width = (uint32_t) a->out_width;
-  const uint32_t i = blockIdx.x * blockDim.x + threadIdx.x, c = i % n, q = i / n % width;
-  const uint32_t row = i / n / width, height = (uint32_t) a->out_height;
-  const uint32_t b = row / height, r = row % height;
   AkTaps down, across;
   const float *x, *v, *w;
   float s = 0;
+  Place p;
 
-  if (b >= a->batch || !ak_in_spans (a->spans, r, q))
+  if (!own_place (a, a->out_width, &p) || !ak_in_spans (a->spans, p.r, p.q))
     return;
-  down = f.down.taps[r];
-  across = f.across.taps[q];
+  down = f.down.taps[p.r];
+  across = f.across.taps[p.q];
   v = f.down.weights + down.at;
   w = f.across.weights + across.at;
-  x = a->x.data + b * a->x.batch + (down.first * a->in_width + across.first) * a->x.row + c;
+  x = a->x.data + p.b * a->x.batch + (down.first * a->in_width + across.first) * a->x.row + p.c;
   for (size_t j = 0; j < down.count; j++) {
     float t = w[0] * x[j * a->in_width * a->x.row];
 
@@ -47,7 +65,19 @@ linear_kernel (Resizer f)
       t += w[1] * x[(j * a->in_width + 1) * a->x.row];
     s += v[j] * t;
   }
-  a->y.data[b * a->y.batch + (r * a->out_width + q) * a->y.row + c] = s;
+  a->y.data[p.b * a->y.batch + (p.r * a->out_width + p.q) * a->y.row + p.c] = s;
+}
+
+/* weights · x, `step` numbers apart */
+template <class T>
+static __device__ double
+weighted (const Axis &axis, const AkTaps &taps, const T *x, size_t step)
+{
+  double s = 0;
+
+  for (size_t j = 0; j < taps.count; j++)
+    s += (double) axis.weights[taps.at + j] * x[j * step];
+  return s;
 }
 
 /* Smooth: first down, a thread a number of `rows`. */
@@ -55,21 +85,15 @@ static __global__ void
 down_kernel (Resizer f)
 {
   const AkResize2d *a = &f.a;
-  const uint32_t n = (uint32_t) a->channels, width = (uint32_t) a->in_width;
-  const uint32_t i = blockIdx.x * blockDim.x + threadIdx.x, c = i % n, q = i / n % width;
-  const uint32_t row = i / n / width, height = (uint32_t) a->out_height;
-  const uint32_t b = row / height, r = row % height;
   AkTaps down;
-  const float *x;
-  double s = 0;
+  Place p;
 
-  if (b >= a->batch)
+  if (!own_place (a, a->in_width, &p))
     return;
-  down = f.down.taps[r];
-  x = a->x.data + b * a->x.batch + (down.first * width + q) * a->x.row + c;
-  for (size_t j = 0; j < down.count; j++)
-    s += (double) f.down.weights[down.at + j] * x[j * a->in_width * a->x.row];
-  f.rows[i] = s;
+  down = f.down.taps[p.r];
+  f.rows[((size_t) p.row * a->in_width + p.q) * a->channels + p.c] = weighted (f.down, down,
+      a->x.data + p.b * a->x.batch + (down.first * a->in_width + p.q) * a->x.row + p.c,
+      a->in_width * a->x.row);
 }
 
 /* Then across. */
@@ -77,21 +101,15 @@ static __global__ void
 across_kernel (Resizer f)
 {
   const AkResize2d *a = &f.a;
-  const uint32_t n = (uint32_t) a->channels, width = (uint32_t) a->out_width;
-  const uint32_t i = blockIdx.x * blockDim.x + threadIdx.x, c = i % n, q = i / n % width;
-  const uint32_t row = i / n / width, height = (uint32_t) a->out_height;
-  const uint32_t b = row / height, r = row % height;
   AkTaps across;
-  const double *x;
-  double s = 0;
+  Place p;
 
-  if (b >= a->batch || !ak_in_spans (a->spans, r, q))
+  if (!own_place (a, a->out_width, &p) || !ak_in_spans (a->spans, p.r, p.q))
     return;
-  across = f.across.taps[q];
-  x = f.rows + ((size_t) row * a->in_width + across.first) * n + c;
-  for (size_t k = 0; k < across.count; k++)
-    s += f.across.weights[across.at + k] * x[k * n];
-  a->y.data[b * a->y.batch + (r * a->out_width + q) * a->y.row + c] = (float) s;
+  across = f.across.taps[p.q];
+  a->y.data[p.b * a->y.batch + (p.r * a->out_width + p.q) * a->y.row + p.c] =
+      (float) weighted (f.across, across,
+          f.rows + ((size_t) p.row * a->in_width + across.first) * a->channels + p.c, a->channels);
 }
 
 static void

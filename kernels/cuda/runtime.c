@@ -199,11 +199,12 @@ ak_rt_capture_end (AkStream stream, AkStatus *status)
     (void) cudaGraphDestroy (graph);
   if (*status == AK_OK)
     *status = to_status (error);
-  if (*status != AK_OK && exec) {
+  if (*status == AK_OK)
+    return exec;
+  if (exec)
     (void) cudaGraphExecDestroy (exec);
-    exec = NULL;
-  }
-  return exec;
+  (void) cudaGetLastError (); /* the next launch is not to blame */
+  return NULL;
 }
 
 AkStatus

@@ -7,7 +7,6 @@ PyTorch runs the modules of models/default/train, which follow the specification
 all tokens (as published) and once with keys and values kept. Programs take turns; the best of each counts, so that
 other load disturbs both alike. With --device PyTorch alone runs on that device, eager, compiled and as a CUDA graph, in
 float32 without TF32 and in bfloat16; ours beside it is device-bench. Exits with 77 where torch (or a card) is missing."""
-import math
 import os
 import pathlib
 import re
@@ -28,6 +27,7 @@ except (ImportError, OSError) as error:
     sys.exit(77)
 sys.path.insert(0, str(ROOT / "models" / "default" / "train"))
 import audio_encoder  # noqa: E402
+import torch_ways  # noqa: E402
 from model import ARTalk, plain_norm  # noqa: E402
 
 CONFIG = {
@@ -134,60 +134,25 @@ def main(bench, checkpoint, threads):
               f"processors {1e3 * best[name][1]:.0f} ms ({best[name][1] / cpu:.2f} times ours)")
 
 
-def graph_of(step):
-    """A call that replays what `step` launches, and gives its result."""
-    for _ in range(3):
-        step()
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        result = step()
-
-    def replay():
-        graph.replay()
-        return result
-    return replay
-
-
 def on_device(checkpoint, device):
     """PyTorch's ways on a card: milliseconds of one window, without copies to and from the host."""
-    card = device.startswith("cuda")
-    if card and not torch.cuda.is_available():
-        print("SKIPPED: PyTorch sees no card")
+    if not torch_ways.prepare(device):
         sys.exit(77)
-    torch.set_grad_enabled(False)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     audio_encoder.ConvLayer.forward = conv_layer
     t = torch.arange(64000.0)
     samples = (0.3 * torch.sin(t * 0.05) * torch.sin(t * 0.0007))[None]
-    print(f"| PyTorch {torch.__version__}, {torch.cuda.get_device_name(device) if card else device} | one window |\n|---|---|")
+    print(f"| PyTorch {torch.__version__}, {torch_ways.device_name(device)} | one window |\n|---|---|")
     for dtype in (torch.float32, torch.bfloat16):
-        for name in ("as published", "keys kept", "keys kept, compiled", "keys kept, a CUDA graph"):
-            try:
+        for predict, name, way in ((ARTalk.predict, "as published", "eager"), (predict_kept, "keys kept", "eager"),
+                                   (predict_kept, "keys kept", "compiled"), (predict_kept, "keys kept", "a CUDA graph")):
+            def make_step():
                 model = load(checkpoint).to(device, dtype)
-                model.predict = types.MethodType(ARTalk.predict if name == "as published" else predict_kept, model)
+                model.predict = types.MethodType(predict, model)
                 audio = samples.to(device, dtype)
                 cond = model.style_cond(None)
                 state = model.start(cond)
-
-                def step():
-                    return model.chunk(state, cond, model.encode_audio(audio))[1]
-                call = step
-                if name.endswith("compiled"):
-                    call = torch.compile(step)
-                elif name.endswith("graph"):
-                    call = graph_of(step)
-                best = math.inf
-                for turn in range(13):
-                    begin = time.perf_counter()
-                    call()
-                    if card:
-                        torch.cuda.synchronize()
-                    if turn > 2:
-                        best = min(best, time.perf_counter() - begin)
-                print(f"| {str(dtype)[6:]}, {name} | {1e3 * best:.2f} ms |", flush=True)
-            except Exception as error:  # a way that this version does not go is a line of the table, not its end
-                print(f"| {str(dtype)[6:]}, {name} | does not run: {type(error).__name__}: {str(error).splitlines()[0][:120]} |")
+                return lambda: model.chunk(state, cond, model.encode_audio(audio))[1]
+            torch_ways.print_way(f"{str(dtype)[6:]}, {name}, {way}", make_step, way, device)
 
 
 def start(arguments):

@@ -198,5 +198,10 @@ check_conv2d (Check *t)
   deconv (t, (Deconv){ 2, 3, 4, 6, 5, 4 });
   deconv (t, (Deconv){ 1, 5, 5, 32, 24, 2 });
   for (size_t i = 0; t->bench && i < sizeof benches / sizeof *benches; i++)
-    one (t, benches[i], 1);
+    for (int bf16 = 0; bf16 <= (ak_device_threads (t->dev) == 0); bf16++) {
+      Case c = benches[i];
+
+      c.precision = bf16 ? AK_BF16 : AK_F32;
+      one (t, c, 1);
+    }
 }

@@ -3,9 +3,13 @@
 """One picture of the StyleUNet in PyTorch and by styleunet-bench, on as many threads: processor time and ratio.
 
     bench_styleunet_torch.py STYLEUNET_BENCH [--threads N] [--frames N]
+    bench_styleunet_torch.py --device cuda
 
-Weights are random, of the published sizes. Skipped (77) where there is no PyTorch."""
+Weights are random, of the published sizes. With --device PyTorch alone runs there, eager, compiled and as a CUDA graph, in
+float32 without TF32 and in bfloat16; ours beside it is frames-bench, which draws the splats as well. Skipped (77) where
+there is no PyTorch, or no card."""
 import argparse
+import pathlib
 import re
 import subprocess
 import sys
@@ -17,6 +21,9 @@ try:
 except ImportError:
     print("SKIPPED: no PyTorch")
     sys.exit(77)
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
+import torch_ways  # noqa: E402
 
 WIDTHS = [256, 256, 256, 256, 128, 64, 32, 16]  # of 4 … 512 pixels; the decoder's are twice these
 STYLE = 512
@@ -102,13 +109,33 @@ class Network:
         return torch.sigmoid(rgb)
 
 
+def on_device(device):
+    if not torch_ways.prepare(device):
+        sys.exit(77)
+    print(f"| PyTorch {torch.__version__}, {torch_ways.device_name(device)} | a picture of gagsplat's network |\n|---|---|")
+    torch.set_default_device(device)
+    for dtype in (torch.float32, torch.bfloat16):
+        torch.set_default_dtype(dtype)
+        for way in torch_ways.WAYS:
+            def make_step():
+                network, x = Network(), torch.randn(1, 32, 512, 512)
+                return lambda: network(x)
+            torch_ways.print_way(f"{str(dtype)[6:]}, {way}", make_step, way, device)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("bench")
+    parser.add_argument("bench", nargs="?")
+    parser.add_argument("--device")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--frames", type=int, default=3)
     args = parser.parse_args()
 
+    if args.device:
+        on_device(args.device)
+        return
+    if not args.bench:
+        parser.error("STYLEUNET_BENCH or --device is needed")
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     best = float("inf")

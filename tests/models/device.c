@@ -37,6 +37,26 @@ test_works (void)
   }
 }
 
+/* Who computes convolutions of images on a card. */
+static void
+test_conv2d_by (void)
+{
+  AkDevice *dev = ak_device_open ("cuda:host", 0, NULL);
+
+  if (!dev) {
+    g_test_skip ("cuda:host is not here");
+    return;
+  }
+  ak_device_unref (dev);
+  g_setenv ("ARTALK_CONV2D", "abacus", TRUE);
+  assert_missing ("cuda:host", "ARTALK_CONV2D is \"abacus\": auto, own or cudnn are known");
+  g_setenv ("ARTALK_CONV2D", "own", TRUE);
+  dev = ak_device_open ("cuda:host", 0, NULL);
+  g_assert_nonnull (dev);
+  ak_device_unref (dev);
+  g_unsetenv ("ARTALK_CONV2D");
+}
+
 static void
 test_no_module (void)
 {
@@ -89,6 +109,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/device/works", test_works);
+  g_test_add_func ("/device/conv2d-by", test_conv2d_by);
   g_test_add_func ("/device/no-module", test_no_module);
   g_test_add_func ("/device/no-card", test_no_card);
   g_test_add_func ("/device/names", test_names);

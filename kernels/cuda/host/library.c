@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Products by their definition. */
+#include "dot.h"
 #include "../library.h"
 
 #include <stdlib.h>
@@ -11,8 +12,9 @@ struct AkLibrary
 };
 
 AkLibrary *
-ak_library_open (char *problem, size_t problem_size)
+ak_library_open (AkConvBy by, char *problem, size_t problem_size)
 {
+  (void) by;
   (void) problem;
   (void) problem_size;
   return calloc (1, sizeof (AkLibrary));
@@ -34,28 +36,28 @@ from_bf16 (uint16_t h)
   return x;
 }
 
-static float
-dot (const float *restrict a, const float *restrict b, size_t n)
+#define DOT(name, type, value)                                                                     \
+  static double name (const type *restrict a, const type *restrict b, size_t n)                    \
+  {                                                                                                \
+    double s[8] = { 0 };                                                                           \
+    size_t i = 0;                                                                                  \
+                                                                                                   \
+    for (; i + 8 <= n; i += 8)                                                                     \
+      for (size_t j = 0; j < 8; j++)                                                               \
+        s[j] += (double) value (a[i + j]) * value (b[i + j]);                                      \
+    for (; i < n; i++)                                                                             \
+      s[0] += (double) value (a[i]) * value (b[i]);                                                \
+    return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));                      \
+  }
+
+DOT (dot, float, )
+DOT (dot_bf16, uint16_t, from_bf16)
+
+double
+ak_host_dot (const void *a, size_t a_at, const void *b, size_t b_at, size_t n, int bf16)
 {
-  double s[8] = { 0 };
-  size_t i = 0;
-
-  for (; i + 8 <= n; i += 8)
-    for (size_t j = 0; j < 8; j++)
-      s[j] += (double) a[i + j] * b[i + j];
-  for (; i < n; i++)
-    s[0] += (double) a[i] * b[i];
-  return (float) (((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7])));
-}
-
-static float
-dot_bf16 (const uint16_t *a, const uint16_t *b, size_t n)
-{
-  double s = 0;
-
-  for (size_t i = 0; i < n; i++)
-    s += (double) from_bf16 (a[i]) * from_bf16 (b[i]);
-  return (float) s;
+  return bf16 ? dot_bf16 ((const uint16_t *) a + a_at, (const uint16_t *) b + b_at, n)
+              : dot ((const float *) a + a_at, (const float *) b + b_at, n);
 }
 
 static void
@@ -69,8 +71,7 @@ run (const AkAt *at, const void *args)
     for (size_t j = 0; j < g->n; j++)
       for (size_t i = 0; i < g->m; i++) {
         size_t x = b * g->x_batch + i * g->x_row, w = b * g->w_batch + j * g->w_row;
-        float v = g->bf16 ? dot_bf16 ((const uint16_t *) xs + x, (const uint16_t *) g->w + w, g->k)
-                          : dot ((const float *) xs + x, (const float *) g->w + w, g->k);
+        float v = (float) ak_host_dot (xs, x, g->w, w, g->k, g->bf16);
 
         if (g->bias)
           v += g->bias[j];
