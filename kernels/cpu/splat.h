@@ -17,11 +17,13 @@
 #define AK_SPLAT_DONE 1e-4f         /* the lowest transmittance */
 
 /* A splat on the picture. In the row of pixels y, with dy = u_y - y, alpha can reach 1/255 only where
- * |u_x - x - shear dy| <= sqrt (reach - fall dy²). */
+ * |u_x - x - shear dy| <= sqrt (reach - fall dy²). As powers of 2: alpha = 2^(power[0] dx² + power[1] dx dy +
+ * power[2] dy² + power[3]). */
 typedef struct
 {
   _Alignas(64) double u[2];
   float conic[3], opacity;
+  float power[4];
   float shear, reach, fall;
 } AkSplatShape;
 

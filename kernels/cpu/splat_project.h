@@ -11,12 +11,15 @@
 #define LANES 8
 #define MAX_CENTER 1e9
 #define MAX_OPACITY 1e30f
+#define LOG2_E 1.4426950408889634
+#define LOG2_255 7.9943534368588579
 #define INLINE static inline __attribute__ ((always_inline))
 
 typedef struct
 {
   double mean[3][LANES], scale[3][LANES], rotation[4][LANES];
   double level[LANES]; /* 2 ln (255 opacity), a little more; -1 where no alpha can reach 1/255 */
+  double power[LANES]; /* log2 (opacity), or -infinity there */
   float opacity[LANES];
   double center[2][LANES], depth[LANES], conic[3][LANES];
   double radius[LANES]; /* 0: not drawn */
@@ -155,6 +158,8 @@ read_lanes (Lanes *a, const AkSplat *s, size_t from, size_t n)
   for (size_t l = 0; l < LANES; l++) {
     size_t i = l < n ? from + l : from;
     float opacity = fabsf (s->opacities[i]) <= MAX_OPACITY ? s->opacities[i] : 0;
+    int seen = opacity >= AK_SPLAT_FAINT;
+    double log = seen ? logf (255 * opacity) : -INFINITY;
 
     for (size_t k = 0; k < 3; k++) {
       a->mean[k][l] = s->means[3 * i + k];
@@ -163,7 +168,8 @@ read_lanes (Lanes *a, const AkSplat *s, size_t from, size_t n)
     for (size_t k = 0; k < 4; k++)
       a->rotation[k][l] = s->rotations[4 * i + k];
     a->opacity[l] = opacity;
-    a->level[l] = opacity >= AK_SPLAT_FAINT ? 2 * logf (255 * opacity) + 0.01 : -1;
+    a->level[l] = seen ? 2 * log + 0.01 : -1;
+    a->power[l] = LOG2_E * log - LOG2_255;
   }
 }
 
@@ -200,6 +206,8 @@ write_lane (const AkSplatJob *job, const Lanes *a, size_t i, size_t l)
     *shape = (AkSplatShape){ .u = { a->center[0][l], a->center[1][l] },
       .conic = { (float) a->conic[0][l], (float) a->conic[1][l], (float) a->conic[2][l] },
       .opacity = a->opacity[l],
+      .power = { (float) (-0.5 * LOG2_E * a->conic[0][l]), (float) (-LOG2_E * a->conic[1][l]),
+          (float) (-0.5 * LOG2_E * a->conic[2][l]), (float) a->power[l] },
       .shear = (float) a->shear[l],
       .reach = (float) a->reach[l],
       .fall = (float) a->fall[l] };
