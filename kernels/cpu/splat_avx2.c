@@ -60,7 +60,7 @@ before_row (const AkSplat *args)
          ak_splat_strip_tiles (args) * tile_floats (args) * sizeof (float);
 }
 
-#define ROW_BYTES (4 * sizeof (uint16_t) + sizeof (uint32_t)) /* of a splat */
+#define ROW_BYTES (sizeof (AkSplatBox) + sizeof (uint32_t)) /* of a splat */
 
 size_t
 ak_splat_scratch_avx2 (const AkSplat *args)
@@ -73,9 +73,8 @@ begin_row (const AkSplatJob *job, Row *row, unsigned y0, char *memory)
 {
   size_t room = job->args.splats + 16;
 
-  row->index = (uint32_t *) memory;
-  for (size_t k = 0; k < 4; k++)
-    row->bounds[k] = (uint16_t *) (row->index + room) + k * room;
+  row->box = (AkSplatBox *) memory;
+  row->index = (uint32_t *) (row->box + room);
   find_row (job, row, y0);
 }
 

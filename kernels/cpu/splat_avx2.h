@@ -20,7 +20,7 @@
 #define DOWN 4
 #define PIXELS (ACROSS * DOWN) /* of a block, two vectors */
 #define BATCH 128
-#define AHEAD 8
+#define AHEAD 20
 
 typedef struct
 {
@@ -231,22 +231,47 @@ find_live (List *list, unsigned x0, unsigned y0, int count_places)
       y0 + DOWN * (32 - (unsigned) __builtin_clz (rows)) };
 }
 
-/* The splats of a row of tiles in order of depth: bounds x0, … y1 and numbers, with room for 16 more. */
+/* The splats of a row of tiles in order of depth, with room for 16 more: boxes and numbers. */
 typedef struct
 {
-  uint16_t *bounds[4];
+  AkSplatBox *box;
   uint32_t *index;
   size_t n;
 } Row;
 
-/* Which of 16 splats have a bound `low` before `end` and a bound `high` behind `from`, two bits each. */
+/* Which of 16 splats have their `top` before `end` and their `bottom` behind `from`, a bit each, every second. */
 INLINE uint32_t
-overlaps (const uint16_t *low, const uint16_t *high, __m256i from, __m256i end)
+in_rows (const uint16_t *top, const uint16_t *bottom, __m256i from, __m256i end)
 {
-  __m256i before = _mm256_cmpgt_epi16 (end, _mm256_loadu_si256 ((const __m256i *) low));
-  __m256i behind = _mm256_cmpgt_epi16 (_mm256_loadu_si256 ((const __m256i *) high), from);
+  __m256i before = _mm256_cmpgt_epi16 (end, _mm256_loadu_si256 ((const __m256i *) top));
+  __m256i behind = _mm256_cmpgt_epi16 (_mm256_loadu_si256 ((const __m256i *) bottom), from);
 
-  return (uint32_t) _mm256_movemask_epi8 (_mm256_and_si256 (before, behind));
+  return (uint32_t) _mm256_movemask_epi8 (_mm256_and_si256 (before, behind)) & 0x55555555u;
+}
+
+/* Which of 16 boxes touch the one with these corners, four times each, a bit each. */
+INLINE uint32_t
+touching (const AkSplatBox *box, __m256i first, __m256i end)
+{
+  const __m256i all = _mm256_set1_epi64x (-1);
+  uint32_t mask = 0;
+
+  for (int i = 0; i < 4; i++) {
+    __m256i four = _mm256_load_si256 ((const __m256i *) (box + 4 * i));
+    __m256i good =
+        _mm256_blend_epi16 (_mm256_cmpgt_epi16 (end, four), _mm256_cmpgt_epi16 (four, first), 0xcc);
+
+    mask |= (uint32_t) _mm256_movemask_pd (_mm256_castsi256_pd (_mm256_cmpeq_epi64 (good, all)))
+            << 4 * i;
+  }
+  return mask;
+}
+
+/* [x, y, x, y] four times. */
+INLINE __m256i
+corner_4 (uint32_t x, uint32_t y)
+{
+  return _mm256_set1_epi32 ((int) (x | y << 16));
 }
 
 /* Finds the splats of the row of tiles whose uppermost pixels are y0's. */
@@ -258,19 +283,16 @@ find_row (const AkSplatJob *job, Row *row, unsigned y0)
   size_t n = 0;
 
   for (size_t from = 0; from < job->drawn; from += 16) {
-    uint32_t mask =
-        overlaps (job->sorted[1] + from, job->sorted[3] + from, top, bottom) & 0x55555555u;
+    uint32_t mask = in_rows (job->top + from, job->bottom + from, top, bottom);
 
     for (; mask; mask &= mask - 1, n++) {
       size_t i = from + (unsigned) __builtin_ctz (mask) / 2;
 
-      for (size_t k = 0; k < 4; k++)
-        row->bounds[k][n] = job->sorted[k][i];
+      row->box[n] = job->sorted[i];
       row->index[n] = job->keys[i].index;
     }
   }
-  for (size_t k = 0; k < 4; k++)
-    memset (row->bounds[k] + n, 0, 16 * sizeof (uint16_t));
+  memset (row->box + n, 0, 16 * sizeof *row->box);
   row->n = n;
 }
 
@@ -280,7 +302,7 @@ static inline size_t
 fill_lists (const Row *row, List *tile, unsigned tiles, unsigned first_tile, size_t from)
 {
   Box all = { UINT16_MAX, UINT16_MAX, 0, 0 };
-  __m256i left, top, right, bottom;
+  __m256i first, last;
   uint32_t longest = 0;
 
   for (unsigned t = 0; t < tiles; t++)
@@ -292,18 +314,14 @@ fill_lists (const Row *row, List *tile, unsigned tiles, unsigned first_tile, siz
       all.x1 = box->x1 > all.x1 ? box->x1 : all.x1;
       all.y1 = box->y1 > all.y1 ? box->y1 : all.y1;
     }
-  left = _mm256_set1_epi16 ((short) all.x0);
-  top = _mm256_set1_epi16 ((short) all.y0);
-  right = _mm256_set1_epi16 ((short) all.x1);
-  bottom = _mm256_set1_epi16 ((short) all.y1);
+  first = corner_4 (all.x0, all.y0);
+  last = corner_4 (all.x1, all.y1);
   for (; from < row->n && longest + 16 <= AK_SPLAT_PART; from += 16) {
-    uint32_t mask = overlaps (row->bounds[0] + from, row->bounds[2] + from, left, right) &
-                    overlaps (row->bounds[1] + from, row->bounds[3] + from, top, bottom) &
-                    0x55555555u;
+    uint32_t mask = touching (row->box + from, first, last);
 
     for (; mask; mask &= mask - 1) {
-      size_t i = from + (unsigned) __builtin_ctz (mask) / 2;
-      Box b = { row->bounds[0][i], row->bounds[1][i], row->bounds[2][i], row->bounds[3][i] };
+      size_t i = from + (unsigned) __builtin_ctz (mask);
+      AkSplatBox b = row->box[i];
       unsigned t = b.x0 / AK_SPLAT_TILE, end = (b.x1 + AK_SPLAT_TILE - 1) / AK_SPLAT_TILE;
 
       t = t > first_tile ? t - first_tile : 0;

@@ -207,10 +207,12 @@ write_lane (const AkSplatJob *job, const Lanes *a, size_t i, size_t l)
 
   if (drawn) {
     int places = job->args.details.contributions != NULL; /* counted among all that cover a tile */
+    uint16_t edge[4];
 
     seen = places || (a->bound[0][l] < a->bound[2][l] && a->bound[1][l] < a->bound[3][l]);
     for (size_t k = 0; k < 4; k++)
-      job->bounds[4 * i + k] = (uint16_t) (places ? AK_SPLAT_TILE * a->tile[k][l] : a->bound[k][l]);
+      edge[k] = (uint16_t) (places ? AK_SPLAT_TILE * a->tile[k][l] : a->bound[k][l]);
+    job->boxes[i] = (AkSplatBox){ edge[0], edge[1], edge[2], edge[3] };
     *shape = (AkSplatShape){ .u = { a->center[0][l], a->center[1][l] },
       .conic = { (float) a->conic[0][l], (float) a->conic[1][l], (float) a->conic[2][l] },
       .opacity = a->opacity[l],
