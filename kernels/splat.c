@@ -9,8 +9,9 @@ static int
 is_good (const AkSplat *s)
 {
   int given = s->means && s->scales && s->rotations && s->opacities && s->colors;
-  int halved =
-      !s->half || (s->width % 2 == 0 && s->height % 2 == 0 && s->channels >= AK_SPLAT_FRONT);
+  int halved = s->half ? s->width % 2 == 0 && s->height % 2 == 0 && s->channels >= AK_SPLAT_FRONT &&
+                             s->half_first < s->channels
+                       : s->half_first == 0;
 
   return s->image && s->view && s->projection && (given || s->splats == 0) &&
          s->splats <= AK_SPLAT_MAX && s->channels >= 1 && s->channels <= AK_SPLAT_CHANNELS_MAX &&

@@ -20,6 +20,7 @@
  *
  * With `half` that gets the mean of each 2×2 pixels, and `image` only the first AK_SPLAT_FRONT channels: as the mean
  * of sums of weighted colours is the sum with the weights' mean, most colours are then added to a quarter of the pixels.
+ * Channels of `half` that nobody looks at cost nothing if they are the first ones, see `half_first`.
  *
  * The exponent cannot be above 0 (C is positive definite) and rounding to above it counts as 0. A splat is not
  * drawn where a value of steps 1 to 4 is not finite, where det C <= 0, or where |u| > 1e9. An opacity that is not
@@ -73,6 +74,7 @@ typedef struct
   const float *background; /* [channels], or NULL: 0 */
   size_t splats;           /* N, 0 … AK_SPLAT_MAX; with 0 the pointers [N] may be NULL */
   size_t channels;         /* 1 … AK_SPLAT_CHANNELS_MAX */
+  size_t half_first;       /* below channels: what `half` gets in the channels before is not said */
   unsigned width, height;  /* 1 … AK_PICTURE_MAX */
   float tan_fov_x, tan_fov_y;
   float rest; /* 0 … 1: see above */

@@ -387,6 +387,8 @@ record_bound (AmAvatarView *view, Person *p)
   once = ak_plan_new (view->model->device);
   if (bound->mixed)
     splat.channels = 3 + bound->mixed;
+  if (bound->mixed && splat.half)
+    splat.half_first = 3; /* the network's first layer has seen the colours */
   splat.colors = bind.colors = rows_new (p->plan, MAX (n, 1), splat.channels).data;
   if (bound->mixed)
     mix_features (bound, once, &bind, rows_new (p->plan, MAX (n, 1), bound->mixed));

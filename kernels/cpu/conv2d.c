@@ -257,7 +257,7 @@ winograd_part (void *data, unsigned i, unsigned n)
   const WinogradNode *node = data;
   float *scratch = (float *) node->plan->scratch + i * ak_winograd_scratch (&node->w, node->step);
   size_t count = 0, begin, end, at = 0, listed = 0, from, to;
-  uint32_t list[WINOGRAD_STEP];
+  AkWinogradTile list[WINOGRAD_STEP];
 
   for (size_t r = node->first; r < node->first + node->count; r++)
     count += wanted_tiles (node, r, &from, &to);
@@ -267,7 +267,7 @@ winograd_part (void *data, unsigned i, unsigned n)
     size_t here = wanted_tiles (node, r, &from, &to), first = begin > at ? begin - at : 0;
 
     for (size_t k = first; k < here && at + k < end; k++) {
-      list[listed++] = (uint32_t) (r * node->w.tiles_across + from + k);
+      list[listed++] = (AkWinogradTile){ (uint32_t) r, (uint32_t) (from + k) };
       if (listed == node->step) {
         node->run (&node->w, list, listed, scratch);
         listed = 0;

@@ -49,23 +49,46 @@ window_tile (
       _mm256_storeu_ps (t + 16 * i + 8 * v, acc[i][v]);
 }
 
+/* The next window, and how many there are from it to the end of its row. */
+typedef struct
+{
+  const float *x;
+  size_t left;
+} Place;
+
+AK_INLINE const float *
+next_window (const AkWindows *w, Place *at)
+{
+  const float *x = at->x;
+
+  if (--at->left) {
+    at->x += w->step;
+  } else {
+    at->x += w->down - (w->out_width - 1) * w->step;
+    at->left = w->out_width;
+  }
+  return x;
+}
+
 void
 ak_conv2d_avx2 (const AkWindows *w, size_t pixel0, size_t pixel1, size_t col0, size_t col1)
 {
   const AkPanels *p = &w->p;
+  size_t row = pixel0 / w->out_width, column = pixel0 % w->out_width;
+  const Place first = { p->x + row * w->down + column * w->step, w->out_width - column };
 
   for (size_t c = col0; c < col1; c += 16) {
     size_t n = col1 - c < 16 ? col1 - c : 16;
     const float *panel = (const float *) p->panels + c * p->k;
-
     size_t i = pixel0;
+    Place at = first;
 
     for (; n <= 8 && i + NARROW <= pixel1; i += NARROW) {
       const float *x[NARROW];
       float t[NARROW * 16];
 
       for (size_t j = 0; j < NARROW; j++)
-        x[j] = p->x + (i + j) / w->out_width * w->down + (i + j) % w->out_width * w->step;
+        x[j] = next_window (w, &at);
       window_tile (NARROW, 1, t, x, panel, w);
       for (size_t j = 0; j < NARROW; j++)
         ak_finish16 (p, i + j, c, n, t + 16 * j);
@@ -76,7 +99,7 @@ ak_conv2d_avx2 (const AkWindows *w, size_t pixel0, size_t pixel1, size_t col0, s
 
       rows = (pixel1 - i + left - 1) / left; /* even pieces, as in ak_panels_avx2() */
       for (size_t j = 0; j < rows; j++)
-        x[j] = p->x + (i + j) / w->out_width * w->down + (i + j) % w->out_width * w->step;
+        x[j] = next_window (w, &at);
       switch (rows) {
         case 1:
           window_tile (1, 2, t, x, panel, w);

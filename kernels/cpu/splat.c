@@ -81,7 +81,7 @@ sort_run (AkCpu *cpu, const void *args)
   job->keys = sorted;
 }
 
-/* Puts bounds in order of depth too, so that strips read them one after the other. */
+/* Puts boxes in order of depth too, so that strips read them one after the other. */
 static void
 order_part (void *data, unsigned part, unsigned n)
 {
@@ -89,13 +89,16 @@ order_part (void *data, unsigned part, unsigned n)
   size_t to = job->drawn * (part + 1) / n;
 
   for (size_t i = job->drawn * part / n; i < to; i++) {
-    size_t from = job->keys[i].index;
+    AkSplatBox box = job->boxes[job->keys[i].index];
 
-    for (size_t k = 0; k < 4; k++)
-      job->sorted[k][i] = job->bounds[4 * from + k];
+    job->sorted[i] = box;
+    job->top[i] = box.y0;
+    job->bottom[i] = box.y1;
   }
-  for (size_t k = 0; k < 4 && part == 0; k++)
-    memset (job->sorted[k] + job->drawn, 0, 16 * sizeof (uint16_t));
+  if (part == 0) {
+    memset (job->top + job->drawn, 0, 16 * sizeof *job->top);
+    memset (job->bottom + job->drawn, 0, 16 * sizeof *job->bottom);
+  }
 }
 
 static void
@@ -130,7 +133,7 @@ static AkSplatJob *
 job_new (AkPlan *plan, const AkSplat *args, size_t scratch_bytes)
 {
   AkSplatJob *job = ak_plan_memory (plan, sizeof *job);
-  size_t n = args->splats, padded = (n + 16) / 16 * 16 + 16;
+  size_t n = args->splats;
   unsigned strip;
 
   if (!job)
@@ -141,13 +144,13 @@ job_new (AkPlan *plan, const AkSplat *args, size_t scratch_bytes)
   strip = ak_splat_strip_tiles (args);
   job->strips_x = (job->tiles_x + strip - 1) / strip;
   job->shapes = ak_plan_memory (plan, n * sizeof *job->shapes);
-  job->bounds = ak_plan_memory (plan, 4 * n * sizeof *job->bounds);
+  job->boxes = ak_plan_memory (plan, n * sizeof *job->boxes);
   job->keys = ak_plan_memory (plan, n * sizeof *job->keys);
   job->spare = ak_plan_memory (plan, n * sizeof *job->spare);
   job->counts = ak_plan_memory (plan, PASSES * sizeof *job->counts);
-  job->sorted[0] = ak_plan_memory (plan, 4 * padded * sizeof (uint16_t));
-  for (size_t k = 1; k < 4 && job->sorted[0]; k++)
-    job->sorted[k] = job->sorted[0] + k * padded;
+  job->sorted = ak_plan_memory (plan, n * sizeof *job->sorted);
+  job->top = ak_plan_memory (plan, (n + 16) * sizeof *job->top);
+  job->bottom = ak_plan_memory (plan, (n + 16) * sizeof *job->bottom);
   job->scratch_bytes = scratch_bytes;
   job->scratch = ak_plan_memory (plan, plan->dev->threads * scratch_bytes);
   return plan->status == AK_OK ? job : NULL;

@@ -17,13 +17,22 @@
 #define AK_SPLAT_DONE 1e-4f         /* the lowest transmittance */
 
 /* A splat on the picture. In the row of pixels y, with dy = u_y - y, alpha can reach 1/255 only where
- * |u_x - x - shear dy| <= sqrt (reach - fall dy²). */
+ * |u_x - x - shear dy| <= sqrt (reach - fall dy²). As powers of 2: alpha = 2^(power[0] dx² + power[1] dx dy +
+ * power[2] dy² + power[3]). */
 typedef struct
 {
   _Alignas(64) double u[2];
   float conic[3], opacity;
+  float power[4];
   float shear, reach, fall;
 } AkSplatShape;
+
+/* Pixels that a splat can change; x1 and y1 are behind the last. */
+typedef struct
+{
+  _Alignas(8) uint16_t x0;
+  uint16_t y0, x1, y1;
+} AkSplatBox;
 
 /* t_z's bits, which are ordered as it is since it is positive, and the splat's number. */
 typedef struct
@@ -37,13 +46,14 @@ typedef struct
   AkSplat args;
   unsigned tiles_x, tiles_y, strips_x; /* strips per row of tiles */
   AkSplatShape *shapes;                /* [N]; of those that are drawn */
-  uint16_t *bounds;                    /* [N][4]: pixels that a splat can change, x0, y0, x1, y1 */
+  AkSplatBox *boxes;                   /* [N]; of those that are drawn */
   AkSplatKey *keys, *spare; /* [N]; keys begins with the drawn ones, in order in the end */
   uint32_t (*counts)[1 << AK_SPLAT_RADIX];
-  uint16_t *sorted[4]; /* [N, and 16 more]: x0, … y1 in order of depth, then empty ones */
-  size_t drawn;        /* how many */
-  atomic_uint next;    /* strip */
-  char *scratch;       /* of the threads */
+  AkSplatBox *sorted;     /* [N]: boxes in order of depth */
+  uint16_t *top, *bottom; /* [N, and 16 more]: their y0 and y1, then empty ones */
+  size_t drawn;           /* how many */
+  atomic_uint next;       /* strip */
+  char *scratch;          /* of the threads */
   size_t scratch_bytes;
 } AkSplatJob;
 

@@ -6,7 +6,7 @@
  * a list, and that is a small product, weights [pixels][entries] by colours [entries][channels], held in registers. So
  * colours are added at the speed of multiplication.
  *
- * For a picture of half the size a block's weights are also added up to those of its 4 pixels there, by which most
+ * For a picture of half the size a block's weights are also added up to those of its 4 squares there, by which most
  * colours are multiplied; those by the block's own weights are the few channels of full size. */
 #include "splat_avx2.h"
 
@@ -24,17 +24,25 @@ typedef struct
   Entry batch[BATCH];
   uint32_t entries;
   _Alignas(32) uint16_t blocks[BATCH]; /* that each entry can reach */
-  /* of the block at hand: the weights, their means in squares, and where in `color` the entry's colour is */
+  /* of the block at hand: the weights, their sums in squares, and where in `color` the entry's colour is */
   _Alignas(64) float weight[BATCH][PIXELS];
   float half_weight[BATCH][PIXELS / 4];
   uint32_t entry[BATCH];
-  _Alignas(64) float color[BATCH * AK_SPLAT_CHANNELS_MAX]; /* [BATCH][padded] */
+  _Alignas(64) float color[BATCH * (AK_SPLAT_CHANNELS_MAX + 8)]; /* [BATCH][color_row] */
 } Scratch;
 
+/* The channels that are added up, but for the first ones beside `half`, in whole vectors. */
 static size_t
 padded_channels (const AkSplat *args)
 {
-  return (args->channels + 7) / 8 * 8;
+  return (args->channels - args->half_first + 7) / 8 * 8;
+}
+
+/* Numbers of a splat's colour in a batch: these, then the first ones of full size. */
+static size_t
+color_row (const AkSplat *args)
+{
+  return padded_channels (args) + (args->half ? 8 : 0);
 }
 
 /* Numbers of a tile's colours. */
@@ -52,7 +60,7 @@ before_row (const AkSplat *args)
          ak_splat_strip_tiles (args) * tile_floats (args) * sizeof (float);
 }
 
-#define ROW_BYTES (4 * sizeof (uint16_t) + sizeof (uint32_t)) /* of a splat */
+#define ROW_BYTES (sizeof (AkSplatBox) + sizeof (uint32_t)) /* of a splat */
 
 size_t
 ak_splat_scratch_avx2 (const AkSplat *args)
@@ -65,9 +73,8 @@ begin_row (const AkSplatJob *job, Row *row, unsigned y0, char *memory)
 {
   size_t room = job->args.splats + 16;
 
-  row->index = (uint32_t *) memory;
-  for (size_t k = 0; k < 4; k++)
-    row->bounds[k] = (uint16_t *) (row->index + room) + k * room;
+  row->box = (AkSplatBox *) memory;
+  row->index = (uint32_t *) (row->box + room);
   find_row (job, row, y0);
 }
 
@@ -76,12 +83,12 @@ begin_row (const AkSplatJob *job, Row *row, unsigned y0, char *memory)
  * the list's new end. */
 INLINE uint32_t
 weigh (Scratch *s, Tile *tile, unsigned b, uint64_t bits, uint32_t first, __m256 t[2], uint32_t n,
-    uint32_t padded, __m256 rest, const How how)
+    uint32_t row, __m256 rest, const How how)
 {
   const __m256 columns = _mm256_add_ps (
-      _mm256_setr_ps (0, 1, 2, 3, 0, 1, 2, 3), _mm256_set1_ps ((float) (b / 4 * ACROSS)));
+      _mm256_setr_ps (0, 2, 0, 2, 0, 2, 0, 2), _mm256_set1_ps ((float) (b / 4 * ACROSS)));
   const __m256 rows = _mm256_add_ps (
-      _mm256_setr_ps (0, 0, 0, 0, 1, 1, 1, 1), _mm256_set1_ps ((float) (b % 4 * DOWN)));
+      _mm256_setr_ps (0, 0, 2, 2, 1, 1, 3, 3), _mm256_set1_ps ((float) (b % 4 * DOWN)));
 
   while (bits && !all_done (t[0], t[1], how.whole)) {
     uint32_t e = first + (uint32_t) __builtin_ctzll (bits);
@@ -89,12 +96,12 @@ weigh (Scratch *s, Tile *tile, unsigned b, uint64_t bits, uint32_t first, __m256
     __m256 w[2], any;
 
     bits &= bits - 1;
+    powers_16 (entry, columns, rows, w);
 #pragma GCC unroll 2
     for (int i = 0; i < 2; i++) {
-      __m256 used,
-          alpha = alpha_8 (entry, columns, _mm256_add_ps (rows, _mm256_set1_ps ((float) (2 * i))));
+      __m256 used;
 
-      w[i] = weigh_8 (alpha, &t[i], &used, how.whole, rest);
+      w[i] = weigh_8 (w[i], &t[i], &used, how.whole, rest);
       _mm256_store_ps (s->weight[n] + 8 * i, w[i]);
       if (how.count_places) {
         __m256i *last = (__m256i *) (tile->last[b] + 8 * i);
@@ -104,16 +111,16 @@ weigh (Scratch *s, Tile *tile, unsigned b, uint64_t bits, uint32_t first, __m256
                       _mm256_castps_si256 (used)));
       }
     }
+    s->entry[n] = e * row;
     if (how.half) {
-      __m128 upper = _mm_add_ps (_mm256_castps256_ps128 (w[0]), _mm256_extractf128_ps (w[0], 1));
-      __m128 lower = _mm_add_ps (_mm256_castps256_ps128 (w[1]), _mm256_extractf128_ps (w[1], 1));
-
-      _mm_store_ps (
-          s->half_weight[n], _mm_mul_ps (_mm_hadd_ps (upper, lower), _mm_set1_ps (0.25f)));
+      any = _mm256_add_ps (w[0], w[1]);
+      _mm_store_ps (s->half_weight[n],
+          _mm_add_ps (_mm256_castps256_ps128 (any), _mm256_extractf128_ps (any, 1)));
+      n++; /* there is little to add */
+    } else {
+      any = _mm256_or_ps (w[0], w[1]); /* weights are never negative */
+      n += (uint32_t) !_mm256_testz_si256 (_mm256_castps_si256 (any), _mm256_castps_si256 (any));
     }
-    s->entry[n] = e * padded;
-    any = _mm256_or_ps (w[0], w[1]); /* weights are never negative */
-    n += (uint32_t) !_mm256_testz_si256 (_mm256_castps_si256 (any), _mm256_castps_si256 (any));
   }
   return n;
 }
@@ -169,32 +176,50 @@ add_block (const Scratch *s, uint32_t n, float *sum, size_t padded)
   }
 }
 
-/* The same with `half`, sum [PIXELS / 4][padded], and the channels of full size. */
+/* The same with `half`, sum [PIXELS / 4][padded], whose first 8 channels go together with those of full size. */
 static void
 add_half (const Scratch *s, uint32_t n, float *sum, size_t padded, float (*front)[PIXELS])
 {
-  __m256 acc[AK_SPLAT_FRONT][2];
-  size_t c = 0;
+  __m256 first[PIXELS / 4], acc[AK_SPLAT_FRONT][2];
+  size_t c = 8;
 
+#pragma GCC unroll 4
+  for (int i = 0; i < PIXELS / 4; i++)
+    first[i] = _mm256_load_ps (sum + (size_t) i * padded);
+#pragma GCC unroll 3
+  for (int i = 0; i < AK_SPLAT_FRONT; i++)
+    for (int v = 0; v < 2; v++)
+      acc[i][v] = _mm256_load_ps (front[i] + 8 * v);
+  for (uint32_t k = 0; k < n; k++) {
+    const float *from = s->color + s->entry[k];
+    __m256 add = _mm256_load_ps (from), even = _mm256_load_ps (s->weight[k]),
+           odd = _mm256_load_ps (s->weight[k] + 8);
+
+#pragma GCC unroll 4
+    for (int i = 0; i < PIXELS / 4; i++)
+      first[i] = _mm256_fmadd_ps (_mm256_broadcast_ss (s->half_weight[k] + i), add, first[i]);
+#pragma GCC unroll 3
+    for (int i = 0; i < AK_SPLAT_FRONT; i++) {
+      __m256 color = _mm256_broadcast_ss (from + padded + i);
+
+      acc[i][0] = _mm256_fmadd_ps (even, color, acc[i][0]);
+      acc[i][1] = _mm256_fmadd_ps (odd, color, acc[i][1]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < PIXELS / 4; i++)
+    _mm256_store_ps (sum + (size_t) i * padded, first[i]);
+#pragma GCC unroll 3
+  for (int i = 0; i < AK_SPLAT_FRONT; i++)
+    for (int v = 0; v < 2; v++)
+      _mm256_store_ps (front[i] + 8 * v, acc[i][v]);
   for (; c + 16 <= padded; c += 16)
     add_colors (4, 2, sum + c, padded, s->half_weight[0], 4, s->entry, n, s->color + c);
   if (c < padded)
     add_colors (4, 1, sum + c, padded, s->half_weight[0], 4, s->entry, n, s->color + c);
-  for (int i = 0; i < AK_SPLAT_FRONT; i++)
-    for (int v = 0; v < 2; v++)
-      acc[i][v] = _mm256_load_ps (front[i] + 8 * v);
-  for (uint32_t k = 0; k < n; k++)
-    for (int i = 0; i < AK_SPLAT_FRONT; i++) {
-      __m256 color = _mm256_broadcast_ss (s->color + s->entry[k] + i);
-
-      for (int v = 0; v < 2; v++)
-        acc[i][v] = _mm256_fmadd_ps (_mm256_load_ps (s->weight[k] + 8 * v), color, acc[i][v]);
-    }
-  for (int i = 0; i < AK_SPLAT_FRONT; i++)
-    for (int v = 0; v < 2; v++)
-      _mm256_store_ps (front[i] + 8 * v, acc[i][v]);
 }
 
+/* The last vector overlaps the one before. */
 static void
 copy_color (float *to, const float *from, size_t channels)
 {
@@ -202,17 +227,20 @@ copy_color (float *to, const float *from, size_t channels)
 
   for (; c + 8 <= channels; c += 8)
     _mm256_storeu_ps (to + c, _mm256_loadu_ps (from + c));
-  for (; c < channels; c++)
+  if (c < channels && channels >= 8)
+    _mm256_storeu_ps (to + channels - 8, _mm256_loadu_ps (from + channels - 8));
+  for (; c < channels && channels < 8; c++)
     to[c] = from[c];
 }
 
 /* Prepares the tile's splats from list[from] on until BATCH can reach a live block or the list ends, and gets
  * their colours, which lie far apart. Returns where it stopped. */
 INLINE uint32_t
-gather (
-    const AkSplatJob *job, Scratch *s, const List *list, uint32_t from, unsigned x0, unsigned y0)
+gather (const AkSplatJob *job, Scratch *s, const List *list, uint32_t from, unsigned x0,
+    unsigned y0, const int half)
 {
-  size_t channels = job->args.channels, padded = padded_channels (&job->args);
+  size_t channels = job->args.channels, first = job->args.half_first,
+         padded = padded_channels (&job->args), row = color_row (&job->args);
   const float *color[BATCH];
   uint32_t n = 0;
 
@@ -232,8 +260,13 @@ gather (
   }
   s->entries = n;
   memset (s->blocks + n, 0, (BATCH - n) * sizeof *s->blocks);
-  for (uint32_t i = 0; i < n; i++)
-    copy_color (s->color + i * padded, color[i], channels);
+  for (uint32_t i = 0; i < n; i++) {
+    float *to = s->color + i * row;
+
+    copy_color (to, color[i] + first, channels - first);
+    for (size_t c = 0; c < AK_SPLAT_FRONT && half; c++)
+      to[padded + c] = color[i][c];
+  }
   return from;
 }
 
@@ -263,14 +296,14 @@ sort_by_block (const Scratch *s, uint64_t bits[BLOCKS][WORDS])
 /* Draws the batch into block b. */
 INLINE void
 draw_block (Scratch *s, Tile *tile, List *list, unsigned b, const uint64_t *bits, __m256 rest,
-    float *sum, size_t padded, const How how)
+    float *sum, size_t padded, size_t row, const How how)
 {
   float *transmittance = tile->transmittance[b];
   __m256 t[2] = { _mm256_load_ps (transmittance), _mm256_load_ps (transmittance + 8) };
   uint32_t n = 0;
 
   for (uint32_t w = 0; w < WORDS; w++)
-    n = weigh (s, tile, b, bits[w], 64 * w, t, n, (uint32_t) padded, rest, how);
+    n = weigh (s, tile, b, bits[w], 64 * w, t, n, (uint32_t) row, rest, how);
   _mm256_store_ps (transmittance, t[0]);
   _mm256_store_ps (transmittance + 8, t[1]);
   if (all_done (t[0], t[1], how.whole))
@@ -286,18 +319,18 @@ INLINE void
 draw_list_as (const AkSplatJob *job, Scratch *s, Tile *tile, List *list, unsigned x0, unsigned y0,
     float *sum, const How how)
 {
-  size_t padded = padded_channels (&job->args);
+  size_t padded = padded_channels (&job->args), row = color_row (&job->args);
   const __m256 rest = _mm256_set1_ps (job->args.rest);
   uint64_t bits[BLOCKS][WORDS];
   uint32_t i = 0;
 
   while (i < list->n && list->live) {
-    i = gather (job, s, list, i, x0, y0);
+    i = gather (job, s, list, i, x0, y0, how.half);
     sort_by_block (s, bits);
     for (uint32_t live = list->live; live; live &= live - 1) {
       unsigned b = (unsigned) __builtin_ctz (live);
 
-      draw_block (s, tile, list, b, bits[b], rest, sum, padded, how);
+      draw_block (s, tile, list, b, bits[b], rest, sum, padded, row, how);
     }
   }
   list->place += list->n;
@@ -337,56 +370,67 @@ begin_tile (const AkSplat *a, Tile *tile, List *list, unsigned columns, unsigned
     for (unsigned i = 0; i < PIXELS; i++) {
       int in = b % 4 * DOWN + i / ACROSS < rows && b / 4 * ACROSS + i % ACROSS < columns;
 
-      tile->transmittance[b][i] = in ? 1 : outside;
+      tile->transmittance[b][lane_of (i / ACROSS, i % ACROSS)] = in ? 1 : outside;
       inside |= (unsigned) in;
     }
     list->live &= ~((inside ^ 1) << b);
   }
 }
 
-/* What the background adds to channel c where t of it shines through. */
-static inline float
-behind (const AkSplat *a, float t, size_t c)
-{
-  return a->background ? t * a->background[c] : 0;
-}
-
-/* Writes row r of a tile's block b, of which n pixels lie in the picture, to its place there. */
+/* Writes row r of a tile's block b, of which n pixels lie in the picture, to its place there; sum: the block's. */
 static void
 end_row (const AkSplat *a, const Tile *tile, unsigned b, unsigned r, size_t at, size_t n,
     const float *sum)
 {
   size_t padded = padded_channels (a), shown = a->half ? AK_SPLAT_FRONT : a->channels;
-  float *to = a->image + at * shown;
 
-  if (!a->half && !a->background && padded == shown)
-    memcpy (to, sum, n * padded * sizeof *to);
-  else
-    for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
+    unsigned lane = lane_of (r, (unsigned) i);
+    const float *from = sum + lane * padded;
+    float *to = a->image + (at + i) * shown, t = fabsf (tile->transmittance[b][lane]);
+
+    if (a->half)
       for (size_t c = 0; c < shown; c++)
-        to[i * shown + c] = (a->half ? tile->front[b][c][ACROSS * r + i] : sum[i * padded + c]) +
-                            behind (a, fabsf (tile->transmittance[b][ACROSS * r + i]), c);
-  for (size_t i = 0; i < n && a->transmittance; i++)
-    a->transmittance[at + i] = fabsf (tile->transmittance[b][ACROSS * r + i]);
-  for (size_t i = 0; i < n && a->details.contributions; i++)
-    a->details.contributions[at + i] = tile->last[b][ACROSS * r + i];
+        to[c] = tile->front[b][c][lane];
+    else
+      copy_color (to, from, shown);
+    for (size_t c = 0; c < shown && a->background; c++)
+      to[c] += t * a->background[c];
+    if (a->transmittance)
+      a->transmittance[at + i] = t;
+    if (a->details.contributions)
+      a->details.contributions[at + i] = tile->last[b][lane];
+  }
 }
 
-/* Writes n pixels of half the size, row r of block b, to their place. */
+/* to [channels] = the mean of a square's four pixels, of which `sum` is the sum. */
+static void
+copy_mean (float *to, const float *sum, size_t channels)
+{
+  const __m256 quarter = _mm256_set1_ps (0.25f);
+  size_t c = 0;
+
+  for (; c + 8 <= channels; c += 8)
+    _mm256_storeu_ps (to + c, _mm256_mul_ps (quarter, _mm256_load_ps (sum + c)));
+  for (; c < channels; c++)
+    to[c] = 0.25f * sum[c];
+}
+
+/* Writes n pixels of half the size, row r of block b, to their place; sum: the block's. */
 static void
 end_half (const AkSplat *a, const Tile *tile, unsigned b, unsigned r, size_t at, size_t n,
     const float *sum)
 {
-  const float *t = tile->transmittance[b] + 2 * r * ACROSS;
-  size_t padded = padded_channels (a), channels = a->channels;
-  float *to = a->half + at * channels;
+  size_t padded = padded_channels (a), first = a->half_first, shown = a->channels - first;
 
-  for (size_t i = 0; i < n; i++, to += channels, sum += padded, t += 2) {
-    float left = (fabsf (t[0]) + fabsf (t[1]) + fabsf (t[ACROSS]) + fabsf (t[ACROSS + 1])) / 4;
+  for (size_t i = 0; i < n; i++) {
+    const float *t = tile->transmittance[b] + lane_of (2 * r, (unsigned) (2 * i));
+    float *to = a->half + (at + i) * a->channels + first, left;
 
-    memcpy (to, sum, channels * sizeof *to);
-    for (size_t c = 0; c < channels && a->background; c++)
-      to[c] += behind (a, left, c);
+    left = fabsf (t[0]) + fabsf (t[8]) + fabsf (t[4]) + fabsf (t[12]);
+    copy_mean (to, sum + (2 * r + i) * padded, shown);
+    for (size_t c = 0; c < shown && a->background; c++)
+      to[c] += left / 4 * a->background[first + c];
   }
 }
 
@@ -394,27 +438,34 @@ end_half (const AkSplat *a, const Tile *tile, unsigned b, unsigned r, size_t at,
 static void
 end_whole (const AkSplat *a, const Tile *tile, unsigned x0, unsigned y0, const float *sum)
 {
-  size_t width = a->width, channels = a->channels, padded = padded_channels (a);
-  const __m128 absolute = _mm_castsi128_ps (_mm_set1_epi32 (INT32_MAX));
+  size_t width = a->width, channels = a->channels, padded = padded_channels (a),
+         first = a->half_first;
+  const __m256 absolute = _mm256_castsi256_ps (_mm256_set1_epi32 (INT32_MAX));
 
   for (unsigned b = 0; b < BLOCKS; b++) {
     size_t at = (y0 + b % 4 * DOWN) * width + x0 + b / 4 * ACROSS;
-    const float (*front)[PIXELS] = tile->front[b];
+    __m256 front[AK_SPLAT_FRONT][2], left[2];
     float rows[PIXELS * AK_SPLAT_FRONT];
 
-    for (size_t i = 0; i < PIXELS; i += 8)
-      simd_store_xyz (rows + i * AK_SPLAT_FRONT, _mm256_load_ps (front[0] + i),
-          _mm256_load_ps (front[1] + i), _mm256_load_ps (front[2] + i));
+    for (size_t c = 0; c < AK_SPLAT_FRONT; c++)
+      by_rows (front[c], tile->front[b][c]);
+    by_rows (left, tile->transmittance[b]);
+    for (size_t i = 0; i < 2; i++)
+      simd_store_xyz (
+          rows + i * PIXELS / 2 * AK_SPLAT_FRONT, front[0][i], front[1][i], front[2][i]);
     for (size_t r = 0; r < DOWN; r++)
       memcpy (a->image + (at + r * width) * AK_SPLAT_FRONT, rows + r * ACROSS * AK_SPLAT_FRONT,
           ACROSS * AK_SPLAT_FRONT * sizeof *rows);
-    for (size_t r = 0; r < DOWN && a->transmittance; r++)
-      _mm_storeu_ps (a->transmittance + at + r * width,
-          _mm_and_ps (_mm_load_ps (tile->transmittance[b] + r * ACROSS), absolute));
+    for (size_t i = 0; i < 2 && a->transmittance; i++) {
+      __m256 t = _mm256_and_ps (left[i], absolute);
+
+      _mm_storeu_ps (a->transmittance + at + 2 * i * width, _mm256_castps256_ps128 (t));
+      _mm_storeu_ps (a->transmittance + at + (2 * i + 1) * width, _mm256_extractf128_ps (t, 1));
+    }
     at = (y0 + b % 4 * DOWN) / 2 * (width / 2) + (x0 + b / 4 * ACROSS) / 2;
     for (size_t i = 0; i < PIXELS / 4; i++)
-      copy_color (a->half + (at + i / 2 * (width / 2) + i % 2) * channels,
-          sum + (PIXELS / 4 * b + i) * padded, channels);
+      copy_mean (a->half + (at + i / 2 * (width / 2) + i % 2) * channels + first,
+          sum + (PIXELS / 4 * b + i) * padded, channels - first);
   }
 }
 
@@ -457,10 +508,10 @@ end_tile (const AkSplatJob *job, Tile *tile, List *list, unsigned x0, unsigned y
     n = n < ACROSS ? n : ACROSS;
     for (unsigned r = 0; r < DOWN && n && y + r < a->height; r++)
       end_row (a, tile, b, r, (size_t) (y + r) * a->width + x, n,
-          a->half ? NULL : sum + (PIXELS * b + ACROSS * r) * padded);
+          a->half ? sum : sum + PIXELS * b * padded);
     for (unsigned r = 0; r < DOWN / 2 && a->half && n && y + 2 * r < a->height; r++)
       end_half (a, tile, b, r, (size_t) (y / 2 + r) * (a->width / 2) + x / 2, n / 2,
-          sum + (PIXELS / 4 * b + 2 * r) * padded);
+          sum + PIXELS / 4 * b * padded);
   }
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The first half of splat_avx2.c: lists of a tile's splats, and their weights. For that file only.
  *
- * A tile is 16 blocks of 4 by 4 pixels: block b has the columns from 4 (b / 4) and the rows from 4 (b % 4) on, its
- * numbers 0 … 3 are the uppermost row's. */
+ * A tile is 16 blocks of 4 by 4 pixels: block b has the columns from 4 (b / 4) and the rows from 4 (b % 4) on. Its
+ * numbers, two vectors, are in an order by which the four pixels of each square of 2 by 2 are in the same lane of the
+ * vectors' halves: see lane_of(). */
 #pragma once
 
 #include "splat.h"
@@ -19,7 +20,7 @@
 #define DOWN 4
 #define PIXELS (ACROSS * DOWN) /* of a block, two vectors */
 #define BATCH 128
-#define AHEAD 8
+#define AHEAD 20
 
 typedef struct
 {
@@ -45,13 +46,35 @@ typedef struct
   float front[BLOCKS][AK_SPLAT_FRONT][PIXELS]; /* colours of full size beside `half` */
 } Tile;
 
-/* A splat in a batch: its exponents of 2 are xx dx² + xy dx dy + yy dy². */
+/* A splat in a batch: alpha is 2^p, p = xx dx² + xy dx dy + yy dy² + power, and not above 2^cap. */
 typedef struct
 {
-  float xx, xy, yy, opacity;
+  _Alignas(32) float xx;
+  float xy, yy, power;
   float dx, dy; /* of the tile's first pixel */
+  float cap;
   int32_t place;
 } Entry;
+
+#define SOLID_POWER -0.01449957f /* log2 (AK_SPLAT_SOLID) */
+#define FAINT_POWER -7.994355f   /* log2 (AK_SPLAT_FAINT), with what rounding may take away */
+
+/* The number of a block's pixel in row r and column c. */
+INLINE unsigned
+lane_of (unsigned r, unsigned c)
+{
+  return c % 2 * 8 + r % 2 * 4 + r / 2 * 2 + c / 2;
+}
+
+/* A block's numbers row after row. */
+INLINE void
+by_rows (__m256 rows[2], const float *numbers)
+{
+  __m256 even = _mm256_load_ps (numbers), odd = _mm256_load_ps (numbers + 8);
+
+  rows[0] = _mm256_unpacklo_ps (even, odd);
+  rows[1] = _mm256_unpackhi_ps (even, odd);
+}
 
 /* What is the same for all of a drawing, constants of the caller. */
 typedef struct
@@ -60,7 +83,7 @@ typedef struct
   int count_places;
 } How;
 
-/* 2^x for x of -126 to 0; relative error 2e-7. 2^0 is 1, so that an opacity of 1/255 is seen in the middle. */
+/* 2^x for x of -126 to 0, else anything; relative error 2e-7. */
 INLINE __m256
 exp2_8 (__m256 x)
 {
@@ -79,16 +102,17 @@ exp2_8 (__m256 x)
       _mm256_castps_si256 (p), _mm256_slli_epi32 (_mm256_castps_si256 (sum), 23)));
 }
 
-/* The weights of splats with these alphas in pixels of which t shines through so far, which is changed accordingly.
+/* The weights of splats with the alphas 2^power in pixels of which t shines through so far, which is changed accordingly.
  * *used: where the splat counts. `whole`: as published, else as AkSplat.rest says. A pixel that is done has a
  * negative t, or with `rest` 0. */
 INLINE __m256
-weigh_8 (__m256 alpha, __m256 *t, __m256 *used, int whole, __m256 rest)
+weigh_8 (__m256 power, __m256 *t, __m256 *used, int whole, __m256 rest)
 {
-  __m256 seen = _mm256_cmp_ps (alpha, _mm256_set1_ps (AK_SPLAT_FAINT), _CMP_GE_OQ);
-  __m256 w = _mm256_mul_ps (alpha, *t), next;
+  __m256 seen = _mm256_cmp_ps (power, _mm256_set1_ps (FAINT_POWER), _CMP_GE_OQ);
+  __m256 alpha = _mm256_and_ps (exp2_8 (power), seen), w, next;
 
   if (whole) {
+    w = _mm256_mul_ps (alpha, *t);
     next = _mm256_sub_ps (*t, w);
     *used = _mm256_and_ps (seen, _mm256_cmp_ps (next, _mm256_set1_ps (AK_SPLAT_DONE), _CMP_GE_OQ));
     w = _mm256_and_ps (w, *used);
@@ -97,11 +121,11 @@ weigh_8 (__m256 alpha, __m256 *t, __m256 *used, int whole, __m256 rest)
         _mm256_and_ps (_mm256_andnot_ps (*used, seen), _mm256_set1_ps (-0.0f)));
     return w;
   }
-  w = _mm256_and_ps (w, seen);
-  next = _mm256_sub_ps (*t, w);
-  w = _mm256_blendv_ps (w, *t, _mm256_cmp_ps (next, rest, _CMP_LT_OQ));
+  next = _mm256_fnmadd_ps (alpha, *t, *t);
+  next = _mm256_and_ps (next, _mm256_cmp_ps (next, rest, _CMP_GE_OQ));
+  w = _mm256_sub_ps (*t, next);
   *used = _mm256_cmp_ps (w, _mm256_setzero_ps (), _CMP_GT_OQ);
-  *t = _mm256_sub_ps (*t, w);
+  *t = next;
   return w;
 }
 
@@ -127,28 +151,28 @@ larger_4 (__m256 a, __m256 b)
 INLINE uint32_t
 prepare (Entry *entry, const AkSplatShape *s, unsigned x0, unsigned y0)
 {
-  const float log2e = 1.44269504f;
   /* of each block's four rows one in each half of these */
   const __m256 rows[2] = { _mm256_setr_ps (0, 4, 8, 12, 1, 5, 9, 13),
     _mm256_setr_ps (2, 6, 10, 14, 3, 7, 11, 15) };
-  const __m256 missed = _mm256_set1_ps (-1e9f);
+  const __m256 missed = _mm256_set1_ps (-1e9f), least = _mm256_set1_ps (1e-9f),
+               most = _mm256_set1_ps (1e30f);
   float dx = (float) (s->u[0] - x0), dy0 = (float) (s->u[1] - y0);
   __m256 shear = _mm256_set1_ps (s->shear), reach = _mm256_set1_ps (s->reach),
          fall = _mm256_set1_ps (s->fall), first[2], last[2], from, to, columns;
   uint32_t blocks = 0;
 
+  _mm_store_ps (&entry->xx, _mm_load_ps (s->power));
   entry->dx = dx;
   entry->dy = dy0;
-  entry->xx = -0.5f * log2e * s->conic[0];
-  entry->xy = -log2e * s->conic[1];
-  entry->yy = -0.5f * log2e * s->conic[2];
-  entry->opacity = s->opacity;
+  entry->cap = s->power[3] < SOLID_POWER ? s->power[3] : SOLID_POWER;
   for (int i = 0; i < 2; i++) { /* columns middle ± width of each row */
     __m256 dy = _mm256_sub_ps (_mm256_set1_ps (dy0), rows[i]);
     __m256 left = _mm256_fnmadd_ps (fall, _mm256_mul_ps (dy, dy), reach), width, middle;
 
-    width = _mm256_add_ps (
-        _mm256_sqrt_ps (_mm256_max_ps (left, _mm256_setzero_ps ())), _mm256_set1_ps (0.05f));
+    /* the root, at most 4e-4 of it too small */
+    width = _mm256_min_ps (_mm256_max_ps (left, least), most);
+    width = _mm256_mul_ps (width, _mm256_rsqrt_ps (width));
+    width = _mm256_fmadd_ps (width, _mm256_set1_ps (1.0005f), _mm256_set1_ps (0.05f));
     width = _mm256_blendv_ps (width, missed, left);
     middle = _mm256_fnmadd_ps (shear, dy, _mm256_set1_ps (dx));
     first[i] = _mm256_sub_ps (width, middle); /* negative, so that the larger one counts */
@@ -171,20 +195,23 @@ prepare (Entry *entry, const AkSplatShape *s, unsigned x0, unsigned y0)
   return blocks;
 }
 
-/* The alphas of an entry in the pixels at these columns and rows of the tile. */
-INLINE __m256
-alpha_8 (const Entry *entry, __m256 columns, __m256 rows)
+/* The powers of 2 that an entry's alphas are in a block's pixels: those of even and those of odd columns, as lane_of()
+ * says; `columns` and `rows`: the former's, in the tile. */
+INLINE void
+powers_16 (const Entry *entry, __m256 columns, __m256 rows, __m256 p[2])
 {
   __m256 dx = _mm256_sub_ps (_mm256_broadcast_ss (&entry->dx), columns);
-  __m256 dy = _mm256_sub_ps (_mm256_broadcast_ss (&entry->dy), rows), p;
+  __m256 dy = _mm256_sub_ps (_mm256_broadcast_ss (&entry->dy), rows);
+  __m256 xx = _mm256_broadcast_ss (&entry->xx), cap = _mm256_broadcast_ss (&entry->cap);
+  __m256 xy = _mm256_mul_ps (_mm256_broadcast_ss (&entry->xy), dy);
+  __m256 yy = _mm256_fmadd_ps (_mm256_mul_ps (_mm256_broadcast_ss (&entry->yy), dy), dy,
+      _mm256_broadcast_ss (&entry->power));
 
-  p = _mm256_mul_ps (_mm256_broadcast_ss (&entry->xy), dy);
-  p = _mm256_fmadd_ps (_mm256_broadcast_ss (&entry->xx), dx, p);
-  p = _mm256_mul_ps (p, dx);
-  p = _mm256_fmadd_ps (_mm256_mul_ps (_mm256_broadcast_ss (&entry->yy), dy), dy, p);
-  p = _mm256_min_ps (_mm256_max_ps (p, _mm256_set1_ps (-126)), _mm256_setzero_ps ());
-  p = _mm256_mul_ps (exp2_8 (p), _mm256_broadcast_ss (&entry->opacity));
-  return _mm256_min_ps (p, _mm256_set1_ps (AK_SPLAT_SOLID));
+  for (int i = 0; i < 2; i++) {
+    p[i] = _mm256_fmadd_ps (_mm256_fmadd_ps (xx, dx, xy), dx, yy);
+    p[i] = _mm256_min_ps (p[i], cap);
+    dx = _mm256_sub_ps (dx, _mm256_set1_ps (1));
+  }
 }
 
 /* The pixels of a tile's live blocks. */
@@ -204,22 +231,47 @@ find_live (List *list, unsigned x0, unsigned y0, int count_places)
       y0 + DOWN * (32 - (unsigned) __builtin_clz (rows)) };
 }
 
-/* The splats of a row of tiles in order of depth: bounds x0, … y1 and numbers, with room for 16 more. */
+/* The splats of a row of tiles in order of depth, with room for 16 more: boxes and numbers. */
 typedef struct
 {
-  uint16_t *bounds[4];
+  AkSplatBox *box;
   uint32_t *index;
   size_t n;
 } Row;
 
-/* Which of 16 splats have a bound `low` before `end` and a bound `high` behind `from`, two bits each. */
+/* Which of 16 splats have their `top` before `end` and their `bottom` behind `from`, a bit each, every second. */
 INLINE uint32_t
-overlaps (const uint16_t *low, const uint16_t *high, __m256i from, __m256i end)
+in_rows (const uint16_t *top, const uint16_t *bottom, __m256i from, __m256i end)
 {
-  __m256i before = _mm256_cmpgt_epi16 (end, _mm256_loadu_si256 ((const __m256i *) low));
-  __m256i behind = _mm256_cmpgt_epi16 (_mm256_loadu_si256 ((const __m256i *) high), from);
+  __m256i before = _mm256_cmpgt_epi16 (end, _mm256_loadu_si256 ((const __m256i *) top));
+  __m256i behind = _mm256_cmpgt_epi16 (_mm256_loadu_si256 ((const __m256i *) bottom), from);
 
-  return (uint32_t) _mm256_movemask_epi8 (_mm256_and_si256 (before, behind));
+  return (uint32_t) _mm256_movemask_epi8 (_mm256_and_si256 (before, behind)) & 0x55555555u;
+}
+
+/* Which of 16 boxes touch the one with these corners, four times each, a bit each. */
+INLINE uint32_t
+touching (const AkSplatBox *box, __m256i first, __m256i end)
+{
+  const __m256i all = _mm256_set1_epi64x (-1);
+  uint32_t mask = 0;
+
+  for (int i = 0; i < 4; i++) {
+    __m256i four = _mm256_load_si256 ((const __m256i *) (box + 4 * i));
+    __m256i good =
+        _mm256_blend_epi16 (_mm256_cmpgt_epi16 (end, four), _mm256_cmpgt_epi16 (four, first), 0xcc);
+
+    mask |= (uint32_t) _mm256_movemask_pd (_mm256_castsi256_pd (_mm256_cmpeq_epi64 (good, all)))
+            << 4 * i;
+  }
+  return mask;
+}
+
+/* [x, y, x, y] four times. */
+INLINE __m256i
+corner_4 (uint32_t x, uint32_t y)
+{
+  return _mm256_set1_epi32 ((int) (x | y << 16));
 }
 
 /* Finds the splats of the row of tiles whose uppermost pixels are y0's. */
@@ -231,19 +283,16 @@ find_row (const AkSplatJob *job, Row *row, unsigned y0)
   size_t n = 0;
 
   for (size_t from = 0; from < job->drawn; from += 16) {
-    uint32_t mask =
-        overlaps (job->sorted[1] + from, job->sorted[3] + from, top, bottom) & 0x55555555u;
+    uint32_t mask = in_rows (job->top + from, job->bottom + from, top, bottom);
 
     for (; mask; mask &= mask - 1, n++) {
       size_t i = from + (unsigned) __builtin_ctz (mask) / 2;
 
-      for (size_t k = 0; k < 4; k++)
-        row->bounds[k][n] = job->sorted[k][i];
+      row->box[n] = job->sorted[i];
       row->index[n] = job->keys[i].index;
     }
   }
-  for (size_t k = 0; k < 4; k++)
-    memset (row->bounds[k] + n, 0, 16 * sizeof (uint16_t));
+  memset (row->box + n, 0, 16 * sizeof *row->box);
   row->n = n;
 }
 
@@ -253,7 +302,7 @@ static inline size_t
 fill_lists (const Row *row, List *tile, unsigned tiles, unsigned first_tile, size_t from)
 {
   Box all = { UINT16_MAX, UINT16_MAX, 0, 0 };
-  __m256i left, top, right, bottom;
+  __m256i first, last;
   uint32_t longest = 0;
 
   for (unsigned t = 0; t < tiles; t++)
@@ -265,18 +314,14 @@ fill_lists (const Row *row, List *tile, unsigned tiles, unsigned first_tile, siz
       all.x1 = box->x1 > all.x1 ? box->x1 : all.x1;
       all.y1 = box->y1 > all.y1 ? box->y1 : all.y1;
     }
-  left = _mm256_set1_epi16 ((short) all.x0);
-  top = _mm256_set1_epi16 ((short) all.y0);
-  right = _mm256_set1_epi16 ((short) all.x1);
-  bottom = _mm256_set1_epi16 ((short) all.y1);
+  first = corner_4 (all.x0, all.y0);
+  last = corner_4 (all.x1, all.y1);
   for (; from < row->n && longest + 16 <= AK_SPLAT_PART; from += 16) {
-    uint32_t mask = overlaps (row->bounds[0] + from, row->bounds[2] + from, left, right) &
-                    overlaps (row->bounds[1] + from, row->bounds[3] + from, top, bottom) &
-                    0x55555555u;
+    uint32_t mask = touching (row->box + from, first, last);
 
     for (; mask; mask &= mask - 1) {
-      size_t i = from + (unsigned) __builtin_ctz (mask) / 2;
-      Box b = { row->bounds[0][i], row->bounds[1][i], row->bounds[2][i], row->bounds[3][i] };
+      size_t i = from + (unsigned) __builtin_ctz (mask);
+      AkSplatBox b = row->box[i];
       unsigned t = b.x0 / AK_SPLAT_TILE, end = (b.x1 + AK_SPLAT_TILE - 1) / AK_SPLAT_TILE;
 
       t = t > first_tile ? t - first_tile : 0;

@@ -89,10 +89,12 @@ draw_tile (const AkSplatJob *job, unsigned tx, unsigned ty, uint32_t *list)
   double color[AK_SPLAT_CHANNELS_MAX];
   size_t n = 0;
 
-  for (size_t i = 0; i < job->drawn; i++)
-    if (job->sorted[0][i] < x1 && job->sorted[1][i] < y1 &&
-        job->sorted[2][i] > tx * AK_SPLAT_TILE && job->sorted[3][i] > ty * AK_SPLAT_TILE)
+  for (size_t i = 0; i < job->drawn; i++) {
+    AkSplatBox b = job->sorted[i];
+
+    if (b.x0 < x1 && b.y0 < y1 && b.x1 > tx * AK_SPLAT_TILE && b.y1 > ty * AK_SPLAT_TILE)
       list[n++] = job->keys[i].index;
+  }
   for (unsigned y = ty * AK_SPLAT_TILE; y < y1 && y < a->height; y += step)
     for (unsigned x = tx * AK_SPLAT_TILE; x < x1 && x < a->width; x += step)
       if (a->half)

@@ -11,12 +11,15 @@
 #define LANES 8
 #define MAX_CENTER 1e9
 #define MAX_OPACITY 1e30f
+#define LOG2_E 1.4426950408889634
+#define LOG2_255 7.9943534368588579
 #define INLINE static inline __attribute__ ((always_inline))
 
 typedef struct
 {
   double mean[3][LANES], scale[3][LANES], rotation[4][LANES];
   double level[LANES]; /* 2 ln (255 opacity), a little more; -1 where no alpha can reach 1/255 */
+  double power[LANES]; /* log2 (opacity), or -infinity there */
   float opacity[LANES];
   double center[2][LANES], depth[LANES], conic[3][LANES];
   double radius[LANES]; /* 0: not drawn */
@@ -78,12 +81,10 @@ column (const float *m, int c, const Lanes *a, int l)
   return a->mean[0][l] * m[c] + a->mean[1][l] * m[4 + c] + a->mean[2][l] * m[8 + c] + m[12 + c];
 }
 
-/* A row of J W: of t_k's projection, where t_k tan / t_z² is tan / t_z, the clamped tangent `tan`. */
+/* A row of J W: of t_k's projection, where t_k tan / t_z² is tan / t_z, the clamped tangent `tan`; scale: f / z. */
 INLINE Row
-jacobian (const float *view, int k, double f, double tan, double z)
+jacobian (const float *view, int k, double scale, double tan)
 {
-  double scale = f / z;
-
   return (Row){ scale * (view[k] - tan * view[2]), scale * (view[4 + k] - tan * view[6]),
     scale * (view[8 + k] - tan * view[10]) };
 }
@@ -121,14 +122,16 @@ flatten (Lanes *a, const AkSplatJob *job)
   for (int l = 0; l < LANES; l++) {
     Symmetric sigma = covariance (a, l);
     double z = column (view, 2, a, l), w = column (args->projection, 3, a, l) + 1e-7f;
-    double x = clamp (column (view, 0, a, l) / z, -limit_x, limit_x);
-    double y = clamp (column (view, 1, a, l) / z, -limit_y, limit_y);
-    Row row_x = jacobian (view, 0, f_x, x, z), row_y = jacobian (view, 1, f_y, y, z);
-    double u_x = ((column (args->projection, 0, a, l) / w + 1) * width - 1) / 2;
-    double u_y = ((column (args->projection, 1, a, l) / w + 1) * height - 1) / 2;
+    double by_z = 1 / z, by_w = 1 / w; /* divisions take longest */
+    double x = clamp (column (view, 0, a, l) * by_z, -limit_x, limit_x);
+    double y = clamp (column (view, 1, a, l) * by_z, -limit_y, limit_y);
+    Row row_x = jacobian (view, 0, f_x * by_z, x), row_y = jacobian (view, 1, f_y * by_z, y);
+    double u_x = ((column (args->projection, 0, a, l) * by_w + 1) * width - 1) / 2;
+    double u_y = ((column (args->projection, 1, a, l) * by_w + 1) * height - 1) / 2;
     double c00 = product (sigma, row_x, row_x) + 0.3f, c01 = product (sigma, row_x, row_y),
            c11 = product (sigma, row_y, row_y) + 0.3f;
-    double det = c00 * c11 - c01 * c01, mid = (c00 + c11) / 2, spread = mid * mid - det;
+    double det = c00 * c11 - c01 * c01, by_det = 1 / det, by_c11 = 1 / c11, mid = (c00 + c11) / 2,
+           spread = mid * mid - det;
     double radius = ceil (3 * sqrt (mid + sqrt (spread > 0.1f ? spread : 0.1f)));
     int near = z > 0.2f, far = z <= 3.4e38, beside = fabs (u_x) <= MAX_CENTER;
     int below = fabs (u_y) <= MAX_CENTER, open = det > 0, finite = det + radius <= 1e300;
@@ -136,26 +139,36 @@ flatten (Lanes *a, const AkSplatJob *job)
     a->depth[l] = z;
     a->center[0][l] = u_x;
     a->center[1][l] = u_y;
-    a->conic[0][l] = c11 / det;
-    a->conic[1][l] = -c01 / det;
-    a->conic[2][l] = c00 / det;
+    a->conic[0][l] = c11 * by_det;
+    a->conic[1][l] = -c01 * by_det;
+    a->conic[2][l] = c00 * by_det;
     a->radius[l] = near & far & beside & below & open & finite ? radius : 0;
-    a->shear[l] = c01 / c11;
-    a->reach[l] = a->level[l] * det / c11;
-    a->fall[l] = det / (c11 * c11);
+    a->shear[l] = c01 * by_c11;
+    a->reach[l] = a->level[l] * det * by_c11;
+    a->fall[l] = det * by_c11 * by_c11;
     cover (a, 0, l, c00, tiles_x);
     cover (a, 1, l, c11, tiles_y);
   }
 }
 
+/* An opacity and its logarithm: many splats in a row have the same. */
+typedef struct
+{
+  float opacity;
+  double log; /* ln (255 opacity), or -infinity where no alpha can reach 1/255 */
+} Known;
+
 /* Reads the splats from … from + n - 1; the lanes behind are far away from everything. */
 static void
-read_lanes (Lanes *a, const AkSplat *s, size_t from, size_t n)
+read_lanes (Lanes *a, const AkSplat *s, size_t from, size_t n, Known *known)
 {
   for (size_t l = 0; l < LANES; l++) {
     size_t i = l < n ? from + l : from;
     float opacity = fabsf (s->opacities[i]) <= MAX_OPACITY ? s->opacities[i] : 0;
+    int seen = opacity >= AK_SPLAT_FAINT;
 
+    if (opacity != known->opacity)
+      *known = (Known){ opacity, seen ? logf (255 * opacity) : -INFINITY };
     for (size_t k = 0; k < 3; k++) {
       a->mean[k][l] = s->means[3 * i + k];
       a->scale[k][l] = s->scales[3 * i + k];
@@ -163,7 +176,8 @@ read_lanes (Lanes *a, const AkSplat *s, size_t from, size_t n)
     for (size_t k = 0; k < 4; k++)
       a->rotation[k][l] = s->rotations[4 * i + k];
     a->opacity[l] = opacity;
-    a->level[l] = opacity >= AK_SPLAT_FAINT ? 2 * logf (255 * opacity) + 0.01 : -1;
+    a->level[l] = seen ? 2 * known->log + 0.01 : -1;
+    a->power[l] = LOG2_E * known->log - LOG2_255;
   }
 }
 
@@ -193,13 +207,17 @@ write_lane (const AkSplatJob *job, const Lanes *a, size_t i, size_t l)
 
   if (drawn) {
     int places = job->args.details.contributions != NULL; /* counted among all that cover a tile */
+    uint16_t edge[4];
 
     seen = places || (a->bound[0][l] < a->bound[2][l] && a->bound[1][l] < a->bound[3][l]);
     for (size_t k = 0; k < 4; k++)
-      job->bounds[4 * i + k] = (uint16_t) (places ? AK_SPLAT_TILE * a->tile[k][l] : a->bound[k][l]);
+      edge[k] = (uint16_t) (places ? AK_SPLAT_TILE * a->tile[k][l] : a->bound[k][l]);
+    job->boxes[i] = (AkSplatBox){ edge[0], edge[1], edge[2], edge[3] };
     *shape = (AkSplatShape){ .u = { a->center[0][l], a->center[1][l] },
       .conic = { (float) a->conic[0][l], (float) a->conic[1][l], (float) a->conic[2][l] },
       .opacity = a->opacity[l],
+      .power = { (float) (-0.5 * LOG2_E * a->conic[0][l]), (float) (-LOG2_E * a->conic[1][l]),
+          (float) (-0.5 * LOG2_E * a->conic[2][l]), (float) a->power[l] },
       .shear = (float) a->shear[l],
       .reach = (float) a->reach[l],
       .fall = (float) a->fall[l] };
@@ -218,11 +236,13 @@ write_lane (const AkSplatJob *job, const Lanes *a, size_t i, size_t l)
 INLINE void
 project (const AkSplatJob *job, size_t from, size_t to)
 {
+  Known known = { 0, -INFINITY };
+
   for (; from < to; from += LANES) {
     size_t n = to - from < LANES ? to - from : LANES;
     Lanes a;
 
-    read_lanes (&a, &job->args, from, n);
+    read_lanes (&a, &job->args, from, n, &known);
     flatten (&a, job);
     for (size_t l = 0; l < n; l++)
       write_lane (job, &a, from + l, l);

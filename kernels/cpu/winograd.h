@@ -14,7 +14,7 @@ typedef struct
   const float *x, *scale; /* the image; [channels] or NULL */
   size_t x_row, height, width, channels, padding;
   size_t out_height, out_width;
-  size_t tile, tiles_across; /* results a side of a tile: 2 or 4 */
+  size_t tile, tiles_across; /* results a side of a tile, 2 or 4; tiles of a row */
 } AkWinograd;
 
 /* Floats of the transformed weights of `m` (of side 3, in panels) for tiles of `tile`, and the transformation:
@@ -25,7 +25,13 @@ void ak_winograd_weights (float *to, const AkCpuMatrix *m, size_t tile);
 /* Floats that a run of `tiles` tiles needs besides. */
 size_t ak_winograd_scratch (const AkWinograd *w, size_t tiles);
 
-/* These tiles of the image, counted row by row, all columns (AVX2). A result does not depend on how the work is cut. */
+/* A tile's place, in tiles. */
+typedef struct
+{
+  uint32_t row, column;
+} AkWinogradTile;
+
+/* These tiles of the image, all columns (AVX2). A result does not depend on how the work is cut. */
 typedef void AkWinogradRun (
-    const AkWinograd *w, const uint32_t *tile, size_t tiles, float *scratch);
+    const AkWinograd *w, const AkWinogradTile *tile, size_t tiles, float *scratch);
 AkWinogradRun ak_winograd2_avx2, ak_winograd4_avx2;

@@ -4,8 +4,6 @@
  *   Bᵀ = [1 0 -5/2 0 1 0], [0 -2a -2 a 1 0], [0 2a -2 -a 1 0], [0 -b/2 -1/2 b 1 0], [0 b/2 -1/2 -b 1 0],
  *        [0 1 0 -5/2 0 1]
  *   Aᵀ = [1 1 1 1 1 0], [0 a -a b -b 0], [0 a² a² b² b² 0], [0 a³ -a³ b³ -b³ 1] */
-#include <string.h>
-
 #include "finish_avx2.h"
 #include "winograd_avx2.h"
 
@@ -88,27 +86,25 @@ transform8 (
   }
 }
 
-/* One tile's pixels to the products' places. */
 static void
-transform (const AkWinograd *w, size_t tile, const float *zeros, float *to, size_t step)
+transform (const AkWinograd *w, AkWinogradTile tile, const float *zeros, float *to, size_t step)
 {
   const float *pixels[PRODUCTS];
   size_t c;
 
-  ak_winograd_pixels (
-      w, tile / w->tiles_across * 4, tile % w->tiles_across * 4, SIDE, zeros, pixels);
+  ak_winograd_pixels (w, 4 * (size_t) tile.row, 4 * (size_t) tile.column, SIDE, zeros, pixels);
   for (c = 0; c + 8 <= w->channels; c += 8)
     transform8 (w, pixels, c, 1, to + c, step);
   if (c < w->channels)
     transform8 (w, pixels, c, 0, to + c, step);
 }
 
-/* 8 columns of one tile's products to its pixels: Aᵀ m A and the epilogue. */
 AK_INLINE void
-finish8 (const AkWinograd *w, const AkPanels *p, size_t row, size_t left, size_t col, int whole,
+finish8 (const AkWinograd *w, const AkPanels *p, AkWinogradTile tile, size_t col, int whole,
     const float *m, size_t step)
 {
   __m256i mask = whole ? _mm256_setzero_si256 () : ak_mask8 (p->n - col);
+  size_t row = 4 * (size_t) tile.row, left = 4 * (size_t) tile.column;
   size_t rows = w->out_height - row, across = w->out_width - left;
   _Alignas(32) float t[4][SIDE][8];
 
@@ -139,57 +135,8 @@ finish8 (const AkWinograd *w, const AkPanels *p, size_t row, size_t left, size_t
   }
 }
 
-/* All tiles of one panel from its column `col` on. `p`'s activation, and whether it has noise, are constants of the
- * caller where that pays. */
-AK_INLINE void
-finish_tiles (const AkWinograd *w, const AkPanels *p, const uint32_t *tile, size_t tiles,
-    size_t col, const float *products, size_t step)
-{
-  for (size_t i = 0; i < tiles; i++) {
-    size_t row = tile[i] / w->tiles_across * 4, left = tile[i] % w->tiles_across * 4;
-
-    for (size_t h = 0; h < 16 && col + h < p->n; h += 8)
-      if (p->n - col - h >= 8)
-        finish8 (w, p, row, left, col + h, 1, products + 16 * i + h, step);
-      else
-        finish8 (w, p, row, left, col + h, 0, products + 16 * i + h, step);
-  }
-}
-
-static void
-finish_panel (const AkWinograd *w, const uint32_t *tile, size_t tiles, size_t col,
-    const float *products, size_t step)
-{
-  AkPanels p = w->p; /* a copy, which nothing that is written here can change */
-
-  if (!p.noise && p.activation == AK_ACT_LEAKY_RELU) {
-    p.noise = NULL;
-    p.activation = AK_ACT_LEAKY_RELU;
-    finish_tiles (w, &p, tile, tiles, col, products, step);
-  } else if (!p.noise && p.activation == AK_ACT_NONE) {
-    p.noise = NULL;
-    p.activation = AK_ACT_NONE;
-    finish_tiles (w, &p, tile, tiles, col, products, step);
-  } else {
-    finish_tiles (w, &p, tile, tiles, col, products, step);
-  }
-}
-
 void
-ak_winograd4_avx2 (const AkWinograd *w, const uint32_t *tile, size_t tiles, float *scratch)
+ak_winograd4_avx2 (const AkWinograd *w, const AkWinogradTile *tile, size_t tiles, float *scratch)
 {
-  size_t channels = w->channels, panels = (w->p.n + 15) / 16;
-  size_t step = ak_winograd_place (tiles, channels), product_step = ak_winograd_place (tiles, 16);
-  float *products = scratch + PRODUCTS * step, *zeros = products + PRODUCTS * product_step;
-
-  memset (zeros, 0, channels * sizeof *zeros);
-  for (size_t i = 0; i < tiles; i++)
-    transform (w, tile[i], zeros, scratch + i * channels, step);
-  for (size_t p = 0; p < panels; p++) {
-    for (size_t e = 0; e < PRODUCTS; e++)
-      ak_winograd_multiply (products + e * product_step, scratch + e * step,
-          (const float *) w->p.panels + (e * panels + p) * channels * 16, tiles, channels,
-          w->p.n - 16 * p);
-    finish_panel (w, tile, tiles, 16 * p, products, product_step);
-  }
+  ak_winograd_run (w, tile, tiles, scratch, PRODUCTS, transform, finish8);
 }

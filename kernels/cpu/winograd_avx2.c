@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Weights for tiles of 2 x 2 and of 4 x 4, and the former. */
-#include <string.h>
-
 #include "finish_avx2.h"
 #include "winograd_avx2.h"
 
@@ -86,26 +84,25 @@ transform8 (
   }
 }
 
-/* One tile's pixels to the 16 products' places. */
 static void
-transform (const AkWinograd *w, size_t tile, const float *zeros, float *to, size_t step)
+transform (const AkWinograd *w, AkWinogradTile tile, const float *zeros, float *to, size_t step)
 {
   const float *pixels[16];
   size_t c;
 
-  ak_winograd_pixels (w, tile / w->tiles_across * 2, tile % w->tiles_across * 2, 4, zeros, pixels);
+  ak_winograd_pixels (w, 2 * (size_t) tile.row, 2 * (size_t) tile.column, 4, zeros, pixels);
   for (c = 0; c + 8 <= w->channels; c += 8)
     transform8 (w, pixels, c, 1, to + c, step);
   if (c < w->channels)
     transform8 (w, pixels, c, 0, to + c, step);
 }
 
-/* 8 columns of one tile's products to its pixels: Aᵀ m A and the epilogue. */
 AK_INLINE void
-finish8 (const AkWinograd *w, const AkPanels *p, size_t row, size_t left, size_t col, int whole,
+finish8 (const AkWinograd *w, const AkPanels *p, AkWinogradTile tile, size_t col, int whole,
     const float *m, size_t step)
 {
   __m256i mask = whole ? _mm256_setzero_si256 () : ak_mask8 (p->n - col);
+  size_t row = 2 * (size_t) tile.row, left = 2 * (size_t) tile.column;
   size_t pixel = row * w->out_width + left;
   int below = row + 1 < w->out_height, right = left + 1 < w->out_width;
   __m256 r[2][4];
@@ -133,63 +130,8 @@ finish8 (const AkWinograd *w, const AkPanels *p, size_t row, size_t left, size_t
   }
 }
 
-/* The tile at (row, left), in pixels. */
-AK_INLINE void
-finish (const AkWinograd *w, const AkPanels *p, size_t row, size_t left, size_t col, const float *m,
-    size_t step)
-{
-  for (size_t h = 0; h < 16 && col + h < p->n; h += 8)
-    if (p->n - col - h >= 8)
-      finish8 (w, p, row, left, col + h, 1, m + h, step);
-    else
-      finish8 (w, p, row, left, col + h, 0, m + h, step);
-}
-
-/* All tiles of one panel from its column `col` on. `p`'s activation, and whether it has noise, are constants of the
- * caller where that pays. */
-AK_INLINE void
-finish_tiles (const AkWinograd *w, const AkPanels *p, const uint32_t *tile, size_t tiles,
-    size_t col, const float *products, size_t step)
-{
-  for (size_t i = 0; i < tiles; i++)
-    finish (w, p, 2 * (tile[i] / w->tiles_across), 2 * (tile[i] % w->tiles_across), col,
-        products + i * 16, step);
-}
-
-static void
-finish_panel (const AkWinograd *w, const uint32_t *tile, size_t tiles, size_t col,
-    const float *products, size_t step)
-{
-  AkPanels p = w->p; /* a copy, which nothing that is written here can change */
-
-  if (!p.noise && p.activation == AK_ACT_LEAKY_RELU) {
-    p.noise = NULL;
-    p.activation = AK_ACT_LEAKY_RELU;
-    finish_tiles (w, &p, tile, tiles, col, products, step);
-  } else if (!p.noise && p.activation == AK_ACT_NONE) {
-    p.noise = NULL;
-    p.activation = AK_ACT_NONE;
-    finish_tiles (w, &p, tile, tiles, col, products, step);
-  } else {
-    finish_tiles (w, &p, tile, tiles, col, products, step);
-  }
-}
-
 void
-ak_winograd2_avx2 (const AkWinograd *w, const uint32_t *tile, size_t tiles, float *scratch)
+ak_winograd2_avx2 (const AkWinograd *w, const AkWinogradTile *tile, size_t tiles, float *scratch)
 {
-  size_t channels = w->channels, panels = (w->p.n + 15) / 16;
-  size_t step = ak_winograd_place (tiles, channels), product_step = ak_winograd_place (tiles, 16);
-  float *products = scratch + 16 * step, *zeros = products + 16 * product_step;
-
-  memset (zeros, 0, channels * sizeof *zeros);
-  for (size_t i = 0; i < tiles; i++)
-    transform (w, tile[i], zeros, scratch + i * channels, step);
-  for (size_t p = 0; p < panels; p++) {
-    for (size_t e = 0; e < 16; e++)
-      ak_winograd_multiply (products + e * product_step, scratch + e * step,
-          (const float *) w->p.panels + (e * panels + p) * channels * 16, tiles, channels,
-          w->p.n - 16 * p);
-    finish_panel (w, tile, tiles, 16 * p, products, product_step);
-  }
+  ak_winograd_run (w, tile, tiles, scratch, 16, transform, finish8);
 }

@@ -2,6 +2,8 @@
 /* What Winograd's ways have in common: products of transformed tiles by transformed weights. */
 #pragma once
 
+#include <string.h>
+
 #include "tile_avx2.h"
 #include "winograd.h"
 
@@ -75,6 +77,68 @@ ak_winograd_multiply (
     rows = (tiles - i + left - 1) / left;
     ak_tile_rows (
         rows, 0, t + 16 * i, 16, x + i * channels, channels, panel, 16, channels, NULL, 0);
+  }
+}
+
+/* One tile's pixels to the products' places, `step` floats apart. */
+typedef void AkWinogradTransform (
+    const AkWinograd *w, AkWinogradTile tile, const float *zeros, float *to, size_t step);
+
+/* 8 columns of one tile's products m, or what is left of them, to its pixels: Aᵀ m A and the epilogue. */
+typedef void AkWinogradFinish (const AkWinograd *w, const AkPanels *p, AkWinogradTile tile,
+    size_t col, int whole, const float *m, size_t step);
+
+/* All tiles of one panel from its column `col` on. `p`'s activation, and whether it has noise, are constants of the
+ * caller where that pays. */
+AK_INLINE void
+ak_winograd_finish_tiles (const AkWinograd *w, const AkPanels *p, const AkWinogradTile *tile,
+    size_t tiles, size_t col, const float *products, size_t step, AkWinogradFinish *finish)
+{
+  for (size_t i = 0; i < tiles; i++)
+    for (size_t h = 0; h < 16 && col + h < p->n; h += 8)
+      if (p->n - col - h >= 8)
+        finish (w, p, tile[i], col + h, 1, products + 16 * i + h, step);
+      else
+        finish (w, p, tile[i], col + h, 0, products + 16 * i + h, step);
+}
+
+AK_INLINE void
+ak_winograd_finish_panel (const AkWinograd *w, const AkWinogradTile *tile, size_t tiles, size_t col,
+    const float *products, size_t step, AkWinogradFinish *finish)
+{
+  AkPanels p = w->p; /* a copy, which nothing that is written here can change */
+
+  if (!p.noise && p.activation == AK_ACT_LEAKY_RELU) {
+    p.noise = NULL;
+    p.activation = AK_ACT_LEAKY_RELU;
+    ak_winograd_finish_tiles (w, &p, tile, tiles, col, products, step, finish);
+  } else if (!p.noise && p.activation == AK_ACT_NONE) {
+    p.noise = NULL;
+    p.activation = AK_ACT_NONE;
+    ak_winograd_finish_tiles (w, &p, tile, tiles, col, products, step, finish);
+  } else {
+    ak_winograd_finish_tiles (w, &p, tile, tiles, col, products, step, finish);
+  }
+}
+
+/* What an AkWinogradRun does; the last three arguments are constants of the caller. */
+AK_INLINE void
+ak_winograd_run (const AkWinograd *w, const AkWinogradTile *tile, size_t tiles, float *scratch,
+    size_t n_products, AkWinogradTransform *transform, AkWinogradFinish *finish)
+{
+  size_t channels = w->channels, panels = (w->p.n + 15) / 16;
+  size_t step = ak_winograd_place (tiles, channels), product_step = ak_winograd_place (tiles, 16);
+  float *products = scratch + n_products * step, *zeros = products + n_products * product_step;
+
+  memset (zeros, 0, channels * sizeof *zeros);
+  for (size_t i = 0; i < tiles; i++)
+    transform (w, tile[i], zeros, scratch + i * channels, step);
+  for (size_t p = 0; p < panels; p++) {
+    for (size_t e = 0; e < n_products; e++)
+      ak_winograd_multiply (products + e * product_step, scratch + e * step,
+          (const float *) w->p.panels + (e * panels + p) * channels * 16, tiles, channels,
+          w->p.n - 16 * p);
+    ak_winograd_finish_panel (w, tile, tiles, 16 * p, products, product_step, finish);
   }
 }
 

@@ -71,6 +71,8 @@ struct _GstGagSplat
 
   int tenths; /* of the preparation, last told of; the loader's thread */
 
+  GstGagSplatLoader *ended; /* the one before, which still gives back memory; open() and later */
+
   /* streaming thread, from open() to close() */
   GdkPixbuf *mark; /* until there is a view */
   AmAvatar *first; /* likewise */
@@ -264,7 +266,8 @@ open_people (const char *model, const char *avatars, GError **error)
   return am_tracked_open (avatars, error);
 }
 
-static void
+/* Returns the one before. */
+static GstGagSplatLoader *
 set_loader (GstGagSplat *self, GstGagSplatLoader *loader)
 {
   GstGagSplatLoader *old;
@@ -273,17 +276,20 @@ set_loader (GstGagSplat *self, GstGagSplatLoader *loader)
   old = self->loader;
   self->loader = loader;
   g_mutex_unlock (&self->lock);
-  gst_gag_splat_loader_free (old);
+  return old;
 }
 
 static void
 unload (GstArtalkRenderer *renderer)
 {
   GstGagSplat *self = GST_GAG_SPLAT (renderer);
+  GstGagSplatLoader *loader = set_loader (self, NULL);
 
-  set_loader (self, NULL);
-  g_clear_pointer (&self->view, am_avatar_view_free);
   g_clear_pointer (&self->first, am_avatar_unref);
+  if (loader) { /* else there is no view either */
+    gst_gag_splat_loader_end (loader, g_steal_pointer (&self->view));
+    self->ended = loader;
+  }
   g_clear_object (&self->mark);
 }
 
@@ -305,6 +311,7 @@ load (GstArtalkRenderer *renderer, AmHead *head, GError **error)
   avatar = g_strdup (self->avatar);
   watermark = g_strdup (self->watermark);
   GST_OBJECT_UNLOCK (self);
+  g_clear_pointer (&self->ended, gst_gag_splat_loader_free); /* not twice the memory */
   gst_artalk_device_log (GST_ELEMENT (self), device);
   if (!gst_artalk_precision_resolve (wanted, &precision, error))
     return FALSE;
@@ -434,6 +441,7 @@ gst_gag_splat_finalize (GObject *object)
 {
   GstGagSplat *self = GST_GAG_SPLAT (object);
 
+  g_clear_pointer (&self->ended, gst_gag_splat_loader_free);
   g_free (self->model_path);
   g_free (self->avatars);
   g_free (self->avatar);

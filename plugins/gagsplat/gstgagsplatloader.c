@@ -14,22 +14,42 @@ struct _GstGagSplatLoader
   gpointer data;
   GThread *thread;
   atomic_int cancel; /* of what is being prepared */
+  GMutex telling;    /* held during progress(); before the next one */
 
   GMutex lock;
   GCond changed;
   gboolean quit;
-  gboolean asked;   /* the thread has something to do: */
-  AmPerson *wanted; /* owned; NULL for a model that needs none */
-  gboolean ready;   /* there is something to take: */
+  AmAvatarView *view; /* given to end() */
+  char *current;      /* whose end has not been told yet */
+  gboolean asked;     /* the thread has something to do: */
+  AmPerson *wanted;   /* owned; NULL for a model that needs none */
+  gboolean ready;     /* there is something to take: */
   AmAvatar *avatar;
   GError *error;
 };
 
 typedef struct
 {
-  const GstGagSplatLoader *loader;
+  GstGagSplatLoader *loader;
   const char *name;
 } Told;
+
+/* Tells of the current person, unless end() does. */
+static void
+tell_of (GstGagSplatLoader *self, const char *name, double done)
+{
+  gboolean quit;
+
+  g_mutex_lock (&self->telling);
+  g_mutex_lock (&self->lock);
+  quit = self->quit;
+  if (!quit && (done < 0 || done >= 1))
+    g_clear_pointer (&self->current, g_free);
+  g_mutex_unlock (&self->lock);
+  if (!quit)
+    self->progress (name, done, self->data);
+  g_mutex_unlock (&self->telling);
+}
 
 static void
 tell (double done, gpointer data)
@@ -37,7 +57,7 @@ tell (double done, gpointer data)
   const Told *told = data;
 
   if (done < 1)
-    told->loader->progress (told->name, done, told->loader->data);
+    tell_of (told->loader, told->name, done);
 }
 
 static char *
@@ -112,6 +132,7 @@ work (gpointer data)
       continue;
     }
     person = g_steal_pointer (&self->wanted);
+    self->current = person ? g_strdup (person->name) : NULL;
     self->asked = FALSE;
     atomic_store (&self->cancel, 0);
     g_mutex_unlock (&self->lock);
@@ -127,11 +148,16 @@ work (gpointer data)
     }
     if (person) {
       g_mutex_unlock (&self->lock);
-      self->progress (person->name, good ? 1 : -1, self->data);
+      tell_of (self, person->name, good ? 1 : -1);
       g_mutex_lock (&self->lock);
     }
   }
   g_mutex_unlock (&self->lock);
+  drop_result (self);
+  g_clear_pointer (&self->view, am_avatar_view_free);
+  g_clear_pointer (&self->wanted, am_person_free);
+  g_clear_pointer (&self->people, am_tracked_free);
+  am_avatar_model_unref (self->model);
   return NULL;
 }
 
@@ -145,6 +171,7 @@ gst_gag_splat_loader_new (
   self->people = people;
   self->progress = progress;
   self->data = data;
+  g_mutex_init (&self->telling);
   g_mutex_init (&self->lock);
   g_cond_init (&self->changed);
   self->thread = g_thread_new ("artalk-avatars", work, self);
@@ -152,22 +179,35 @@ gst_gag_splat_loader_new (
 }
 
 void
+gst_gag_splat_loader_end (GstGagSplatLoader *self, AmAvatarView *view)
+{
+  g_autofree char *name = NULL;
+
+  atomic_store (&self->cancel, 1);
+  g_mutex_lock (&self->telling);
+  g_mutex_lock (&self->lock);
+  self->quit = TRUE;
+  self->view = view;
+  name = g_steal_pointer (&self->current);
+  atomic_store (&self->cancel, 1); /* whatever was begun meanwhile */
+  g_cond_broadcast (&self->changed);
+  g_mutex_unlock (&self->lock);
+  if (name)
+    self->progress (name, -1, self->data);
+  g_mutex_unlock (&self->telling);
+}
+
+void
 gst_gag_splat_loader_free (GstGagSplatLoader *self)
 {
   if (!self)
     return;
-  g_mutex_lock (&self->lock);
-  self->quit = TRUE;
-  atomic_store (&self->cancel, 1);
-  g_cond_broadcast (&self->changed);
-  g_mutex_unlock (&self->lock);
+  if (!self->quit)
+    gst_gag_splat_loader_end (self, NULL);
   g_thread_join (self->thread);
-  drop_result (self);
-  g_clear_pointer (&self->wanted, am_person_free);
-  g_clear_pointer (&self->people, am_tracked_free);
-  am_avatar_model_unref (self->model);
   g_cond_clear (&self->changed);
   g_mutex_clear (&self->lock);
+  g_mutex_clear (&self->telling);
   g_free (self);
 }
 

@@ -4,12 +4,10 @@
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <glib/gstdio.h>
 #include <gst/video/video.h>
-#include <json-glib/json-glib.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "models/safetensors.h"
+#include "testavatar.h"
 #include "testharness.h"
 
 #define MOTION_CAPS "motion/x-flame,format=F32LE,expression=100,pose=6,basis=%s,framerate=25/1"
@@ -17,33 +15,6 @@
 #define DIM 106
 #define JAW 103
 #define LIMIT_MS 50.0
-
-/* Nothing is written into the user's cache. Before GLib has looked where that is. */
-static void __attribute__ ((constructor)) own_cache (void)
-{
-  g_autofree char *name = g_strdup_printf ("artalk-test-cache-%d", (int) getpid ());
-  g_autofree char *cache = g_build_filename (g_get_tmp_dir (), name, NULL);
-
-  g_setenv ("XDG_CACHE_HOME", cache, TRUE);
-}
-
-static void
-remove_cache (void)
-{
-  g_autofree char *outer = g_build_filename (g_get_user_cache_dir (), "artalk", NULL);
-  g_autofree char *folder = g_build_filename (outer, "avatars", NULL);
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const char *name;
-
-  while (dir && (name = g_dir_read_name (dir))) {
-    g_autofree char *path = g_build_filename (folder, name, NULL);
-
-    g_unlink (path);
-  }
-  g_rmdir (folder);
-  g_rmdir (outer);
-  g_rmdir (g_get_user_cache_dir ());
-}
 
 static GstBuffer *
 timed (guint i, const float *numbers)
@@ -401,100 +372,8 @@ GST_START_TEST (test_cancel)
 }
 GST_END_TEST
 
-/* The tiny avatar of the golden data */
-
-typedef struct
-{
-  char *dir, *model, *head, *people, *mark;
-  float *motion; /* [6][DIM] */
-} Tiny;
-
-/* All tensors of `from` and one more in a safetensors file `name`. (transfer full) */
-static char *
-copy_tensors (const char *from, const char *name, const AmTensor *more, const char *const *metadata)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (AmWeights) weights = am_weights_open (from, &error);
-  g_autoptr (GArray) tensors = g_array_new (FALSE, FALSE, sizeof (AmTensor));
-  char *path = test_path (name);
-
-  g_assert_no_error (error);
-  for (size_t i = 0; i < am_weights_count (weights); i++)
-    g_array_append_val (tensors, *am_weights_nth (weights, i));
-  if (more)
-    g_array_append_val (tensors, *more);
-  am_safetensors_write (path, (const AmTensor *) tensors->data, tensors->len, metadata, &error);
-  g_assert_no_error (error);
-  return path;
-}
-
-/* The head with the vertices that this avatar's forehead has. */
-static char *
-head_with_forehead (JsonObject *config, const char *flame)
-{
-  JsonArray *list = json_object_get_array_member (config, "forehead");
-  const guint n = json_array_get_length (list);
-  g_autofree guint32 *indices = g_new (guint32, n);
-  const AmTensor region = { .name = "region.forehead",
-    .dtype = AM_U32,
-    .n_dims = 1,
-    .shape = { n },
-    .n = n,
-    .data = indices,
-    .bytes = n * sizeof *indices };
-
-  for (guint i = 0; i < n; i++)
-    indices[i] = (guint32) json_array_get_int_element (list, i);
-  return copy_tensors (flame, "head.safetensors", &region, NULL);
-}
-
-static gboolean
-tiny_open (Tiny *t)
-{
-  const char *golden = g_getenv ("ARTALK_GOLDEN_DIR");
-  g_autofree char *dir = g_build_filename (golden ? golden : "-", "avatar", "avatar", NULL);
-  g_autofree char *config = g_build_filename (dir, "config.json", NULL);
-  g_autofree char *published = g_build_filename (dir, "GAGAvatar_tiny.pt", NULL);
-  g_autofree char *flame = g_build_filename (dir, "..", "flame", "flame_synth.pt", NULL);
-  g_autofree char *io_path = g_build_filename (dir, "io.safetensors", NULL), *heads = NULL;
-  g_autoptr (JsonParser) parser = json_parser_new ();
-  g_autoptr (AmWeights) io = NULL;
-  const char *metadata[] = { "heads", NULL, NULL };
-  JsonObject *object;
-
-  remove_cache (); /* of a test that failed */
-  if (!g_file_test (published, G_FILE_TEST_EXISTS)) {
-    g_printerr ("SKIPPED: %s is missing (set ARTALK_GOLDEN_DIR)\n", published);
-    return FALSE;
-  }
-  fail_unless (json_parser_load_from_file (parser, config, NULL));
-  object = json_node_get_object (json_parser_get_root (parser));
-  heads = g_strdup_printf ("%d", (int) json_object_get_int_member (object, "heads"));
-  metadata[1] = heads;
-  t->model = copy_tensors (published, "GAGAvatar.safetensors", NULL, metadata);
-  t->head = head_with_forehead (object, flame);
-  t->people = g_build_filename (dir, "tracked.pt", NULL);
-  t->mark = g_build_filename (dir, "watermark.png", NULL);
-  io = am_weights_open (io_path, NULL);
-  t->motion = am_tensor_to_f32 (am_weights_find (io, "motion"));
-  t->dir = g_steal_pointer (&dir);
-  return TRUE;
-}
-
-static void
-tiny_clear (Tiny *t)
-{
-  remove_cache ();
-  g_free (t->dir);
-  g_free (t->model);
-  g_free (t->head);
-  g_free (t->people);
-  g_free (t->mark);
-  g_free (t->motion);
-}
-
 static GstHarness *
-tiny_harness (const Tiny *t, const char *avatar)
+tiny_harness (const TestAvatar *t, const char *avatar)
 {
   GstHarness *h = test_harness ("gagsplat", NULL);
 
@@ -535,7 +414,7 @@ wait_for (GstHarness *h, const char *text, const char *other)
 
 /* Rows of RGB are padded to four bytes in neither: 64 pixels. */
 static void
-check_png (const Tiny *t, GstBuffer *b, const char *name)
+check_png (const TestAvatar *t, GstBuffer *b, const char *name)
 {
   g_autofree char *path = g_build_filename (t->dir, name, NULL);
   g_autoptr (GdkPixbuf) want = gdk_pixbuf_new_from_file (path, NULL);
@@ -558,11 +437,11 @@ check_png (const Tiny *t, GstBuffer *b, const char *name)
 /* The published program's pictures of six frames, where the person changes after four. */
 GST_START_TEST (test_golden)
 {
-  Tiny t;
+  TestAvatar t;
   GstHarness *h;
   GstBuffer *hole;
 
-  if (!tiny_open (&t))
+  if (!test_avatar_open (&t))
     return;
   h = tiny_harness (&t, "one");
   check_png (&t, gst_harness_push_and_pull (h, timed (0, t.motion)), "frame0.png");
@@ -592,7 +471,7 @@ GST_START_TEST (test_golden)
   GST_BUFFER_FLAG_SET (hole, GST_BUFFER_FLAG_DISCONT);
   check_png (&t, gst_harness_push_and_pull (h, hole), "frame0.png");
   test_end (h);
-  tiny_clear (&t);
+  test_avatar_clear (&t);
 }
 GST_END_TEST
 
@@ -615,11 +494,11 @@ cached_file (void)
 
 GST_START_TEST (test_cache)
 {
-  Tiny t;
+  TestAvatar t;
   g_autofree char *file = NULL;
   GstHarness *h;
 
-  if (!tiny_open (&t))
+  if (!test_avatar_open (&t))
     return;
   for (guint i = 0; i < 3; i++) {
     gboolean prepared;
@@ -634,16 +513,16 @@ GST_START_TEST (test_cache)
     if (i == 1) /* then, of a damaged file, another is made */
       fail_unless (g_file_set_contents (file, "damaged", -1, NULL));
   }
-  tiny_clear (&t);
+  test_avatar_clear (&t);
 }
 GST_END_TEST
 
 GST_START_TEST (test_bad_people)
 {
   GstElement *e = gst_object_ref_sink (gst_element_factory_make ("gagsplat", NULL));
-  Tiny t;
+  TestAvatar t;
 
-  if (!tiny_open (&t)) {
+  if (!test_avatar_open (&t)) {
     gst_object_unref (e);
     return;
   }
@@ -656,7 +535,7 @@ GST_START_TEST (test_bad_people)
   g_object_set (e, "avatars", t.people, "avatar", "nobody", NULL);
   test_fails_to_start (e, "nobody");
   gst_object_unref (e);
-  tiny_clear (&t);
+  test_avatar_clear (&t);
 }
 GST_END_TEST
 
@@ -688,49 +567,117 @@ hold_up (GstBus *bus, GstMessage *m, gpointer data)
   return GST_BUS_PASS;
 }
 
+static gpointer
+open_gate (gpointer data)
+{
+  Gate *gate = data;
+
+  g_mutex_lock (&gate->lock);
+  gate->go = TRUE;
+  g_cond_broadcast (&gate->changed);
+  g_mutex_unlock (&gate->lock);
+  return NULL;
+}
+
+static gpointer
+open_gate_later (gpointer gate)
+{
+  g_usleep (50000);
+  return open_gate (gate);
+}
+
+/* An element that prepares `two` when this returns, and is held up. */
+static GstHarness *
+held_up (const TestAvatar *t, Gate *gate)
+{
+  GstHarness *h = test_harness ("gagsplat", NULL);
+  g_autoptr (GstBus) bus = gst_element_get_bus (h->element);
+
+  gst_bus_set_sync_handler (bus, hold_up, gate, NULL);
+  gst_element_set_state (h->element, GST_STATE_NULL);
+  g_object_set (
+      h->element, "model", t->model, "head", t->head, "avatars", t->people, "avatar", "two", NULL);
+  gst_harness_play (h);
+  gst_harness_set_sink_caps_str (h, "video/x-raw,format=RGB,width=64,height=64");
+  set_motion (h, "flame");
+  g_mutex_lock (&gate->lock);
+  while (!gate->waits)
+    g_cond_wait (&gate->changed, &gate->lock);
+  g_mutex_unlock (&gate->lock);
+  return h;
+}
+
+/* Progress messages so far whose text has `part`; all are taken from the bus. */
+static guint
+count_progress (GstHarness *h, const char *part)
+{
+  g_autoptr (GstBus) bus = gst_element_get_bus (h->element);
+  GstMessage *m;
+  guint n = 0;
+
+  while ((m = gst_bus_pop_filtered (bus, GST_MESSAGE_PROGRESS))) {
+    g_autofree char *text = NULL;
+
+    gst_message_parse_progress (m, NULL, NULL, &text);
+    n += strstr (text, part) != NULL;
+    gst_message_unref (m);
+  }
+  return n;
+}
+
+/* A stop tells at once that nobody is prepared, and nothing more; it can be followed by a start, or by the end, while
+ * memory is still given back. */
+GST_START_TEST (test_stop_while_preparing)
+{
+  TestAvatar t;
+
+  if (!test_avatar_open (&t))
+    return;
+  for (guint again = 0; again < 2; again++) {
+    Gate gate = { 0 };
+    GstHarness *h = held_up (&t, &gate);
+    GThread *thread = g_thread_new ("gate", open_gate_later, &gate);
+
+    gst_element_set_state (h->element, GST_STATE_READY);
+    fail_unless_equals_int (count_progress (h, "two.jpg is not prepared"), 1);
+    g_thread_join (thread);
+    if (again) {
+      gst_harness_play (h);
+      set_motion (h, "flame");
+      gst_buffer_unref (gst_harness_push_and_pull (h, timed (0, t.motion)));
+      fail_unless_equals_int (count_progress (h, "two.jpg is ready"), 1);
+    }
+    test_end (h);
+  }
+  test_avatar_clear (&t);
+}
+GST_END_TEST
+
 /* A flush does not wait for the avatar that is being prepared, and that is shown afterwards. */
 GST_START_TEST (test_flush_while_preparing)
 {
-  Tiny t;
+  TestAvatar t;
   Gate gate = { 0 };
   GstHarness *h;
   Job job;
   GThread *thread;
   double took;
 
-  if (!tiny_open (&t))
+  if (!test_avatar_open (&t))
     return;
-  h = test_harness ("gagsplat", NULL);
-  {
-    g_autoptr (GstBus) bus = gst_element_get_bus (h->element);
-
-    gst_bus_set_sync_handler (bus, hold_up, &gate, NULL);
-  }
-  gst_element_set_state (h->element, GST_STATE_NULL);
-  g_object_set (
-      h->element, "model", t.model, "head", t.head, "avatars", t.people, "avatar", "two", NULL);
-  gst_harness_play (h);
-  gst_harness_set_sink_caps_str (h, "video/x-raw,format=RGB,width=64,height=64");
-  set_motion (h, "flame");
+  h = held_up (&t, &gate);
   job = (Job){ .h = h, .buffer = timed (0, t.motion) };
   thread = g_thread_new ("push", push, &job);
-  g_mutex_lock (&gate.lock);
-  while (!gate.waits)
-    g_cond_wait (&gate.changed, &gate.lock);
-  g_mutex_unlock (&gate.lock);
   g_usleep (20000);
   took = interrupt (&job, thread, FALSE);
   fail_unless_equals_int (job.flow, GST_FLOW_FLUSHING);
   fail_unless_equals_int (gst_harness_buffers_received (h), 0);
   fail_unless (took < LIMIT_MS, "takes %.1f ms", took);
-  g_mutex_lock (&gate.lock);
-  gate.go = TRUE;
-  g_cond_broadcast (&gate.changed);
-  g_mutex_unlock (&gate.lock);
+  open_gate (&gate);
   test_push_segment (h, 0, 0);
   gst_buffer_unref (gst_harness_push_and_pull (h, timed (1, t.motion + DIM)));
   test_end (h);
-  tiny_clear (&t);
+  test_avatar_clear (&t);
 }
 GST_END_TEST
 
@@ -747,6 +694,7 @@ gagsplat_suite (void)
   tcase_add_test (c, test_golden);
   tcase_add_test (c, test_cache);
   tcase_add_test (c, test_flush_while_preparing);
+  tcase_add_test (c, test_stop_while_preparing);
   if (test_on_valgrind ())
     return s; /* the built-in avatar's frames would take minutes */
   tcase_add_test (c, test_defaults);

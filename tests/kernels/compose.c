@@ -18,6 +18,7 @@ typedef struct
   Pair y, splats, refined, transmittance, background;
   AkComposeMode mode;
   int refine;
+  size_t row; /* of the splats' colours */
 } Case;
 
 static void
@@ -27,7 +28,7 @@ record (AkPlan *plan, int plain, void *data)
 
   ak_compose (
       plan, &(AkCompose){ .y = ak_dense (AT (c->y), PIXELS, 4),
-                .splats = ak_dense (AT (c->splats), PIXELS, 6),
+                .splats = ak_dense (AT (c->splats), PIXELS, c->row),
                 .refined = c->refine ? ak_dense (AT (c->refined), PIXELS, 3) : (AkRows){ 0 },
                 .transmittance = AT (c->transmittance),
                 .background = AT (c->background),
@@ -42,17 +43,18 @@ clamp (double v)
 }
 
 static void
-check_case (Check *t, AkComposeMode mode, int refine, float over)
+check_case (Check *t, AkComposeMode mode, int refine, float over, size_t row)
 {
   Case c = { .y = check_pair (t, 4 * PIXELS, 1),
-    .splats = check_pair (t, 6 * PIXELS, 1),
+    .splats = check_pair (t, row * PIXELS, 1),
     .refined = check_pair (t, 3 * PIXELS, 1.2f),
     .transmittance = check_pair (t, PIXELS, 1.1f),
     .background = check_pair (t, 4, 1),
     .mode = mode,
-    .refine = refine };
+    .refine = refine,
+    .row = row };
   float *want = malloc (4 * PIXELS * sizeof *want), *s, *r, *m, *b;
-  char what[64];
+  char what[80];
 
   check_put (t, c.background, 3, &over, 1);
   check_put (t, c.transmittance, 5, &(const float){ 0.999f }, 1); /* next to nothing covered */
@@ -65,7 +67,7 @@ check_case (Check *t, AkComposeMode mode, int refine, float over)
     double a = clamp (1 - (double) m[i]);
 
     for (size_t k = 0; k < 3; k++) {
-      double d = refine ? 2 * (double) r[3 * i + k] - 1 : 0, v = s[6 * i + k];
+      double d = refine ? 2 * (double) r[3 * i + k] - 1 : 0, v = s[row * i + k];
 
       want[4 * i + k] = (float) (mode == AK_COMPOSE_REPLACE ? clamp (r[3 * i + k])
                                  : over != 0     ? clamp (v + a * d) + (1 - a) * (double) b[k]
@@ -74,8 +76,8 @@ check_case (Check *t, AkComposeMode mode, int refine, float over)
     }
     want[4 * i + 3] = (float) a;
   }
-  snprintf (what, sizeof what, "compose, mode %d, %s, %s", (int) mode, refine ? "refined" : "plain",
-      over != 0 ? "over a background" : "straight");
+  snprintf (what, sizeof what, "compose, mode %d, %s, %s, rows of %zu", (int) mode,
+      refine ? "refined" : "plain", over != 0 ? "over a background" : "straight", row);
   check_run (t, what, record, &c);
   check_want (t, what, c.y, want, 1e-4); /* v / a grows with rounding where a is small */
   free (want);
@@ -144,9 +146,10 @@ check_bytes (Check *t, float round)
 void
 check_compose (Check *t)
 {
-  check_case (t, AK_COMPOSE_REPLACE, 1, 1);
+  check_case (t, AK_COMPOSE_REPLACE, 1, 1, 6);
   for (int k = 0; k < 4; k++)
-    check_case (t, AK_COMPOSE_ADD, k & 1, (float) (k >> 1));
+    for (size_t row = 3; row <= 6; row += 3)
+      check_case (t, AK_COMPOSE_ADD, k & 1, (float) (k >> 1), row);
   check_bytes (t, 0);
   check_bytes (t, 0.5f);
 }

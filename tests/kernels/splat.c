@@ -46,6 +46,7 @@ typedef struct
 {
   const Scene *scene;
   float rest;
+  size_t half_first;
   float *means, *scales, *rotations, *opacities, *colors, *background, *view, *projection;
 } Case;
 
@@ -223,6 +224,7 @@ draw (Check *t, AkDevice *dev, const Case *c, int details, int half)
     .background = upload (plan, q, c->background, s->channels),
     .splats = n,
     .channels = s->channels,
+    .half_first = half ? c->half_first : 0,
     .width = s->width,
     .height = s->height,
     .tan_fov_x = 1.0f / 12,
@@ -341,6 +343,25 @@ compare_same (Check *t, const Case *c, AkDevice *dev, const Result *want, const 
   clear_result (&r);
 }
 
+/* Without the first channels of `half` everything else is the same. */
+static void
+check_half_first (Check *t, const Case *c, AkDevice *dev, const Result *want)
+{
+  const Scene *s = c->scene;
+  size_t C = s->channels, pixels = (size_t) s->width * s->height, other = 0;
+  Case less = *c;
+  Result r;
+
+  less.half_first = C > AK_SPLAT_FRONT ? AK_SPLAT_FRONT : C - 1;
+  r = draw (t, dev, &less, 0, 1);
+  for (size_t i = 0; i < pixels / 4 * C; i++)
+    other += i % C >= less.half_first && r.half[i] != want->half[i];
+  check_true (t, s, "without the first channels of half the size: another picture",
+      other == 0 && !memcmp (r.image, want->image, pixels * AK_SPLAT_FRONT * sizeof (float)) &&
+          !memcmp (r.transmittance, want->transmittance, pixels * sizeof (float)));
+  clear_result (&r);
+}
+
 /* With `half`: the picture's first channels and the means of 2×2, against the whole picture's. */
 static void
 check_half (Check *t, const Case *c, AkDevice *dev, AkDevice *other, const Result *whole)
@@ -373,6 +394,7 @@ check_half (Check *t, const Case *c, AkDevice *dev, AkDevice *other, const Resul
   compare_same (t, c, dev, &r, "counting places changes the picture of half the size");
   if (other)
     compare_same (t, c, other, &r, "three threads draw another picture of half the size");
+  check_half_first (t, c, dev, &r);
   clear_result (&r);
   free (front);
   free (half);
@@ -397,7 +419,7 @@ check_arguments (Check *t)
     .height = 1,
     .tan_fov_x = 1,
     .tan_fov_y = 1 };
-  AkSplat bad[17];
+  AkSplat bad[19];
   const size_t n = sizeof bad / sizeof *bad;
 
   for (size_t i = 0; i < n; i++)
@@ -416,6 +438,10 @@ check_arguments (Check *t)
   bad[11].tan_fov_y = INFINITY;
   bad[15].rest = -0.1f;
   bad[16].rest = NAN;
+  bad[17].half_first = 1;
+  bad[18].half = x;
+  bad[18].channels = bad[18].half_first = AK_SPLAT_FRONT;
+  bad[18].width = bad[18].height = 2;
   for (size_t i = 12; i < 15; i++) {
     bad[i].half = x;
     bad[i].channels = i == 12 ? AK_SPLAT_FRONT - 1 : AK_SPLAT_FRONT;
