@@ -43,8 +43,9 @@ def speech(seed, seconds=20):
 def main():
     head = Head(ROOT / "models/default/head.safetensors")
     phones, start, end, audio = speech(1)
-    energy = {}
-    for name in ("neutral", "lively", "calm", "happy"):
+    energy, face = {}, {}
+    assert {"neutral", "lively", "calm", "happy", "sad", "angry", "surprised"} == set(rules.STYLES), "styles"
+    for name in rules.STYLES:
         style = rules.named_style(name)
         raw = rules.targets(phones, start, end, audio, 3, style)
         assert raw.shape == (500, 106) and raw.dtype == np.float32 and np.isfinite(raw).all(), "shape"
@@ -59,14 +60,25 @@ def main():
                 assert gap < limit, f"{name}: lips {gap:.1f} mm apart on a bilabial at {a:.2f} s"
         quiet = m["mouth"][3:20]
         assert np.abs(np.diff(quiet, axis=0)).max() < 0.2, f"{name}: the mouth moves in silence"
-        assert (m["gap"][3:20] < 1.5).all(), f"{name}: the mouth is open in silence"
+        assert (m["gap"][3:20] < (6 if name == "surprised" else 1.5)).all(), f"{name}: the mouth is open in silence"
         shut = m["lid"] < 0.3 * np.median(m["lid"])
         assert 1 <= np.count_nonzero(shut[1:] & ~shut[:-1]) <= 14, f"{name}: blinks"
         assert np.abs(raw[:, 100:103]).max() < 0.25, f"{name}: the head turns too far"
         energy[name] = (m["gap"].std(), raw[:, 100].std(), raw[:, rules.CH["mouthSmileLeft"]].mean())
+        face[name] = raw.mean(0)
     assert energy["lively"][0] > 1.2 * energy["calm"][0], "lively and calm mouths are alike"
     assert energy["lively"][1] > 1.5 * energy["calm"][1], "lively and calm heads are alike"
     assert energy["happy"][2] > energy["neutral"][2] + 0.2, "happy does not smile"
+    for name, more in (("happy", ("mouthSmile", "cheekSquint", "browOuterUp")), ("sad", ("browInnerUp", "mouthFrown", "eyeSquint")),
+                       ("angry", ("browDown", "noseSneer", "eyeSquint")), ("surprised", ("browInnerUp", "browOuterUp", "eyeWide"))):
+        for start in more:
+            for channel in (n for n in rules.CHANNELS if n.startswith(start)):
+                i = rules.CH[channel]
+                assert face[name][i] > face["neutral"][i] + 0.05, f"{name} does not move {channel}"
+    rng = np.random.default_rng(2)
+    drawn = [rules.draw_style(rng, 0.5) for _ in range(400)]
+    moved = [s for s in drawn if "face" in s]
+    assert 150 < len(moved) < 250 and all(0 < s["articulation"] < 1.4 for s in drawn), "drawn styles"
     for n in (0.03, 0.2):
         assert rules.targets([0], [0.0], [n], np.zeros(int(n * 16000), np.int16), 1, rules.named_style("neutral")).shape[0] == int(np.ceil(n * 25))
     print("rules: passed")

@@ -51,8 +51,9 @@ def change(parts, formant, pitch, spread):
     return lh, th, ln, lr, phi, f
 
 
-def timed(ids_text, durations):
-    """Phones of one sentence: durations[0] and [-1] belong to the pads; spaces keep the phone before."""
+def timed(ids_text, durations, longer=""):
+    """Phones of one sentence: durations[0] and [-1] belong to the pads; spaces and the signs `longer` keep the phone
+    before."""
     ph, t = Phones(), 0.025 * durations[0]
     row = None
     pending = 0.0
@@ -63,6 +64,8 @@ def timed(ids_text, durations):
             row = (classes, t - pending, t + d)
             ph.add(*row)
             pending = 0.0
+        elif c in longer and ph.rows:
+            ph.rows[-1] = (*ph.rows[-1][:2], t + d)
         elif c in "ˈˌ":
             pending += d
         else:

@@ -4,7 +4,7 @@
 Mouth: every phone has a shape (visemes.json); its influence falls off exponentially outside its time
 (dominance functions after Cohen and Massaro), faster for the lips than for the jaw. Lips are forced shut
 on p, b, m. Loudness in a window of 0.4 s splits jaw from lips (after JALI). Blinks, brows, nods, sway and
-gaze are drawn from a seed, their amounts from a style. Last, the mouth and lids are pre-emphasised
+gaze are drawn from a seed, their amounts from a style. An emotion (`face`, `rest`, `tilt` of a style) lies over all of that. The mouth and lids are pre-emphasised
 so that the Savitzky-Golay filter (window 5, order 2) that follows a model gives back what was meant.
 
 Frame i covers samples 640 i ... 640 i + 639 and holds the value at its middle, (i + 0.5) * 40 ms."""
@@ -60,15 +60,44 @@ APERTURE = [CH[n] for n in CHANNELS if n.startswith(("mouthLowerDown", "mouthUpp
 SHARP = [i for n, i in CH.items() if n.startswith(("mouth", "tongue", "eyeBlink", "jaw"))] + [JAW]
 
 
-def draw_style(rng):
-    """A style at random: amounts of articulation (.7-1.3), smile (0-.4), brows, nods, sway, gaze; blinks per second."""
+STYLES = json.loads((HERE / "styles.json").read_text(encoding="utf-8"))
+PARTS = ("face", "rest")  # of a style: channels, all the time and while nobody speaks
+
+
+def draw_style(rng, emotions=0.0):
+    """A style at random: amounts of articulation (.7-1.3), smile (0-.4), brows, nods, sway, gaze; blinks per second.
+    With the chance `emotions` on its way to one of the presets with a `face`, from a third of it to a little beyond."""
+    style = _calm_style(rng)
+    if rng.uniform() < emotions:
+        goal = STYLES[str(rng.choice([n for n, s in STYLES.items() if "face" in s]))]
+        u = rng.uniform(0.35, 1.15)
+        for key, value in goal.items():
+            if key in PARTS:
+                style[key] = {name: u * x for name, x in value.items()}
+            else:
+                style[key] = (1 - u) * style.get(key, 0.0) + u * value
+    return style
+
+
+def _calm_style(rng):
     return {"articulation": rng.uniform(0.7, 1.3), "smile": max(0.0, rng.uniform(-0.15, 0.4)), "brow": rng.uniform(0.1, 1.7),
             "nod": rng.uniform(0.1, 1.7), "sway": rng.uniform(0.2, 1.5), "blink": rng.uniform(0.2, 0.3), "gaze": rng.uniform(0.3, 1.3)}
 
 
 def named_style(name):
     """A preset of styles.json."""
-    return json.loads((HERE / "styles.json").read_text(encoding="utf-8"))[name]
+    return STYLES[name]
+
+
+def offsets(part):
+    """[DIM] what a part of a style adds; its names are the beginnings of channels' names, or `jaw`."""
+    out = np.zeros(DIM)
+    for name, x in part.items():
+        which = [JAW] if name == "jaw" else [i for n, i in CH.items() if n.startswith(name)]
+        if not which:
+            raise KeyError(name)
+        out[which] += x
+    return out
 
 
 def _mean_of(phones, start, end, t, tau, values, weight):
@@ -280,6 +309,13 @@ def targets(phones, start, end, audio, seed, style):
             out[:, i] *= np.maximum(speech, shut)
     out[:, CH["tongueUp"]] *= speech
     out[:, JAW] *= np.maximum(speech, shut)
+
+    # emotion: the whole face; rounding narrows a drawn mouth, and lips that must meet do
+    face = offsets(style.get("face", {}))
+    drawn = [i for n, i in CH.items() if n.startswith("mouth")]
+    out += face * np.where(np.isin(np.arange(DIM), drawn), (1 - 0.5 * rounding)[:, None], 1.0)
+    out += offsets(style.get("rest", {})) * (1 - np.maximum(speech, shut))[:, None]
+    out[:, POSE] += style.get("tilt", 0.0)
 
     weight = 1 + 5 * shut + 3 * lab + 3 * (lid > 0.9)
     out[:, SHARP] = np.clip(sharpen(out[:, SHARP], weight), -0.12, 1.25)

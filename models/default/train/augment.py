@@ -38,7 +38,7 @@ class Augment:
         spectrum = torch.stft(x, 512, 128, window=self.hann, return_complex=True)
         log = torch.log(spectrum.abs() + 1e-5)
         envelope = torch.fft.rfft(torch.fft.irfft(log, dim=1) * self.lifter, dim=1).real
-        ratio = torch.exp(self.uniform(-0.2, 0.2, b, 1) * self.chance(0.7, b))
+        ratio = torch.exp(self.uniform(-0.28, 0.28, b, 1) * self.chance(0.8, b))
         at = f / ratio
         knee = 205.0 / ratio
         at = torch.where(f < 205, at, knee + (f - 205) * (256 - knee) / 51).clamp(max=256)
@@ -91,7 +91,7 @@ class Augment:
         rms = x.square().mean(-1, keepdim=True).sqrt()
         y = y * (rms / (y.square().mean(-1, keepdim=True).sqrt() + 1e-6)).clamp(max=8)
         level = torch.maximum(rms, SPEECH_RMS * self.chance(0.6, b))
-        y = y + self.noise(b) * level * 10 ** (-self.uniform(6, 45, b, 1) / 20) * self.chance(0.8, b)
+        y = y + self.noise(b) * level * 10 ** (-self.uniform(4, 40, b, 1) / 20) * self.chance(0.8, b)
         y = y + self.babble(x) * level * 10 ** (-self.uniform(10, 30, b, 1) / 20) * self.chance(0.25, b)
         companded = y.clamp(-1, 1).sign() * torch.log1p(255 * y.clamp(-1, 1).abs()) / math.log(256)
         coarse = ((companded * 127).round() / 127).abs().mul(math.log(256)).expm1() / 255 * companded.sign()

@@ -23,7 +23,7 @@ MILLIMETRES = {
     "eyeBlink": 11, "eyeLook": 4, "eyeSquint": 3, "eyeWide": 3.5, "mouthClose": 32, "mouthFunnel": 10,
     "mouthPucker": 9, "mouthSmile": 11, "mouthStretch": 5, "mouthRollLower": 5.5, "mouthRollUpper": 9,
     "mouthShrug": 5, "mouthPress": 5, "mouthLowerDown": 3.5, "mouthUpperUp": 4, "brow": 5, "cheekSquint": 3,
-    "noseSneer": 2, "tongueOut": 8, "tongueUp": 5,
+    "noseSneer": 3, "mouthFrown": 6.5, "mouthDimple": 7, "tongueOut": 8, "tongueUp": 5,
 }
 # Millimetres of lip gap at 1 on the built-in head (measured; linear to 0.1 mm).
 GAP_AT_REST = 1.2
@@ -31,7 +31,7 @@ GAP = {
     "mouthClose": -36.7, "mouthFunnel": 6.1, "mouthPucker": -0.7, "mouthSmileLeft": -1.7, "mouthSmileRight": -1.7,
     "mouthRollLower": -3.4, "mouthRollUpper": -2.6, "mouthShrugLower": -4.4, "mouthPressLeft": -1.2,
     "mouthPressRight": -1.2, "mouthLowerDownLeft": 2.0, "mouthLowerDownRight": 2.0, "mouthUpperUpLeft": 2.5,
-    "mouthUpperUpRight": 2.5,
+    "mouthUpperUpRight": 2.5, "jawForward": 1.3,
 }
 
 

@@ -8,6 +8,8 @@ Linear heads, thrown away afterwards: phone class at 50 Hz (also from layers
 on the way), motion at 25 Hz, spectra from the convolutions. The encoder learns on every step of its span but those ahead.
 With --start it goes on from the encoder of an exported model, the heads learn alone at first, or from a checkpoint
 with its heads. The first convolutions, which work at the highest rates, stay then.
+A share of the windows is cut: silence for the rest of their sound, as where windows are computed before all is there;
+then only what lies before the cut, less what the model hears ahead, is learned.
 """
 
 import argparse
@@ -30,10 +32,12 @@ SIL, PP, FF = 0, 1, 2
 OPEN = (13, 14, 16)  # aa ae eh
 ROUND, WIDE = (11, 19, 20, 21), (13, 14, 15, 16)  # w ao uh uw; aa ae ah eh
 ALONE = 80  # steps of the heads before an encoder that is gone on with
+MOOD = ("eye", "brow", "cheek", "nose", "mouthFrown", "mouthDimple")  # channels that no sound tells of
 LOOK = 600  # steps between checkpoints
+CUT = 0.2  # share of windows with silence for the rest of their sound
 STAY = 3  # convolutions that stay with --start
 # what a phone counts: those that the lips make, which are rare
-WORTH = {1: 1.8, 2: 2.0, 11: 1.6, 19: 1.4, 20: 1.4, 21: 1.6, 8: 1.3}
+WORTH = {1: 1.8, 2: 2.0, 11: 1.8, 19: 1.7, 20: 1.7, 21: 1.9, 8: 1.3}
 
 
 class Heads(nn.Module):
@@ -110,7 +114,15 @@ WORTHS = torch.tensor([WORTH.get(i, 1.0) for i in range(24)])
 # what a frame counts in the loss of the motion by what is heard in it: closures, teeth on the lip, rounded lips
 FRAME = torch.ones(24)
 FRAME[[PP, FF]] = 3.0
-FRAME[list(ROUND)] = 2.0
+FRAME[list(ROUND)] = 3.0
+
+
+def cut(x, first, frames, ahead, share, rng):
+    """Silence after a random frame of the window in a share of the samples [B, n]; frames of 640, the window's
+    `first` and how many it has, whole pairs. Returns the samples and the frames [B] that stay whole."""
+    whole = torch.from_numpy(np.where(rng.uniform(size=len(x)) < share, 2 * rng.integers(1, (frames + 1) // 2, len(x)), frames))
+    at = torch.arange(x.shape[1])[None]
+    return x * ((at < 640 * (first + whole + ahead)[:, None]) | (whole == frames)[:, None]), whole
 
 
 def phone_loss(logits, phones):
@@ -118,7 +130,7 @@ def phone_loss(logits, phones):
 
 
 def losses(feats, heads, motion, phones, weights, std):
-    """Both losses over the steps `feats` [B, n, W] covers (an even number)."""
+    """Both losses over the steps `feats` [B, n, W] covers (an even number); phones below 0 are not learned."""
     n = feats.shape[1] // 2 * 2
     feats = feats[:, :n]
     logits = heads.phone(feats)
@@ -126,11 +138,11 @@ def losses(feats, heads, motion, phones, weights, std):
     got = heads.motion(feats.unflatten(1, (-1, 2)).mean(2)) * std
     want = motion[:, : n // 2]
     heard = phones[:, :n].unflatten(1, (-1, 2))
-    frame = FRAME[heard].amax(-1)
+    frame = FRAME[heard.clamp(min=0)].amax(-1) * (heard >= 0).all(-1)
     mm = F.smooth_l1_loss(got * weights, want * weights, reduction="none").sum(-1)
     gap = F.smooth_l1_loss(common.lip_gap(got), common.lip_gap(want), reduction="none")
     width = F.smooth_l1_loss(common.lip_width(got), common.lip_width(want), reduction="none")
-    return ce, (frame * (0.3 * mm + gap + 1.5 * width)).mean() / frame.mean(), logits, got
+    return ce, (frame * (0.3 * mm + gap + 2 * width)).mean() / frame.mean(), logits, got
 
 
 @torch.no_grad()
@@ -203,7 +215,7 @@ def main():
     n = held[0].shape[1]
     augment = Augment(n, seed + 1000 + step)
     weights = common.channel_weights()
-    weights[[i for name, i in common.COLUMN.items() if name.startswith(("eyeLook", "eyeBlink"))]] = 0.0
+    weights[[i for name, i in common.COLUMN.items() if name.startswith(MOOD)]] = 0.0
     weights[101:103] = 0.0
     some = torch.from_numpy(np.concatenate([m for _, m, _ in windows.data.items[:200]]).astype(np.float32))
     std = some.std(0)
@@ -221,6 +233,9 @@ def main():
         x, motion, phones = windows.batch(args.batch)
         share = 0.75 if args.start else 0.4 + 0.45 * min(1.0, 3 * clock.progress())
         x = torch.where(torch.rand(len(x), 1) < share, augment(x), x)
+        x, whole = cut(x, windows.before, windows.frames, windows.ahead, CUT, windows.rng)
+        past = torch.arange(phones.shape[1])[None] >= 2 * (windows.before + whole)[:, None]
+        phones = phones.masked_fill(past & (whole < windows.frames)[:, None], -100)
         for group in opt.param_groups:
             group["lr"] = 3e-3 if step < alone else clock.rate(args.peak, step - alone, 100 if args.start else 200)
         encoder.requires_grad_(step >= alone)

@@ -6,6 +6,8 @@
 
 OUT: `feats` float16 [n, 2T, W], `motion` float16 [n, T, 106], `phones` int8
 [n, 2T], `stream` and `chunk` int32 [n] (number of the stream, of the chunk).
+A share of the chunks once more with silence after a random frame (encoder.py's `cut`): `part` float16 [m, 2T, W],
+`part_of` int32 [m], the chunk's index, and `whole` int32 [m], its frames before the silence.
 """
 
 import argparse
@@ -16,7 +18,7 @@ import torch
 
 from audio_encoder import AudioEncoder
 from augment import Augment
-from encoder import Windows
+from encoder import CUT, Windows, cut
 from export import load_config
 import common
 
@@ -30,6 +32,7 @@ def main():
     args.add_argument("--seed", type=int, default=5)
     args.add_argument("--share", type=float, nargs=2, default=(0.0, 1.0), help="part of the streams, from to")
     args.add_argument("--clean", type=float, default=0.25, help="share of windows left undisturbed")
+    args.add_argument("--cut", type=float, default=CUT, help="share of the windows that are also cut")
     args.add_argument("--threads", type=int, default=1)
     args = args.parse_args()
     torch.set_num_threads(args.threads)
@@ -45,17 +48,27 @@ def main():
     numbers = range(*(int(s * len(windows.data.items)) for s in args.share))
     where = [(s, c) for s in numbers for c in range(windows.data.frames[s] // t)]
     augment = Augment(640 * (windows.before + t + windows.ahead), args.seed)
-    feats, began = [], time.time()
+    rng = np.random.default_rng(args.seed)
+    feats, parts, part_of, wholes, began = [], [], [], [], time.time()
     for i in range(0, len(where), 16):
         rows = [windows.cut(s, c * t)[0] for s, c in where[i : i + 16]]
         x = torch.from_numpy(np.stack(rows).astype(np.float32) / 32768)
         if args.clean < 1:
             x = torch.where(torch.rand(len(x), 1) < args.clean, x, augment(x))
         feats.append(encoder(x)[:, first : first + 2 * t].half())
+        some = torch.from_numpy(np.flatnonzero(rng.uniform(size=len(x)) < args.cut))
+        if len(some):
+            y, whole = cut(x[some], windows.before, t, windows.ahead, 1.0, rng)
+            parts.append(encoder(y)[:, first : first + 2 * t].half())
+            part_of.append(i + some)
+            wholes.append(whole)
     motion = np.stack([windows.data.items[s][1][c * t : (c + 1) * t] for s, c in where])
     phones = np.stack([windows.data.items[s][2][2 * c * t : 2 * (c + 1) * t] for s, c in where])
     stream, chunk = torch.tensor(where, dtype=torch.int32).unbind(1)
-    common.save(args.out, feats=torch.cat(feats), motion=torch.from_numpy(motion), phones=torch.from_numpy(phones),
+    cuts = {}
+    if parts:
+        cuts = {"part": torch.cat(parts), "part_of": torch.cat(part_of).int(), "whole": torch.cat(wholes).int()}
+    common.save(args.out, **cuts, feats=torch.cat(feats), motion=torch.from_numpy(motion), phones=torch.from_numpy(phones),
                 stream=stream.contiguous(), chunk=chunk.contiguous())
     print(f"{args.out}: {len(where)} chunks in {time.time() - began:.0f} s")
 

@@ -49,7 +49,8 @@ def blink_times(phi, speech):
 
 def add_life(motion, speech, style, channel):
     """Adds idle motion to `motion` [frames, 106] in place; speech [frames] is 0
-    where nobody speaks; `channel` maps names of expression channels to columns."""
+    where nobody speaks; `channel` maps names of expression channels to columns.
+    An emotion's brows stay, its `look` lowers the gaze and its `lid` the lids."""
     frames = len(motion)
     phi = START + 2 * np.pi * np.arange(frames) / PERIOD
     lap = phi % (2 * np.pi)
@@ -59,7 +60,7 @@ def add_life(motion, speech, style, channel):
     motion[:, 101] += yaw
     motion[:, 102] += roll
     k = np.searchsorted([f[0] for f in FIXATIONS], lap, side="right") - 1
-    look = np.array(FIXATIONS)[k, 1:] * gaze
+    look = np.array(FIXATIONS)[k, 1:] * gaze + (0.0, style.get("look", 0.0))
     across = (look[:, 0] - 0.6 * yaw) / 0.5
     up = (look[:, 1] + 0.6 * motion[:, 100]) / 0.5
     lid, t = np.zeros(frames), (np.arange(frames) + 0.5) / 25
@@ -70,9 +71,10 @@ def add_life(motion, speech, style, channel):
         motion[:, channel["eyeLookIn" + side]] = np.maximum(-s * across, 0)
         motion[:, channel["eyeLookUp" + side]] = np.maximum(up, 0)
         motion[:, channel["eyeLookDown" + side]] = np.maximum(-up, 0)
-        motion[:, channel["eyeBlink" + side]] = np.maximum(lid, 0.3 * np.maximum(-up, 0))
+        motion[:, channel["eyeBlink" + side]] = np.maximum(lid, style.get("lid", 0.0) + 0.3 * np.maximum(-up, 0))
         motion[:, channel["eyeWide" + side]] *= 1 - np.minimum(lid, 1)
     gain = np.maximum(0.55 + 0.55 * np.cos(phi), 0.0)
     for name in ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"):
-        motion[:, channel[name]] *= gain
+        still = sum(x for start, x in style.get("face", {}).items() if name.startswith(start))
+        motion[:, channel[name]] = still + gain * (motion[:, channel[name]] - still)
     return motion

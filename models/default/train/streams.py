@@ -4,12 +4,12 @@ pauses, voices changed by resampling, and motion targets.
 
     python streams.py CORPUS SPLIT SEED OUT.npz [SOURCE=SHARE ...]
 
-One pass over the split, or over shares of the sources named (as file names begin: hibari=0.4). OUT holds `audio` int16, `motion` float16 [., 106],
+One pass over the split, or over shares of the sources named (as file names begin: hibari=0.4); with plain=1 all in the
+style neutral: for an encoder, which cannot hear a smile. OUT holds `audio` int16, `motion` float16 [., 106],
 `phones` int8 at 50 Hz, all concatenated, and `first` [streams + 1], the first
 frame of every stream (frame f is samples 640 f .. 640 f + 639).
 """
 
-import json
 import pathlib
 import sys
 import time
@@ -22,7 +22,7 @@ import targets as rules  # noqa: E402
 from life import Fixed, add_life  # noqa: E402
 
 SECONDS = 24.0
-PRESETS = list(json.loads((pathlib.Path(rules.HERE) / "styles.json").read_text()))
+PRESETS = list(rules.STYLES)
 
 
 def warp(utterance, ratio):
@@ -36,10 +36,10 @@ def warp(utterance, ratio):
 def draw_style(rng):
     if rng.uniform() < 0.3:
         return rules.named_style(PRESETS[rng.integers(len(PRESETS))])
-    return rules.draw_style(rng)
+    return rules.draw_style(rng, 0.4)
 
 
-def build(utterances, rng):
+def build(utterances, rng, plain):
     """One stream of the given utterances: audio, motion, phones at 50 Hz."""
     sounds, rows, at = [], [], 0
 
@@ -65,6 +65,8 @@ def build(utterances, rng):
     keep = start < frames / 25 - 0.01
     phones, start, end = phones[keep].astype(int), start[keep], np.minimum(end[keep], frames / 25)
     style = draw_style(rng)
+    if plain:
+        style = rules.named_style("neutral")
     motion = rules.targets(phones, start, end, audio, Fixed(), style)
     t50 = (np.arange(2 * frames) + 0.5) / 50
     labels = phones[np.clip(np.searchsorted(start, t50, side="right") - 1, 0, None)]
@@ -74,6 +76,7 @@ def build(utterances, rng):
 
 
 def make(corpus, split, seed, shares):
+    plain = shares.pop("plain", 0)
     rng = np.random.default_rng(seed)
     files = sorted(pathlib.Path(corpus, split).glob("*.npz"))
     if not files:
@@ -86,7 +89,7 @@ def make(corpus, split, seed, shares):
             batch.append({k: z[k] for k in ("audio", "phones", "start", "end")})
         seconds += len(batch[-1]["audio"]) / 16000
         if seconds > SECONDS or i == len(files) - 1:
-            parts.append(build(batch, rng))
+            parts.append(build(batch, rng, plain))
             batch, seconds = [], 0.0
     first = np.concatenate([[0], np.cumsum([len(p[1]) for p in parts])])
     audio, motion, phones = (np.concatenate([p[i] for p in parts]) for i in range(3))

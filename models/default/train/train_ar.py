@@ -11,6 +11,7 @@ exported model, from a twentieth) most steps start from the bits the model itsel
 """
 
 import argparse
+import functools
 import json
 import os
 import time
@@ -33,7 +34,7 @@ WORTH[1] = 8.0
 WORTH[2] = 6.0
 WORTH[[11, 19, 20, 21]] = 3.0
 WORTH[[13, 14, 16]] = 2.5
-
+PARTS = 0.2  # share of the examples whose sound ends within the window
 
 TAPS = torch.tensor([-3.0, 12.0, 17.0, 12.0, -3.0]) / 35  # of the smoothing that follows the model
 
@@ -44,7 +45,9 @@ class Chunks:
     def __init__(self, paths, seed):
         parts = [torch.load(p, weights_only=True, mmap=True) for p in paths]
         self.rng = np.random.default_rng(seed)
-        self.data = {k: torch.cat([p[k] for p in parts]) for k in ("feats", "motion", "phones", "chunk")}
+        self.data = {k: torch.cat([p[k] for p in parts]) for k in ("feats", "motion", "phones", "chunk", "part", "whole")}
+        before = np.cumsum([0] + [len(p["chunk"]) for p in parts[:-1]])
+        self.part_of = np.concatenate([p["part_of"].numpy() + n for p, n in zip(parts, before)])
         chunk = self.data["chunk"].numpy()
         begin = np.flatnonzero(chunk == 0)
         self.begin = begin[np.searchsorted(begin, np.arange(len(chunk)), side="right") - 1]
@@ -53,6 +56,9 @@ class Chunks:
 
     def batch(self, n):
         i = self.rng.integers(0, len(self.begin), n)
+        k = self.rng.integers(0, len(self.part_of), int(n * PARTS + self.rng.uniform()))
+        i[: len(k)] = self.part_of[k]
+        k = torch.from_numpy(k)
         at = torch.from_numpy(i)
         start = torch.from_numpy(i - self.begin[i])  # chunks since the start
 
@@ -61,16 +67,18 @@ class Chunks:
             return m * (start >= back)[:, None, None]
 
         clips = []
-        for k in i:
-            whole = (self.end[k] - self.begin[k]) * self.length
-            a = self.begin[k] * self.length + self.rng.integers(0, max(1, whole - STYLE_FRAMES))
+        for j in i:
+            frames = (self.end[j] - self.begin[j]) * self.length
+            a = self.begin[j] * self.length + self.rng.integers(0, max(1, frames - STYLE_FRAMES))
             c, off = divmod(int(a), self.length)
             rows = self.data["motion"][c : c + 2 + STYLE_FRAMES // self.length].flatten(0, 1)[off : off + STYLE_FRAMES]
             clips.append(F.pad(rows.float(), (0, 0, 0, STYLE_FRAMES - len(rows))))
         heard = self.data["phones"][at].long().unflatten(1, (-1, 2))
+        feats, whole = self.data["feats"][at].float(), torch.full((n,), self.length)
+        feats[: len(k)], whole[: len(k)] = self.data["part"][k].float(), self.data["whole"][k].long()
         return {
             "motion": [motion(2), motion(1), motion(0)], "start": start,
-            "feats": self.data["feats"][at].float(), "feats1": self.data["feats"][(at - 1).clamp(min=0)].float(),
+            "whole": whole, "feats": feats, "feats1": self.data["feats"][(at - 1).clamp(min=0)].float(),
             "heard": heard, "frame": WORTH[heard].amax(-1), "style": torch.stack(clips),
         }
 
@@ -103,7 +111,7 @@ def flips(bsq, n, most):
 
 @torch.no_grad()
 def past(model, batch, cond, own):
-    """Bits of the chunk before, as they are when running, and its last two frames."""
+    """Bits of the chunk before, as they are when running, and its last four frames."""
     codec, bsq = model.basic_vae, model.bsq
     m0, m1, _ = batch["motion"]
     first = codec.bits(m0)
@@ -113,36 +121,61 @@ def past(model, batch, cond, own):
         bits = bsq.encode(codec.embed(m1), flips(bsq, len(m1), 0.15))[2]
     again = codec.decode(first, bits)
     again = torch.where((batch["start"] == 0)[:, None, None], torch.zeros_like(again), again)
-    return codec.bits(again), again[:, -2:]
+    return codec.bits(again), again[:, -4:]
 
 
 def contacts(got, want, heard, before):
     """Millimetres by which the smoothed mouth misses what is heard, each kind's mean added up: lips apart on p, b, m,
-    near each other in open vowels; on f and v the lower lip away from the teeth, or shut lips. Only where the targets do
-    it. got, want [B, T, 106]; heard [B, T, 2]; before: the two frames before (of `got`, of `want`)."""
+    near each other in open vowels or, which counts for less, in anything else; on f and v the lower lip away from the teeth,
+    or shut lips; wider than the targets in rounded sounds, narrower in open ones; more movement than theirs into the first
+    frame. Only where the targets do it. got, want [B, T, 106]; heard [B, T, 2]; before: the four frames before (of `got`,
+    of `want`)."""
 
-    def smooth(measure, motion, two):
-        return torch.cat([measure(two), measure(motion)], 1).unfold(1, 5, 1) @ TAPS  # all frames but the last two
+    def smooth(measure, motion, past):
+        return torch.cat([measure(past), measure(motion)], 1).unfold(1, 5, 1) @ TAPS  # frames -2 .. T - 3
 
-    gap, teeth = smooth(common.lip_gap, got, before[0]), smooth(common.lip_to_teeth, got, before[0])
-    gap0, teeth0 = smooth(common.lip_gap, want, before[1]), smooth(common.lip_to_teeth, want, before[1])
+    (gap, gap0), (teeth, teeth0), (width, width0) = (
+        (smooth(measure, got, before[0]), smooth(measure, want, before[1])) for measure in (common.lip_gap, common.lip_to_teeth, common.lip_width)
+    )
+    leap = sum(F.relu((x[:, 2] - x[:, 1]).abs() - (y[:, 2] - y[:, 1]).abs() - 0.1).mean() for x, y in ((gap, gap0), (teeth, teeth0), (width, width0)))
+    gap, gap0, teeth, teeth0, width, width0 = (x[:, 2:] for x in (gap, gap0, teeth, teeth0, width, width0))
+    near = F.max_pool1d((heard == 1).any(-1).float()[:, None], 5, 1, 2)[:, 0, :-2] > 0
     heard = heard[:, :-2]
     shut = (heard == 1).any(-1) & (gap0 < 1.2)
     opened = torch.isin(heard, torch.tensor((13, 14, 16))).all(-1) & (gap0 > 3.5)
+    apart = ~near & (heard > 0).all(-1) & (gap0 > 2.3)
     bite = (heard == 2).any(-1) & (teeth0 < 1.8) & (gap0 > 1.6)
-    return sum(
-        F.relu(miss)[mask].sum() / (mask.sum() + 4)
-        for miss, mask in ((gap - 0.7, shut), (3.0 - gap, opened), (teeth - 1.2, bite), (2.4 - gap, bite))
+    narrow = torch.isin(heard, torch.tensor((11, 19, 20, 21))).all(-1)
+    wide = torch.isin(heard, torch.tensor((13, 14, 15, 16))).all(-1)
+    return leap + sum(
+        worth * F.relu(miss)[mask].sum() / (mask.sum() + 4)
+        for worth, miss, mask in ((1, gap - 0.7, shut), (1, 3.0 - gap, opened), (2, 2.1 - gap, apart), (1, teeth - 1.2, bite), (1, 2.4 - gap, bite),
+                                  (0.7, width - width0 - 0.3, narrow), (0.7, width0 - width - 0.3, wide))
     )
+
+
+def neutral(clips):
+    """Which style clips [n, 50, 106] show no emotion."""
+    mean = clips.mean(1)
+    most = {"mouthFrownLeft": 0.1, "browDownLeft": 0.1, "eyeWideLeft": 0.15, "mouthDimpleLeft": 0.04}
+    return torch.stack([mean[:, common.COLUMN[name]] < x for name, x in most.items()]).all(0)
+
+
+@functools.cache
+def ends(patches):
+    """[L] first frame after what each token of all scales covers."""
+    return torch.tensor([-(-(i + 1) * patches[-1] // p) for p in patches for i in range(p)])
 
 
 def step_loss(model, batch, weights, own_past, own_bits, drop_style=0.15, most=0.3):
     """Losses of a batch. own_past: the chunk before is the model's; own_bits:
-    the earlier scales are, with the bits wanted that correct them best."""
+    the earlier scales are, with the bits wanted that correct them best. Where the sound ends within the window, only what
+    lies before counts."""
     codec, bsq, n = model.basic_vae, model.bsq, len(batch["feats"])
     this = batch["motion"][2]
     style = model.style_cond_embed(model.style_encoder(batch["style"]))[:, None]
-    cond = torch.where(torch.rand(n, 1, 1) < drop_style, model.null_style_cond, style)
+    drop = (torch.rand(n) < drop_style) & neutral(batch["style"])
+    cond = torch.where(drop[:, None, None], model.null_style_cond, style)
     prev, last = past(model, batch, cond.detach(), own_past)
     audio = model.audio_cond(batch["feats"])
     with torch.no_grad():
@@ -155,15 +188,17 @@ def step_loss(model, batch, weights, own_past, own_bits, drop_style=0.15, most=0
             want, _, used = bsq.encode(x, flips(bsq, n, most))
     logits = model.logits(model.tokens(cond, used), model.tokens(cond, prev), audio, drop=0.05)
     d = logits[..., 1] - logits[..., 0]
-    bce = F.binary_cross_entropy_with_logits(d, want)
+    known = (ends(tuple(bsq.patches))[None] <= batch["whole"][:, None]).float()[..., None]
+    bce = (F.binary_cross_entropy_with_logits(d, want, reduction="none") * known).sum() / (known.sum() * bsq.k)
     # motion, with the last scale's bits as the model would take them
     t = bsq.length
     soft = torch.tanh(d[:, -t:] / 2)
     hard = soft + ((d[:, -t:] > 0) * 2.0 - 1 - soft).detach()
     values = torch.cat([bsq.value(used)[:, :-t], hard / bsq.k**0.5], 1)
     got = codec.decode_feats(bsq.sum_feat(bsq.value(prev)), bsq.sum_feat(values))
-    motion = loss_of(got, this, batch["frame"], weights, (last[:, 1], batch["motion"][1][:, -1]))
-    motion = motion + 3 * contacts(got, this, batch["heard"], (last, batch["motion"][1][:, -2:]))
+    got = torch.where((torch.arange(t)[None] < batch["whole"][:, None])[..., None], got, this)
+    motion = loss_of(got, this, batch["frame"], weights, (last[:, -1], batch["motion"][1][:, -1]))
+    motion = motion + 3 * contacts(got, this, batch["heard"], (last, batch["motion"][1][:, -4:]))
     return bce, motion, ((d > 0) == (want > 0)).float().mean()
 
 

@@ -2,10 +2,15 @@
 """Stage 2: trains the motion codec and measures motion_mean and motion_std.
 
     python train_codec.py --train train-*.npz --valid valid.npz --out codec.pt \
-        --minutes 18 [--threads 2]
+        --minutes 18 [--threads 2] [--start ../artalk.safetensors]
+
+With --start it goes on from an exported model's codec: channels that move now and did not then come in with mean 0 and
+their deviation, those that move more than twice as much get the new deviation, all others' mean and deviation stay, and
+motion without the new channels keeps its bits, so that what the transformer knows of them holds.
 """
 
 import argparse
+import copy
 import glob
 import os
 import time
@@ -21,6 +26,14 @@ from export import load_config
 from streams import Streams
 
 PP, FF = 1, 2
+
+
+def name(column):
+    return common.CHANNELS[column] if column < len(common.CHANNELS) else str(int(column))
+
+
+def named(mask):
+    return ", ".join(name(i) for i in mask.nonzero()[:, 0])
 
 
 class Pairs:
@@ -82,6 +95,19 @@ def loss_of(got, want, frame, weights, before=None):
     return ((mm + 3 * gap + 2 * width) * frame).mean() / frame.mean() + 0.5 * speed
 
 
+class Kept:
+    """The codec that was gone on from: how far another one's embedding has left its own."""
+
+    def __init__(self, codec, new):
+        self.codec, self.new = copy.deepcopy(codec).requires_grad_(False), new
+
+    def drift(self, motion, x):
+        """Mean square distance, motion that has the new channels counts little."""
+        moved = (motion[..., self.new].abs() > 1e-3).any(-1).any(-1)
+        near = torch.where(moved, 0.1, 3.0)[:, None, None]
+        return (near * (x - self.codec.embed(motion * ~self.new)).square()).mean()
+
+
 @torch.no_grad()
 def measure(codec, pairs, weights):
     motion, shut, _ = pairs
@@ -92,7 +118,7 @@ def measure(codec, pairs, weights):
     gap, true = common.lip_gap(got), common.lip_gap(want)
     used = this.mean((0, 1))
     top = mm.topk(6)
-    names = ", ".join(f"{common.CHANNELS[i] if i < 53 else i.item()} {v:.2f}" for v, i in zip(top.values, top.indices))
+    names = ", ".join(f"{name(i)} {v:.2f}" for v, i in zip(top.values, top.indices))
     return (f"gap error {(gap - true).abs().mean():.2f} mm, at PP {(gap - true)[shut].abs().mean():.2f} mm "
             f"(PP gap {gap[shut].mean():.2f}, wanted {true[shut].mean():.2f}); sum {mm.sum():.2f} mm; worst {names}; "
             f"bits on {used.min():.2f}..{used.max():.2f}")
@@ -108,6 +134,7 @@ def main():
     args.add_argument("--batch", type=int, default=48)
     args.add_argument("--peak", type=float, default=1.5e-3)
     args.add_argument("--seed", type=int, default=2)
+    args.add_argument("--start", help="exported model to go on from")
     args = args.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
@@ -119,6 +146,19 @@ def main():
     mean, std = torch.from_numpy(everything.mean(0)), torch.from_numpy(everything.std(0))
     still = std < 1e-4
     mean[still], std[still] = 0.0, 1.0
+    kept = None
+    if args.start:
+        codec.load_state_dict(common.shipped(args.start, "basic_vae"), strict=False)
+        before = codec.motion_std != 1.0
+        kept = Kept(codec, ~before & ~still)
+        wider = (std > 2 * codec.motion_std) & before
+        mean, std = codec.motion_mean.clone(), torch.where(before & ~wider, codec.motion_std, std)
+        ratio = torch.where(wider, codec.motion_std / std, 1.0)
+        codec.decoder.out_mapping.weight.data *= ratio[:, None]
+        codec.decoder.out_mapping.bias.data *= ratio
+        print("more: " + named(wider))
+        still &= ~before
+        print("new: " + named(kept.new), flush=True)
     codec.motion_mean.copy_(mean), codec.motion_std.copy_(std)
     del everything
     params = list(codec.parameters())
@@ -153,16 +193,17 @@ def main():
             # the channels that never move stay at their mean: pull them there
             rest = got[..., still].square().mean() if still.any() else 0.0
             commit = F.mse_loss(x, q) * codec.bsq.k
+            drift = kept.drift(motion.unflatten(1, (2, t)).flatten(0, 1), x) * codec.bsq.k if kept else 0.0
             opt.zero_grad(set_to_none=True)
-            (rec + 10 * rest + 0.5 * commit).backward()
+            (rec + 10 * rest + 0.5 * commit + drift).backward()
         nn.utils.clip_grad_norm_(params, 2.0)
         opt.step()
         step += 1
-        recent.append((rec.item(), commit.item()))
+        recent.append((rec.item(), commit.item(), drift.item() if kept else 0.0))
         if step % 100 == 0:
-            a, b = np.mean(recent[-100:], 0)
+            a, b, c = np.mean(recent[-100:], 0)
             rate = (step - first) * args.batch / (time.time() - began)
-            print(f"step {step} {clock.elapsed() / 60:.1f} min: rec {a:.2f} commit {b:.3f}, {rate:.0f} pairs/s", flush=True)
+            print(f"step {step} {clock.elapsed() / 60:.1f} min: rec {a:.2f} commit {b:.3f} drift {c:.3f}, {rate:.0f} pairs/s", flush=True)
         if step % 500 == 0:
             print("  " + measure(codec, held, weights), flush=True)
             keep()
