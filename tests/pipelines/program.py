@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The program artalk, from outside: program.py ARTALK PROBE"""
+import json
 import os
 import signal
 import struct
@@ -261,7 +262,7 @@ def inspects():
         file.write(b"PK\x03\x04 not really")
     complains([ARTALK, "inspect", path("junk.pt")], 1, "junk.pt")
     styles = run_well([ARTALK, "styles"]).stdout.split()
-    check(len(styles) >= 2, f"styles: {styles}")
+    check(styles == ["angry", "calm", "happy", "lively", "neutral", "sad", "surprised"], f"styles: {styles}")
     heads = run_well([ARTALK, "heads"]).stdout
     check("vertices" in heads and "basis" in heads, heads)
     faces = [line.split(": ", 1) for line in heads.splitlines()[1:]]
@@ -325,6 +326,24 @@ def styles_differ():
     check(len(motions) == 2 and motions[0] != motions[1], "two styles give the same motion")
 
 
+def emotions_show():
+    """Every emotion moves its part of the face, the whole time and more than a neutral face does."""
+    with open(os.path.join(os.environ["ARTALK_DATA_DIR"], "channels.json"), encoding="utf-8") as file:
+        channels = json.load(file)["expression"]
+    source = sound("moved.wav", common.hum(4))
+    face = {}
+    for style in ("neutral", "happy", "sad", "angry", "surprised"):
+        run_well([ARTALK, "-q", source, "--style", style, "--motion", path("moved.safetensors")])
+        data = common.read_safetensors(path("moved.safetensors"))[1]
+        frames = [struct.unpack_from("<106f", data, 424 * i) for i in range(25, len(data) // 424)]
+        face[style] = [sum(column) / len(frames) for column in zip(*frames)]
+    for style, most in (("happy", {"mouthSmileLeft": 0.2, "cheekSquintRight": 0.15}), ("sad", {"browInnerUp": 0.4, "mouthFrownLeft": 0.35}),
+                        ("angry", {"browDownRight": 0.5, "noseSneerLeft": 0.25}), ("surprised", {"browOuterUpLeft": 0.4, "eyeWideRight": 0.4})):
+        for name, least in most.items():
+            more = face[style][channels.index(name)] - face["neutral"][channels.index(name)]
+            check(more > least, f"{style}: {name} is {more:.2f} more than in neutral")
+
+
 def avatars():
     """The built-in Gaussian avatar; lists of people, with a picture of them."""
     source = sound("splat.wav", common.hum(0.2))
@@ -359,7 +378,7 @@ def avatars():
 
 TESTS = [video_of_clicks, other_containers, many_inputs, sound_of_a_film, clip_length, very_short, moves,
          motion_and_mesh, interrupted, bad_inputs, bad_assets, keeps_old_file, usage, inspects, verifies,
-         makes_styles, styles_differ, avatars]
+         makes_styles, styles_differ, emotions_show, avatars]
 
 common.need_model()
 common.main(TESTS)

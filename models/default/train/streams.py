@@ -4,8 +4,8 @@ pauses, voices changed by resampling, and motion targets.
 
     python streams.py CORPUS SPLIT SEED OUT.npz [SOURCE=SHARE ...]
 
-One pass over the split, or over shares of the sources named (as file names begin: hibari=0.4); with plain=1 all in the
-style neutral: for an encoder, which cannot hear a smile. OUT holds `audio` int16, `motion` float16 [., 106],
+One pass over the split, or over shares of the sources named (as file names begin: hibari=0.4, kokoro=3 for three times);
+with plain=1 all in the style neutral: for an encoder, which cannot hear a smile. OUT holds `audio` int16, `motion` float16 [., 106],
 `phones` int8 at 50 Hz, all concatenated, and `first` [streams + 1], the first
 frame of every stream (frame f is samples 640 f .. 640 f + 639).
 """
@@ -81,7 +81,7 @@ def make(corpus, split, seed, shares):
     files = sorted(pathlib.Path(corpus, split).glob("*.npz"))
     if not files:
         raise SystemExit(f"{corpus}/{split}: no utterances")
-    files = [f for f in files if rng.uniform() < shares.get(f.name.split("-")[0], 1.0)]
+    files = [f for f in files for _ in range(int(shares.get(f.name.split("-")[0], 1.0) + rng.uniform()))]
     rng.shuffle(files)
     parts, batch, seconds = [], [], 0.0
     for i, path in enumerate(files):

@@ -29,9 +29,9 @@ both() {
 if [ -n "$start" ]; then
   [ -e "$work/valid.npz" ] || $python streams.py "$corpus" valid 900 "$work/valid.npz"
   [ -e "$work/enc-d.npz" ] || $python streams.py "$corpus" train 41 "$work/enc-d.npz" plain=1 hibari=0.35 flite=0.35 espeak=0.5 romance=0.6
-  [ -e "$work/enc-e.npz" ] || $python streams.py "$corpus" train 51 "$work/enc-e.npz" plain=1 hibari=0.3 flite=0.35 espeak=0.4 romance=0.5 festival=0.6
+  [ -e "$work/enc-e.npz" ] || $python streams.py "$corpus" train 51 "$work/enc-e.npz" plain=1 kokoro=5 prompts=2 hibari=0.25 flite=0.3 espeak=0.3 romance=0.4 festival=0.4
   [ -e "$work/code.npz" ] || $python streams.py "$corpus" train 71 "$work/code.npz" hibari=0.3 flite=0.2 espeak=0.3 romance=0.3 festival=0.3 festvox=0.4
-  [ -e "$work/ar-f.npz" ] || $python streams.py "$corpus" train 61 "$work/ar-f.npz" hibari=0.35 flite=0.35 espeak=0.4 romance=0.6 festival=0.4
+  [ -e "$work/ar-f.npz" ] || $python streams.py "$corpus" train 61 "$work/ar-f.npz" kokoro=3 hibari=0.3 flite=0.3 espeak=0.35 romance=0.6 festival=0.35
   $python train_codec.py --start "$start" --train "$work/code.npz" --valid "$work/valid.npz" \
     --out "$work/codec.pt" --minutes 8 --peak 6e-4 --threads 1 >>"$work/codec.log"
   both "$work/encoder.log" encoder.py --start "$start" --train "$work/enc-*.npz" --valid "$work/valid.npz" \
