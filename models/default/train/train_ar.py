@@ -76,10 +76,12 @@ class Chunks:
         heard = self.data["phones"][at].long().unflatten(1, (-1, 2))
         feats, whole = self.data["feats"][at].float(), torch.full((n,), self.length)
         feats[: len(k)], whole[: len(k)] = self.data["part"][k].float(), self.data["whole"][k].long()
+        at_end = torch.arange(self.length)[None] - whole[:, None]  # the frames given out last count three times
+        frame = WORTH[heard].amax(-1) * torch.where((at_end >= -4) & (at_end < 0) & (whole < self.length)[:, None], 3.0, 1.0)
         return {
             "motion": [motion(2), motion(1), motion(0)], "start": start,
             "whole": whole, "feats": feats, "feats1": self.data["feats"][(at - 1).clamp(min=0)].float(),
-            "heard": heard, "frame": WORTH[heard].amax(-1), "style": torch.stack(clips),
+            "heard": heard, "frame": frame, "style": torch.stack(clips),
         }
 
 
@@ -147,9 +149,9 @@ def contacts(got, want, heard, before):
     bite = (heard == 2).any(-1) & (teeth0 < 1.8) & (gap0 > 1.6)
     narrow = torch.isin(heard, torch.tensor((11, 19, 20, 21))).all(-1)
     wide = torch.isin(heard, torch.tensor((13, 14, 15, 16))).all(-1)
-    return leap + sum(
+    return 0.4 * leap + sum(
         worth * F.relu(miss)[mask].sum() / (mask.sum() + 4)
-        for worth, miss, mask in ((1, gap - 0.7, shut), (1, 3.0 - gap, opened), (2, 2.1 - gap, apart), (1, teeth - 1.2, bite), (1, 2.4 - gap, bite),
+        for worth, miss, mask in ((2.5, gap - 0.6, shut), (1, 3.0 - gap, opened), (0.7, 2.1 - gap, apart), (1.8, teeth - 1.2, bite), (1.5, 2.4 - gap, bite),
                                   (0.7, width - width0 - 0.3, narrow), (0.7, width0 - width - 0.3, wide))
     )
 
