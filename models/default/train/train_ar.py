@@ -149,9 +149,9 @@ def contacts(got, want, heard, before):
     bite = (heard == 2).any(-1) & (teeth0 < 1.8) & (gap0 > 1.6)
     narrow = torch.isin(heard, torch.tensor((11, 19, 20, 21))).all(-1)
     wide = torch.isin(heard, torch.tensor((13, 14, 15, 16))).all(-1)
-    return 0.4 * leap + sum(
+    return 0.1 * leap + sum(
         worth * F.relu(miss)[mask].sum() / (mask.sum() + 4)
-        for worth, miss, mask in ((2.5, gap - 0.6, shut), (1, 3.0 - gap, opened), (0.7, 2.1 - gap, apart), (1.8, teeth - 1.2, bite), (1.5, 2.4 - gap, bite),
+        for worth, miss, mask in ((1.8, gap - 0.6, shut), (2, 3.2 - gap, opened), (0.8, 2.1 - gap, apart), (3, teeth - 1.2, bite), (2, 2.4 - gap, bite),
                                   (0.7, width - width0 - 0.3, narrow), (0.7, width0 - width - 0.3, wide))
     )
 
