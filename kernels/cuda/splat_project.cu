@@ -68,12 +68,10 @@ column (const float *m, int c, const float *p)
   return (double) p[0] * m[c] + (double) p[1] * m[4 + c] + (double) p[2] * m[8 + c] + m[12 + c];
 }
 
-/* A row of J W: of t_k's projection, where t_k tan / t_z² is tan / t_z, the clamped tangent `tan`. */
+/* A row of J W: of t_k's projection, where t_k tan / t_z² is tan / t_z, the clamped tangent `tan`; scale: f / z. */
 static __device__ void
-jacobian (Row *row, const float *view, int k, double f, double tan, double z)
+jacobian (Row *row, const float *view, int k, double scale, double tan)
 {
-  double scale = f / z;
-
   row->x = scale * (view[k] - tan * view[2]);
   row->y = scale * (view[4 + k] - tan * view[6]);
   row->z = scale * (view[8 + k] - tan * view[10]);
@@ -109,28 +107,30 @@ flatten (Flat *a, const AkCudaSplatJob *job, const float *mean, const float *sca
   double limit_x = 1.3f * tan_x, limit_y = 1.3f * tan_y;
   double f_x = width / (2 * tan_x), f_y = height / (2 * tan_y);
   double z = column (view, 2, mean), w = column (args->projection, 3, mean) + 1e-7f;
-  double x = clamp (column (view, 0, mean) / z, -limit_x, limit_x);
-  double y = clamp (column (view, 1, mean) / z, -limit_y, limit_y);
-  double c00, c01, c11, det, mid, spread, radius;
+  double by_z = 1 / z, by_w = 1 / w;
+  double x = clamp (column (view, 0, mean) * by_z, -limit_x, limit_x);
+  double y = clamp (column (view, 1, mean) * by_z, -limit_y, limit_y);
+  double c00, c01, c11, det, by_det, mid, spread, radius;
   Symmetric sigma;
   Row row_x, row_y;
 
   covariance (&sigma, scales, rotation);
-  jacobian (&row_x, view, 0, f_x, x, z);
-  jacobian (&row_y, view, 1, f_y, y, z);
-  a->center[0] = ((column (args->projection, 0, mean) / w + 1) * width - 1) / 2;
-  a->center[1] = ((column (args->projection, 1, mean) / w + 1) * height - 1) / 2;
+  jacobian (&row_x, view, 0, f_x * by_z, x);
+  jacobian (&row_y, view, 1, f_y * by_z, y);
+  a->center[0] = ((column (args->projection, 0, mean) * by_w + 1) * width - 1) / 2;
+  a->center[1] = ((column (args->projection, 1, mean) * by_w + 1) * height - 1) / 2;
   c00 = product (&sigma, &row_x, &row_x) + 0.3f;
   c01 = product (&sigma, &row_x, &row_y);
   c11 = product (&sigma, &row_y, &row_y) + 0.3f;
   det = c00 * c11 - c01 * c01;
+  by_det = 1 / det;
   mid = (c00 + c11) / 2;
   spread = mid * mid - det;
   radius = ceil (3 * sqrt (mid + sqrt (spread > 0.1f ? spread : 0.1f)));
   a->depth = z;
-  a->conic[0] = c11 / det;
-  a->conic[1] = -c01 / det;
-  a->conic[2] = c00 / det;
+  a->conic[0] = c11 * by_det;
+  a->conic[1] = -c01 * by_det;
+  a->conic[2] = c00 * by_det;
   a->radius = z > 0.2f && z <= 3.4e38 && fabs (a->center[0]) <= MAX_CENTER &&
                       fabs (a->center[1]) <= MAX_CENTER && det > 0 && det + radius <= 1e300
                   ? radius
