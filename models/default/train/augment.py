@@ -2,39 +2,45 @@
 """Disturbs windows of speech as other throats, microphones, rooms and lines do."""
 
 import math
+import random
 
 import torch
+
+from common import DEVICE
 
 SPEECH_RMS = 0.06  # of the corpus, while somebody speaks
 
 
 class Augment:
-    """Callable on samples [B, n] in [-1, 1]; own random generator."""
+    """Callable on samples [B, n] in [-1, 1]; own random generators."""
 
     def __init__(self, n, seed):
         self.n = n
         self.size = 1 << math.ceil(math.log2(n + 4096))
-        self.rng = torch.Generator().manual_seed(seed)
-        self.freq = torch.arange(self.size // 2 + 1) * (16000 / self.size)
+        self.rng, self.shifts = torch.Generator(DEVICE).manual_seed(seed), random.Random(seed)
+        self.freq = torch.arange(self.size // 2 + 1, device=DEVICE) * (16000 / self.size)
+        self.octaves = torch.arange(8.0, device=DEVICE)
         # hat functions over octaves, 62.5 Hz ... 8 kHz
         octave = torch.log2(self.freq.clamp(min=62.5) / 62.5)
-        self.hats = (1 - (octave[None] - torch.arange(8.0)[:, None]).abs()).clamp(min=0)
-        self.hann = torch.hann_window(512)
-        self.lifter = (torch.minimum(torch.arange(512), 512 - torch.arange(512)) <= 30).float()[:, None]
+        self.hats = (1 - (octave[None] - self.octaves[:, None]).abs()).clamp(min=0)
+        self.hann = torch.hann_window(512, device=DEVICE)
+        quefrency = torch.arange(512, device=DEVICE)
+        self.lifter = (torch.minimum(quefrency, 512 - quefrency) <= 30).float()[:, None]
+        self.bins, self.times = torch.arange(257.0, device=DEVICE), torch.arange(4096, device=DEVICE) / 16000
 
     def uniform(self, low, high, *shape):
-        return low + (high - low) * torch.rand(*shape, generator=self.rng)
+        return low + (high - low) * torch.rand(*shape, generator=self.rng, device=DEVICE)
 
     def normal(self, *shape):
-        return torch.randn(*shape, generator=self.rng)
+        return torch.randn(*shape, generator=self.rng, device=DEVICE)
 
     def chance(self, p, b):
-        return (torch.rand(b, 1, generator=self.rng) < p).float()
+        return (torch.rand(b, 1, generator=self.rng, device=DEVICE) < p).float()
 
     def voice(self, x):
         """Other throats: the envelope of the spectrum (cepstrum up to 30 samples) stretched or squeezed along the
         frequencies below 6.4 kHz, pitch and pace as they are; some breathe or whisper, which is noise of that envelope."""
-        b, f = len(x), torch.arange(257.0)
+        b, f = len(x), self.bins
         spectrum = torch.stft(x, 512, 128, window=self.hann, return_complex=True)
         log = torch.log(spectrum.abs() + 1e-5)
         envelope = torch.fft.rfft(torch.fft.irfft(log, dim=1) * self.lifter, dim=1).real
@@ -50,19 +56,18 @@ class Augment:
 
     def equaliser(self, b):
         """Amplitude responses [B, F]: random curves, band limits of lines."""
-        gain = (self.normal(b, 8) * 4 + self.normal(b, 1) * torch.arange(-3.5, 4.0)[None]) * self.chance(0.85, b)
-        high = torch.where(self.chance(0.35, b) > 0, self.uniform(2600, 7500, b, 1), torch.tensor(1e5))
-        low = torch.where(self.chance(0.3, b) > 0, self.uniform(60, 250, b, 1), torch.tensor(-1e3))
+        gain = (self.normal(b, 8) * 4 + self.normal(b, 1) * (self.octaves - 3.5)) * self.chance(0.85, b)
+        high = torch.where(self.chance(0.35, b) > 0, self.uniform(2600, 7500, b, 1), 1e5)
+        low = torch.where(self.chance(0.3, b) > 0, self.uniform(60, 250, b, 1), -1e3)
         line = self.chance(0.2, b) > 0
-        high, low = torch.where(line, torch.tensor(3400.0), high), torch.where(line, torch.tensor(300.0), low)
+        high, low = torch.where(line, 3400.0, high), torch.where(line, 300.0, low)
         mask = torch.sigmoid((self.freq - low) / 25) * torch.sigmoid((high - self.freq) / 80)
         return 10 ** (gain.clamp(-18, 18) @ self.hats / 20) * mask
 
     def room(self, b):
         """Spectra [B, F] of a direct sound and a decaying tail."""
-        t = torch.arange(4096) / 16000
         decay = 6.9 / self.uniform(0.12, 0.6, b, 1)
-        tail = self.normal(b, 4096) * torch.exp(-decay * t) * (t > 0.002)
+        tail = self.normal(b, 4096) * torch.exp(-decay * self.times) * (self.times > 0.002)
         ratio = 10 ** (-self.uniform(-1, 15, b, 1) / 20) * self.chance(0.4, b)
         tail = tail * ratio / tail.square().sum(-1, keepdim=True).sqrt()
         tail[:, 0] += 1
@@ -70,7 +75,7 @@ class Augment:
 
     def noise(self, b):
         """Coloured, sometimes unsteady noise [B, n] of rms 1."""
-        db = self.normal(b, 8) * 5 - self.uniform(0, 6, b, 1) * torch.arange(8.0)[None]
+        db = self.normal(b, 8) * 5 - self.uniform(0, 6, b, 1) * self.octaves
         spectrum = torch.fft.rfft(self.normal(b, self.size)) * (10 ** (db @ self.hats / 20))
         x = torch.fft.irfft(spectrum)[:, : self.n]
         knots = (self.normal(b, 1, 12) * 0.6 * self.chance(0.4, b)[:, None]).exp()
@@ -80,8 +85,8 @@ class Augment:
     def babble(self, x):
         out = torch.zeros_like(x)
         for _ in range(4):
-            order = torch.randperm(len(x), generator=self.rng)
-            out += torch.roll(x[order], int(torch.randint(self.n, (1,), generator=self.rng)), 1)
+            order = torch.randperm(len(x), generator=self.rng, device=DEVICE)
+            out += torch.roll(x[order], self.shifts.randrange(self.n), 1)
         return out / (out.square().mean(-1, keepdim=True).sqrt() + 1e-3)
 
     def __call__(self, x):

@@ -35,16 +35,16 @@ def linear_matrix(length: int, n: int) -> torch.Tensor:
 
 
 @functools.lru_cache(maxsize=None)
-def _cast(make, length, n, dtype):
-    return make(length, n).to(dtype)
+def _cast(make, length, n, dtype, device):
+    return make(length, n).to(device, dtype)
 
 
 def area(x: torch.Tensor, n: int) -> torch.Tensor:
-    return _cast(area_matrix, x.shape[1], n, x.dtype) @ x
+    return _cast(area_matrix, x.shape[1], n, x.dtype, x.device) @ x
 
 
 def linear(x: torch.Tensor, n: int) -> torch.Tensor:
-    return _cast(linear_matrix, x.shape[1], n, x.dtype) @ x
+    return _cast(linear_matrix, x.shape[1], n, x.dtype, x.device) @ x
 
 
 class Bsq:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the training stages share: weights of the channels, the schedule by
-the clock, checkpoints, training with weights rounded to bfloat16."""
+"""What the training stages share: the device, weights of the channels, the
+schedule, checkpoints, averages, training with weights rounded to bfloat16."""
 
 import contextlib
 import json
@@ -13,6 +13,9 @@ import torch
 from safetensors.torch import load_file
 
 HERE = pathlib.Path(__file__).resolve().parent
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+if DEVICE.type == "cuda":  # ten bits of mantissa do for training
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
 CHANNELS = json.loads((HERE.parent / "channels.json").read_text())["expression"]
 COLUMN = {name: i for i, name in enumerate(CHANNELS)}
 JAW = 103
@@ -59,7 +62,7 @@ def channel_weights():
                 w[i] = mm
     w[100:103] = 30.0
     w[JAW] = 86.0
-    return w
+    return w.to(DEVICE)
 
 
 def _linear(table, jaw):
@@ -67,7 +70,7 @@ def _linear(table, jaw):
     for name, mm in table.items():
         w[COLUMN[name]] = mm
     w[JAW] = jaw
-    return w
+    return w.to(DEVICE)
 
 
 GAP_WEIGHTS, WIDTH_WEIGHTS, TEETH_WEIGHTS = _linear(GAP, 82.0), _linear(WIDTH, -7.6), _linear(TEETH, 86.7)
@@ -75,25 +78,31 @@ GAP_WEIGHTS, WIDTH_WEIGHTS, TEETH_WEIGHTS = _linear(GAP, 82.0), _linear(WIDTH, -
 
 def lip_gap(motion):
     """Distance of the lips in mm, negative where pressed: [..., 106] to [...]."""
-    return motion @ GAP_WEIGHTS + GAP_AT_REST
+    return motion @ GAP_WEIGHTS.to(motion.device) + GAP_AT_REST
 
 
 def lip_width(motion):
     """Distance of the mouth's corners in mm less that at rest: [..., 106] to [...]."""
-    return motion @ WIDTH_WEIGHTS
+    return motion @ WIDTH_WEIGHTS.to(motion.device)
 
 
 def lip_to_teeth(motion):
     """How far the lower lip is below the edge of the upper teeth in mm: [..., 106] to [...]."""
-    return motion @ TEETH_WEIGHTS + TEETH_AT_REST
+    return motion @ TEETH_WEIGHTS.to(motion.device) + TEETH_AT_REST
+
+
+def classes(*numbers):
+    """[24] which phone classes are among `numbers`."""
+    table = torch.zeros(24, dtype=torch.bool, device=DEVICE)
+    table[list(numbers)] = True
+    return table
 
 
 def auc(low, high):
     """Chance that a value of `high` is above one of `low`."""
     if not len(low) or not len(high):
         return float("nan")
-    both = torch.cat([low, high]).double()
-    order = both.argsort().argsort().double()
+    order = torch.cat([low, high]).double().argsort().argsort().double()
     n, m = len(low), len(high)
     return ((order[n:].sum() - m * (m - 1) / 2) / (n * m)).item()
 
@@ -114,13 +123,13 @@ class Team:
         if self.size > 1:
             torch.distributed.init_process_group("gloo")
 
-    def average(self, parameters, clock):
-        """Averages gradients and the clock's time over the processes."""
-        clock.now = clock.elapsed()
+    def average(self, parameters, clock, step):
+        """Averages gradients and the clock's time over the processes after step number `step`."""
+        clock.tick(step)
         if self.size == 1:
             return
         grads = [p.grad for p in parameters if p.grad is not None]
-        flat = torch.cat([g.flatten() for g in grads] + [torch.tensor([clock.now])])
+        flat = torch.cat([g.flatten() for g in grads] + [torch.tensor([clock.now], device=DEVICE)])
         torch.distributed.all_reduce(flat)
         flat /= self.size
         clock.now = flat[-1].item()
@@ -129,17 +138,22 @@ class Team:
 
 
 class Clock:
-    """Schedule by elapsed time, going on over restarts. `now` is the time of
-    the last step, the same in all processes."""
+    """Schedule by elapsed time, or by steps if their number is given and the time is not over before; it goes on over
+    restarts. `now` is the time of the last step, the same in all processes."""
 
-    def __init__(self, minutes, done=0.0):
-        self.total, self.done, self.began, self.now = minutes * 60, done, time.time(), done
+    def __init__(self, minutes, steps=0, done=0.0, step=0):
+        self.total, self.steps, self.done, self.began = minutes * 60, steps, done, time.time()
+        self.now, self.step = done, step
 
     def elapsed(self):
         return self.done + time.time() - self.began
 
+    def tick(self, step):
+        self.now, self.step = self.elapsed(), step
+
     def progress(self):
-        return min(self.now / self.total, 1.0)
+        share = self.now / self.total
+        return min(max(share, self.step / self.steps) if self.steps else share, 1.0)
 
     def rate(self, peak, step, warm=200, last=0.02):
         """Learning rate: linear warm-up, then half a cosine."""
@@ -154,9 +168,16 @@ def rounded(parameters, on):
         yield
         return
     parameters = list(parameters)
+    with replaced(parameters, [p.data.bfloat16().float() for p in parameters]):
+        yield
+
+
+@contextlib.contextmanager
+def replaced(parameters, by):
+    """Within: the parameters hold the tensors `by`."""
     kept = [p.data for p in parameters]
-    for p in parameters:
-        p.data = p.data.bfloat16().float()
+    for p, data in zip(parameters, by):
+        p.data = data
     try:
         yield
     finally:
@@ -164,13 +185,41 @@ def rounded(parameters, on):
             p.data = data
 
 
+class Average:
+    """Exponential moving average of parameters over steps; the first steps count less, as there are few."""
+
+    def __init__(self, parameters, decay):
+        self.parameters, self.decay, self.steps = list(parameters), decay, 0
+        self.mean = [p.detach().clone() for p in self.parameters]
+
+    @torch.no_grad()
+    def add(self):
+        self.steps += 1
+        weight = max(1 - self.decay, 9 / (9 + self.steps))
+        torch._foreach_lerp_(self.mean, [p.detach() for p in self.parameters], weight)
+
+    def state(self):
+        return {"mean": self.mean, "steps": self.steps}
+
+    def restore(self, state):
+        self.steps = state["steps"]
+        for mean, kept in zip(self.mean, state["mean"]):
+            mean.copy_(kept)
+
+
 def optimiser(parameters, decay=0.02):
     parameters = [p for p in parameters if p.requires_grad]
     matrices = [p for p in parameters if p.ndim > 1]
     rest = [p for p in parameters if p.ndim <= 1]
     return torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}], betas=(0.9, 0.98)
+        [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}], betas=(0.9, 0.98),
+        fused=DEVICE.type == "cuda",
     )
+
+
+def load(path):
+    """What `save` kept, on the device."""
+    return torch.load(path, weights_only=True, map_location=DEVICE)
 
 
 def save(path, **what):

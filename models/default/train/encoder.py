@@ -2,7 +2,7 @@
 """Stage 1: trains the audio encoder to tell phones and mouth motion.
 
     python encoder.py --train train-*.npz --valid valid.npz --out encoder.pt \
-        --minutes 40 [--threads 2] [--start ../artalk.safetensors]
+        --minutes 40 [--steps 3000] [--threads 2] [--start ../artalk.safetensors]
 
 Linear heads, thrown away afterwards: phone class at 50 Hz (also from layers
 on the way), motion at 25 Hz, spectra from the convolutions. The encoder learns on every step of its span but those ahead.
@@ -26,7 +26,8 @@ import common
 from audio_encoder import AudioEncoder
 from augment import Augment
 from export import load_config
-from streams import Streams
+from windows import Streams
+from common import DEVICE, classes
 
 SIL, PP, FF = 0, 1, 2
 OPEN = (13, 14, 16)  # aa ae eh
@@ -61,35 +62,18 @@ class Windows:
         self.chance = self.data.frames / self.data.frames.sum()
         print(f"{self.data.hours():.1f} h of streams", flush=True)
 
-    def cut(self, stream, frame):
-        """Samples, motion and phones of frames frame-before ... +ahead."""
-        audio, motion, phones = self.data.items[stream]
-        a, b = frame - self.before, frame + self.frames + self.ahead
-        lo, hi = max(a, 0), min(b, len(motion))
-        pad = (lo - a, b - hi)
-        x = np.pad(audio[640 * lo : 640 * hi], (640 * pad[0], 640 * pad[1]))
-        m = np.pad(motion[lo:hi], (pad, (0, 0)), mode="edge")
-        p = np.pad(phones[2 * lo : 2 * hi], (2 * pad[0], 2 * pad[1]))
-        return x, m, p
+    def cut(self, streams, frames):
+        """Samples, motion and phones of frames frame-before ... +ahead, in [n] streams."""
+        return self.data.window(streams, np.asarray(frames) - self.before, self.before + self.frames + self.ahead)
 
     def batch(self, n):
         streams = self.rng.choice(len(self.chance), n, p=self.chance)
-        rows = [self.cut(s, self.rng.integers(0, max(1, self.data.frames[s] - self.frames))) for s in streams]
-        return tensors(rows)
+        return self.cut(streams, self.rng.integers(0, np.maximum(1, self.data.frames[streams] - self.frames)))
 
-    def all(self):
-        rows = [
-            self.cut(s, f)
-            for s in range(len(self.data.items))
-            for f in range(0, self.data.frames[s] - self.frames, self.frames)
-        ]
-        return tensors(rows)
-
-
-def tensors(rows):
-    x, m, p = (np.stack(v) for v in zip(*rows))
-    return (torch.from_numpy(x.astype(np.float32) / 32768), torch.from_numpy(m.astype(np.float32)),
-            torch.from_numpy(p.astype(np.int64)))
+    def some(self, every):
+        """One in `every` of the windows that follow each other in all streams."""
+        where = [(s, f) for s in range(len(self.data)) for f in range(0, self.data.frames[s] - self.frames, self.frames)]
+        return self.cut(*np.array(where[::every]).T)
 
 
 class Mel:
@@ -101,8 +85,8 @@ class Mel:
         edge = torch.from_numpy(700 * (10 ** (edge / 2595) - 1)).float()[:, None]
         f = torch.arange(257)[None] * 31.25
         up, down = (f - edge[:-2]) / (edge[1:-1] - edge[:-2]), (edge[2:] - f) / (edge[2:] - edge[1:-1])
-        self.bands = torch.minimum(up, down).clamp(min=0)
-        self.window = torch.hann_window(400)
+        self.bands = torch.minimum(up, down).clamp(min=0).to(DEVICE)
+        self.window = torch.hann_window(400, device=DEVICE)
 
     def __call__(self, x):
         power = torch.fft.rfft(x.unfold(1, 400, 320) * self.window, 512).abs().square()
@@ -110,9 +94,9 @@ class Mel:
         return (mel - mel.mean(-1, keepdim=True)).clamp(-6, 6)
 
 
-WORTHS = torch.tensor([WORTH.get(i, 1.0) for i in range(24)])
+WORTHS = torch.tensor([WORTH.get(i, 1.0) for i in range(24)], device=DEVICE)
 # what a frame counts in the loss of the motion by what is heard in it: closures, teeth on the lip, rounded lips
-FRAME = torch.ones(24)
+FRAME = torch.ones(24, device=DEVICE)
 FRAME[[PP, FF]] = 3.0
 FRAME[list(ROUND)] = 3.0
 
@@ -121,7 +105,7 @@ def cut(x, first, frames, ahead, share, rng):
     """Silence after a random frame of the window in a share of the samples [B, n]; frames of 640, the window's
     `first` and how many it has, whole pairs. Returns the samples and the frames [B] that stay whole."""
     whole = torch.from_numpy(np.where(rng.uniform(size=len(x)) < share, 2 * rng.integers(1, (frames + 1) // 2, len(x)), frames))
-    at = torch.arange(x.shape[1])[None]
+    whole, at = whole.to(x.device, non_blocking=True), torch.arange(x.shape[1], device=x.device)[None]
     return x * ((at < 640 * (first + whole + ahead)[:, None]) | (whole == frames)[:, None]), whole
 
 
@@ -168,8 +152,7 @@ def measure(encoder, heads, batch, augment, weights, std, first):
         labels.append(want[:, ::2].flatten())
         widths.append(common.lip_width(got).flatten())
     gaps, labels, gap_want, widths = torch.cat(gaps), torch.cat(labels), torch.cat(gap_want), torch.cat(widths)
-    narrow, wide = (widths[torch.isin(labels, torch.tensor(c))] for c in (ROUND, WIDE))
-    opened = gaps[torch.isin(labels, torch.tensor(OPEN))]
+    narrow, wide, opened = widths[classes(*ROUND)[labels]], widths[classes(*WIDE)[labels]], gaps[classes(*OPEN)[labels]]
     shut = gaps[labels == PP]
     encoder.train()
     return (f"phones {hits / total:.3f}, PP recall {tp / max(tp + fn, 1):.3f} precision {tp / max(tp + fp, 1):.3f}, "
@@ -183,6 +166,7 @@ def main():
     args.add_argument("--valid", required=True)
     args.add_argument("--out", required=True)
     args.add_argument("--minutes", type=float, default=40)
+    args.add_argument("--steps", type=int, default=0, help="end the schedule after so many, if the minutes are not over before")
     args.add_argument("--threads", type=int, default=2)
     args.add_argument("--batch", type=int, default=8)
     args.add_argument("--peak", type=float, default=1e-3)
@@ -196,9 +180,10 @@ def main():
     config = load_config()
     sizes = config["SIZES"]["WAV2VEC"]
     encoder, heads = AudioEncoder(sizes), Heads(sizes["HIDDEN"], sizes["CONV_DIM"][-1])
+    encoder.to(DEVICE), heads.to(DEVICE)
     alone = 0
     if args.start and args.start.endswith(".pt"):
-        saved = torch.load(args.start, weights_only=True)
+        saved = common.load(args.start)
         encoder.load_state_dict(saved["encoder"]), heads.load_state_dict(saved["heads"])
     elif args.start:
         encoder.load_state_dict(common.shipped(args.start, "audio_encoder"))
@@ -206,23 +191,22 @@ def main():
     params = list(encoder.parameters()) + list(heads.parameters())
     opt, step, done = common.optimiser(params), 0, 0.0
     if os.path.exists(args.out):
-        saved = torch.load(args.out, weights_only=True)
+        saved = common.load(args.out)
         encoder.load_state_dict(saved["encoder"]), heads.load_state_dict(saved["heads"]), opt.load_state_dict(saved["opt"])
         step, done = saved["step"], saved["elapsed"]
     windows = Windows(args.train, config, seed + step)
     torch.manual_seed(seed + step)
-    held = [v[::4] for v in Windows([args.valid], config, 0).all()]
+    held = Windows([args.valid], config, 0).some(4)
     n = held[0].shape[1]
     augment = Augment(n, seed + 1000 + step)
     weights = common.channel_weights()
     weights[[i for name, i in common.COLUMN.items() if name.startswith(MOOD)]] = 0.0
     weights[101:103] = 0.0
-    some = torch.from_numpy(np.concatenate([m for _, m, _ in windows.data.items[:200]]).astype(np.float32))
-    std = some.std(0)
+    std = windows.data.motion[: windows.data.frames[:200].sum()].float().std(0)
     std[std < 1e-4] = 1.0
     first = config["AUDIO_CONTEXT"]["BEFORE"] // 320
     steps = n // 320 - config["AUDIO_CONTEXT"]["AHEAD"] // 320
-    clock, mel = common.Clock(args.minutes, done), Mel()
+    clock, mel = common.Clock(args.minutes, args.steps, done, step), Mel()
     mean, seen, began = [], 0, time.time()
 
     def keep():
@@ -232,9 +216,9 @@ def main():
     while clock.progress() < 1:
         x, motion, phones = windows.batch(args.batch)
         share = 0.75 if args.start else 0.4 + 0.45 * min(1.0, 3 * clock.progress())
-        x = torch.where(torch.rand(len(x), 1) < share, augment(x), x)
+        x = torch.where(torch.rand(len(x), 1, device=DEVICE) < share, augment(x), x)
         x, whole = cut(x, windows.before, windows.frames, windows.ahead, CUT, windows.rng)
-        past = torch.arange(phones.shape[1])[None] >= 2 * (windows.before + whole)[:, None]
+        past = torch.arange(phones.shape[1], device=DEVICE)[None] >= 2 * (windows.before + whole)[:, None]
         phones = phones.masked_fill(past & (whole < windows.frames)[:, None], -100)
         for group in opt.param_groups:
             group["lr"] = 3e-3 if step < alone else clock.rate(args.peak, step - alone, 100 if args.start else 200)
@@ -249,14 +233,15 @@ def main():
             early = sum(phone_loss(head(trace[k][:, :steps]), phones) for k, head in heads.early.items())
             opt.zero_grad(set_to_none=True)
             (ce + 0.15 * mm + 0.5 * shape + 0.25 * early).backward()
-        team.average(params, clock)
+        step += 1
+        team.average(params, clock, step)
         nn.utils.clip_grad_norm_(params, 1.0)
         opt.step()
-        step += 1
         seen += len(x)
-        mean.append((ce.item(), mm.item(), shape.item()))
+        mean.append(torch.stack([ce, mm, shape]).detach())
         if step % 100 == 0 and team.rank == 0:
-            a, b, c = np.mean(mean[-100:], 0)
+            a, b, c = torch.stack(mean).mean(0).tolist()
+            mean.clear()
             print(f"step {step} {clock.elapsed() / 60:.1f} min: phones {a:.3f} mm {b:.3f} mel {c:.3f}, {team.size * seen / (time.time() - began):.1f} windows/s", flush=True)
         if (step % LOOK == 0 or step == alone) and team.rank == 0:
             print("  clean: " + measure(encoder, heads, held, None, weights, std, first), flush=True)

@@ -22,7 +22,7 @@ class Held:
     """Chunks of features kept by features.py, by stream."""
 
     def __init__(self, path, most=None):
-        self.data = torch.load(path, weights_only=True)
+        self.data = torch.load(path, weights_only=True, map_location="cpu")
         numbers = self.data["stream"].unique()[:most]
         self.streams = [(self.data["stream"] == s).nonzero()[:, 0] for s in numbers]
 
@@ -30,19 +30,19 @@ class Held:
 @torch.no_grad()
 def generate(model, held, style=True):
     """Motion [frames, 106] of every stream, all in one batch."""
-    data, streams = held.data, held.streams
+    data, streams, device = held.data, held.streams, model.pos_embed.device
     n = max(len(s) for s in streams)
     index = torch.stack([torch.cat([s, s[-1:].expand(n - len(s))]) for s in streams])
     if style:
         clips = torch.stack([data["motion"][s[1:3]].flatten(0, 1).float() for s in streams])
-        cond = model.style_cond(clips)
+        cond = model.style_cond(clips.to(device))
     else:
         cond = model.style_cond(None).expand(len(streams), -1, -1)
     state, out = model.start(cond), []
     for c in range(n):
-        state, motion = model.chunk(state, cond, data["feats"][index[:, c]].float())
+        state, motion = model.chunk(state, cond, data["feats"][index[:, c]].to(device).float())
         out.append(motion)
-    out = torch.stack(out, 1)
+    out = torch.stack(out, 1).cpu()
     return [out[i, : len(s)].flatten(0, 1).numpy() for i, s in enumerate(streams)]
 
 

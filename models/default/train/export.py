@@ -35,7 +35,7 @@ def save(model, path, sources):
     """Writes the model; returns the size in bytes. `sources` holds the strings
     `licence` and `sources` for the header."""
     tensors = {
-        k: (v.float() if k.endswith(FLOAT32) else v.bfloat16()).contiguous()
+        k: (v.float() if k.endswith(FLOAT32) else v.bfloat16()).contiguous().cpu()
         for k, v in model.state_dict().items()
     }
     meta = {"config": json.dumps(model.config), "BASIS": model.config["BASIS"], **sources}
@@ -58,6 +58,6 @@ def load(path):
 
 if __name__ == "__main__":
     trained = ARTalk(load_config())
-    trained.load_state_dict(torch.load(sys.argv[1], weights_only=True)["model"])
+    trained.load_state_dict(torch.load(sys.argv[1], weights_only=True, map_location="cpu")["model"])
     sources = json.loads((HERE / "sources.json").read_text())
     print(f"{sys.argv[2]}: {save(trained, sys.argv[2], sources)} bytes")

@@ -21,6 +21,7 @@ from augment import Augment
 from encoder import CUT, Windows, cut
 from export import load_config
 import common
+from common import DEVICE
 
 
 @torch.no_grad()
@@ -34,41 +35,41 @@ def main():
     args.add_argument("--clean", type=float, default=0.25, help="share of windows left undisturbed")
     args.add_argument("--cut", type=float, default=CUT, help="share of the windows that are also cut")
     args.add_argument("--threads", type=int, default=1)
+    args.add_argument("--batch", type=int, default=16)
     args = args.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     config = load_config()
-    encoder = AudioEncoder(config["SIZES"]["WAV2VEC"]).eval()
+    encoder = AudioEncoder(config["SIZES"]["WAV2VEC"]).eval().to(DEVICE)
     if args.encoder.endswith(".safetensors"):
         encoder.load_state_dict(common.shipped(args.encoder, "audio_encoder"))
     else:
-        encoder.load_state_dict(torch.load(args.encoder, weights_only=True)["encoder"])
+        encoder.load_state_dict(common.load(args.encoder)["encoder"])
     windows = Windows([args.streams], config, 0)
     first, t = config["AUDIO_CONTEXT"]["BEFORE"] // 320, windows.frames
-    numbers = range(*(int(s * len(windows.data.items)) for s in args.share))
-    where = [(s, c) for s in numbers for c in range(windows.data.frames[s] // t)]
+    numbers = range(*(int(s * len(windows.data)) for s in args.share))
+    where = np.array([(s, c) for s in numbers for c in range(windows.data.frames[s] // t)])
     augment = Augment(640 * (windows.before + t + windows.ahead), args.seed)
     rng = np.random.default_rng(args.seed)
     feats, parts, part_of, wholes, began = [], [], [], [], time.time()
-    for i in range(0, len(where), 16):
-        rows = [windows.cut(s, c * t)[0] for s, c in where[i : i + 16]]
-        x = torch.from_numpy(np.stack(rows).astype(np.float32) / 32768)
+    for i in range(0, len(where), args.batch):
+        x = windows.cut(*(where[i : i + args.batch] * (1, t)).T)[0]
         if args.clean < 1:
-            x = torch.where(torch.rand(len(x), 1) < args.clean, x, augment(x))
-        feats.append(encoder(x)[:, first : first + 2 * t].half())
+            x = torch.where(torch.rand(len(x), 1, device=DEVICE) < args.clean, x, augment(x))
+        feats.append(encoder(x)[:, first : first + 2 * t].half().cpu())
         some = torch.from_numpy(np.flatnonzero(rng.uniform(size=len(x)) < args.cut))
         if len(some):
-            y, whole = cut(x[some], windows.before, t, windows.ahead, 1.0, rng)
-            parts.append(encoder(y)[:, first : first + 2 * t].half())
+            y, whole = cut(x[some.to(DEVICE)], windows.before, t, windows.ahead, 1.0, rng)
+            parts.append(encoder(y)[:, first : first + 2 * t].half().cpu())
             part_of.append(i + some)
-            wholes.append(whole)
-    motion = np.stack([windows.data.items[s][1][c * t : (c + 1) * t] for s, c in where])
-    phones = np.stack([windows.data.items[s][2][2 * c * t : 2 * (c + 1) * t] for s, c in where])
-    stream, chunk = torch.tensor(where, dtype=torch.int32).unbind(1)
+            wholes.append(whole.cpu())
+    rows = windows.data.rows(where[:, 0], where[:, 1] * t, t)[0]
+    motion, phones = windows.data.motion[rows].cpu(), windows.data.phones[rows].flatten(1).cpu()
+    stream, chunk = torch.from_numpy(where).int().unbind(1)
     cuts = {}
     if parts:
         cuts = {"part": torch.cat(parts), "part_of": torch.cat(part_of).int(), "whole": torch.cat(wholes).int()}
-    common.save(args.out, **cuts, feats=torch.cat(feats), motion=torch.from_numpy(motion), phones=torch.from_numpy(phones),
+    common.save(args.out, **cuts, feats=torch.cat(feats), motion=motion, phones=phones,
                 stream=stream.contiguous(), chunk=chunk.contiguous())
     print(f"{args.out}: {len(where)} chunks in {time.time() - began:.0f} s")
 

@@ -96,22 +96,6 @@ def make(corpus, split, seed, shares):
     return {"audio": audio, "motion": motion, "phones": phones, "first": first}
 
 
-class Streams:
-    """Streams of one or several files, in memory."""
-
-    def __init__(self, paths):
-        self.items = []
-        for path in paths:
-            with np.load(path) as z:
-                audio, motion, phones, first = (z[k] for k in ("audio", "motion", "phones", "first"))
-            for a, b in zip(first[:-1], first[1:]):
-                self.items.append((audio[640 * a : 640 * b], motion[a:b], phones[2 * a : 2 * b]))
-        self.frames = np.array([len(m) for _, m, _ in self.items])
-
-    def hours(self):
-        return self.frames.sum() / 90000
-
-
 if __name__ == "__main__":
     began = time.time()
     parts = {k: float(v) for k, v in (a.split("=") for a in sys.argv[5:])}

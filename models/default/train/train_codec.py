@@ -22,10 +22,12 @@ from torch import nn
 
 import common
 from codec import Codec
+from common import DEVICE, classes
 from export import load_config
-from streams import Streams
+from windows import Streams
 
 PP, FF = 1, 2
+SHUT, TEETH = classes(PP), classes(FF)
 
 
 def name(column):
@@ -44,38 +46,30 @@ class Pairs:
         self.data, self.length, self.rng = data, length, np.random.default_rng(seed)
         self.chance = data.frames / data.frames.sum()
 
-    def cut(self, stream, frame):
-        _, motion, phones = self.data.items[stream]
+    def cut(self, streams, frames):
         t = self.length
-        before = motion[frame - t : frame] if frame else np.zeros((t, motion.shape[1]), np.float16)
-        heard = phones[2 * frame : 2 * (frame + t)].reshape(-1, 2)
-        shut, teeth = (heard == PP).any(1), (heard == FF).any(1)
-        return np.concatenate([before, motion[frame : frame + t]]), shut, 1 + 3.0 * np.maximum(shut, teeth)
+        rows, inside = self.data.rows(streams, np.asarray(frames) - t, 2 * t)
+        heard = self.data.phones[rows[:, t:]].long()
+        shut = SHUT[heard].any(-1)
+        return self.data.motion[rows].float() * inside[..., None], shut, 1 + 3.0 * (shut | TEETH[heard].any(-1))
 
     def batch(self, n):
-        rows = []
-        for s in self.rng.choice(len(self.chance), n, p=self.chance):
-            last = self.data.frames[s] - self.length
-            start = self.rng.uniform() < 0.06 or last <= self.length
-            rows.append(self.cut(s, 0 if start else self.rng.integers(self.length, last)))
-        return tensors(rows)
+        streams = self.rng.choice(len(self.chance), n, p=self.chance)
+        last = self.data.frames[streams] - self.length
+        start = (self.rng.uniform(size=n) < 0.06) | (last <= self.length)
+        return self.cut(streams, np.where(start, 0, self.rng.integers(self.length, np.maximum(last, self.length + 1))))
 
     def all(self):
         t = self.length
-        return tensors([self.cut(s, f) for s in range(len(self.chance)) for f in range(0, self.data.frames[s] - t, t)])
-
-
-def tensors(rows):
-    motion, shut, frame = (np.stack(v) for v in zip(*rows))
-    return torch.from_numpy(motion.astype(np.float32)), torch.from_numpy(shut), torch.from_numpy(frame.astype(np.float32))
+        return self.cut(*np.array([(s, f) for s in range(len(self.data)) for f in range(0, self.data.frames[s] - t, t)]).T)
 
 
 def through(codec, x, flips):
     """Quantises [n, T, K] with a share of bits turned over; gradients pass."""
     flip = None
     if flips:
-        rate = flips * torch.rand(len(x), 1, 1) * 2
-        flip = torch.rand(len(x), codec.bsq.tokens, codec.bsq.k) < rate
+        rate = flips * torch.rand(len(x), 1, 1, device=DEVICE) * 2
+        flip = torch.rand(len(x), codec.bsq.tokens, codec.bsq.k, device=DEVICE) < rate
     with torch.no_grad():
         bits, _, used = codec.bsq.encode(x, flip)
         q = codec.bsq.sum_feat(codec.bsq.value(used))
@@ -130,6 +124,7 @@ def main():
     args.add_argument("--valid", required=True)
     args.add_argument("--out", required=True)
     args.add_argument("--minutes", type=float, default=18)
+    args.add_argument("--steps", type=int, default=0, help="end the schedule after so many, if the minutes are not over before")
     args.add_argument("--threads", type=int, default=2)
     args.add_argument("--batch", type=int, default=48)
     args.add_argument("--peak", type=float, default=1.5e-3)
@@ -139,11 +134,11 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     config = load_config()["VAE_CONFIG"]
-    codec = Codec(config)
+    codec = Codec(config).to(DEVICE)
     data = Streams(sorted(p for g in args.train for p in glob.glob(g)))
     print(f"{data.hours():.1f} h of streams", flush=True)
-    everything = np.concatenate([m for _, m, _ in data.items[::3]]).astype(np.float32)
-    mean, std = torch.from_numpy(everything.mean(0)), torch.from_numpy(everything.std(0))
+    third = data.motion[::3].float()
+    mean, std = third.mean(0), third.std(0)
     still = std < 1e-4
     mean[still], std[still] = 0.0, 1.0
     kept = None
@@ -160,25 +155,25 @@ def main():
         still &= ~before
         print("new: " + named(kept.new), flush=True)
     codec.motion_mean.copy_(mean), codec.motion_std.copy_(std)
-    del everything
+    del third
     params = list(codec.parameters())
     opt, step, done = common.optimiser(params, 0.01), 0, 0.0
     if os.path.exists(args.out):
-        saved = torch.load(args.out, weights_only=True)
+        saved = common.load(args.out)
         codec.load_state_dict(saved["codec"]), opt.load_state_dict(saved["opt"])
         step, done = saved["step"], saved["elapsed"]
     pairs = Pairs(data, codec.bsq.length, args.seed + step)
     held = Pairs(Streams([args.valid]), codec.bsq.length, 0).all()
     weights = common.channel_weights()
     weights[still] = 0.0
-    clock, recent, began, first = common.Clock(args.minutes, done), [], time.time(), step
+    clock, recent, began, first = common.Clock(args.minutes, args.steps, done, step), [], time.time(), step
     t = codec.bsq.length
 
     def keep():
         common.save(args.out, codec=codec.state_dict(), opt=opt.state_dict(), step=step, elapsed=clock.elapsed())
 
     while clock.progress() < 1:
-        clock.now = clock.elapsed()
+        clock.tick(step)
         motion, _, frame = pairs.batch(args.batch)
         for group in opt.param_groups:
             group["lr"] = clock.rate(args.peak, step)
@@ -199,9 +194,10 @@ def main():
         nn.utils.clip_grad_norm_(params, 2.0)
         opt.step()
         step += 1
-        recent.append((rec.item(), commit.item(), drift.item() if kept else 0.0))
+        recent.append(torch.stack([rec, commit, drift if kept else torch.zeros_like(rec)]).detach())
         if step % 100 == 0:
-            a, b, c = np.mean(recent[-100:], 0)
+            a, b, c = torch.stack(recent).mean(0).tolist()
+            recent.clear()
             rate = (step - first) * args.batch / (time.time() - began)
             print(f"step {step} {clock.elapsed() / 60:.1f} min: rec {a:.2f} commit {b:.3f} drift {c:.3f}, {rate:.0f} pairs/s", flush=True)
         if step % 500 == 0:
