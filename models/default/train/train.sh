@@ -3,8 +3,10 @@
 # Trains the built-in motion model: bash train.sh CORPUS WORK [START.safetensors]
 # CORPUS is what ../data/make_corpus.sh makes; WORK takes streams, checkpoints,
 # logs (6 GB). Every stage goes on from its checkpoint if it is run again.
-# 8 GB of memory; two cores, one process each; about two hours. With START, an
-# exported model, every part goes on: WORK/new.safetensors, an hour and a half.
+# 8 GB of memory; two cores, one process each, about two hours.
+# With START, an exported model, its encoder and then its transformer and decoder
+# go on by numbers of steps: WORK/new.safetensors. 12 GB of memory and of disk;
+# two cores in less than eight hours, a CUDA card in ten minutes.
 set -euo pipefail
 corpus=$(realpath "${1:?folder of the corpus}")
 work=$(realpath -m "${2:?folder for the work}")
@@ -26,22 +28,60 @@ both() {
   wait
 }
 
+# 64 windows a step: one process on a card, two on cores.
+steps() {
+  if $python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
+    log=$1 && shift
+    $python "$@" --batch 64 >>"$log" 2>&1
+  else
+    both "$@" --batch 32
+  fi
+}
+
+# Streams under their name only when they are whole: streams NAME SPLIT SEED [SOURCE=SHARE ...]
+streams() {
+  [ -e "$work/$1.npz" ] && return
+  $python streams.py "$corpus" "$2" "$3" "$work/part-$1.npz" "${@:4}"
+  mv "$work/part-$1.npz" "$work/$1.npz"
+}
+
+features() {
+  [ -e "$work/$1.pt" ] || $python features.py --encoder "$work/encoder.pt" --streams "$work/$2.npz" --out "$work/$1.pt" "${@:3}"
+}
+
+# real voices (festvox, prompts) and Kokoro count most, each pass warps them otherwise
+encoder_streams() {
+  streams "enc-$1" train $((100 + $1)) plain=1 festvox=0.45 prompts=1 kokoro=1.2 hibari=0.2 flite=0.25 espeak=0.2 romance=0.35 festival=0.25
+}
+
+motion_streams() {
+  plain=$([ "$1" = 1 ] && echo plain=1 || true)
+  streams "ar-$1" train $((200 + $1)) $plain festvox=0.35 prompts=0.7 kokoro=0.8 hibari=0.2 flite=0.25 espeak=0.2 romance=0.4 festival=0.25
+}
+
+motion_features() {
+  features "f$1" "ar-$1" --seed $((10 + $1))
+}
+
+# two FUNCTION COUNT: for 1 ... COUNT, odd numbers beside even ones
+two() {
+  (for i in $(seq 1 2 "$2"); do "$1" "$i"; done) &
+  other=$!
+  for i in $(seq 2 2 "$2"); do "$1" "$i"; done
+  wait "$other"
+}
+
 if [ -n "$start" ]; then
-  [ -e "$work/valid.npz" ] || $python streams.py "$corpus" valid 900 "$work/valid.npz"
-  [ -e "$work/enc-d.npz" ] || $python streams.py "$corpus" train 41 "$work/enc-d.npz" plain=1 hibari=0.35 flite=0.35 espeak=0.5 romance=0.6
-  [ -e "$work/enc-e.npz" ] || $python streams.py "$corpus" train 51 "$work/enc-e.npz" plain=1 kokoro=5 prompts=2 hibari=0.25 flite=0.3 espeak=0.3 romance=0.4 festival=0.4
-  [ -e "$work/code.npz" ] || $python streams.py "$corpus" train 71 "$work/code.npz" hibari=0.3 flite=0.2 espeak=0.3 romance=0.3 festival=0.3 festvox=0.4
-  [ -e "$work/ar-f.npz" ] || $python streams.py "$corpus" train 61 "$work/ar-f.npz" kokoro=3 hibari=0.3 flite=0.3 espeak=0.35 romance=0.6 festival=0.35
-  $python train_codec.py --start "$start" --train "$work/code.npz" --valid "$work/valid.npz" \
-    --out "$work/codec.pt" --minutes 8 --peak 6e-4 --threads 1 >>"$work/codec.log"
-  both "$work/encoder.log" encoder.py --start "$start" --train "$work/enc-*.npz" --valid "$work/valid.npz" \
-    --out "$work/encoder.pt" --minutes 43 --peak 8e-4 --threads 1
-  $python features.py --encoder "$work/encoder.pt" --streams "$work/ar-f.npz" --out "$work/f1.pt" --seed 5 --share 0 0.38 &
-  $python features.py --encoder "$work/encoder.pt" --streams "$work/valid.npz" --out "$work/valid.pt" --clean 1 --cut 0 --share 0 0.2
-  $python features.py --encoder "$work/encoder.pt" --streams "$work/ar-f.npz" --out "$work/f2.pt" --seed 6 --share 0.38 0.72
-  wait
-  both "$work/ar.log" train_ar.py --start "$start" --codec "$work/codec.pt" --encoder "$work/encoder.pt" --train "$work/f1.pt" "$work/f2.pt" \
-    --valid "$work/valid.pt" --out "$work/ar.pt" --export "$work/new.safetensors" --minutes 40 --peak 6e-4 --batch 8 --threads 1
+  streams valid valid 900
+  two encoder_streams 8
+  two motion_streams 5
+  steps "$work/encoder.log" encoder.py --start "$start" --train "$work/enc-*.npz" --valid "$work/valid.npz" \
+    --out "$work/encoder.pt" --steps 3000 --minutes 480 --peak 1e-3 --threads 1
+  features valid valid --clean 1 --cut 0
+  two motion_features 5
+  steps "$work/ar.log" train_ar.py --start "$start" --encoder "$work/encoder.pt" --train "$work"/f[1-5].pt --valid "$work/valid.pt" \
+    --out "$work/ar.pt" --export "$work/new.safetensors" --steps 2500 --minutes 480 --peak 8e-4 --threads 1 --ema 0.999 \
+    --seed 4 --worth opened=3,apart=1.2,early=1,follow=1.5,narrow=0.9,wide=0.9
   exit
 fi
 
