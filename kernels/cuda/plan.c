@@ -155,15 +155,26 @@ ak_cuda_offer (AkPlan *base, const AkOffer *offer)
   plan->offered_at = plan->n_nodes;
 }
 
+/* The same numbers as one item, if its rows go on from one to the next. */
+static AkOffer
+joined (AkOffer o)
+{
+  if (o.batch > 1 && o.y.batch == o.rows * o.y.row) {
+    o.rows *= o.batch;
+    o.batch = 1;
+  }
+  return o;
+}
+
 const AkOffer *
 ak_cuda_offered (AkPlan *base, AkRows y, size_t batch, size_t rows, size_t cols)
 {
   const AkCudaPlan *plan = (const AkCudaPlan *) base;
-  const AkOffer *o = &plan->offer;
-  int same = o->y.data == y.data && o->y.row == y.row && o->batch == batch && o->rows == rows &&
-             o->cols == cols && (batch == 1 || o->y.batch == y.batch);
+  AkOffer o = joined (plan->offer), wanted = joined ((AkOffer){ y, batch, rows, cols, NULL, 0 });
+  int same = o.y.data == y.data && o.y.row == y.row && o.batch == wanted.batch &&
+             o.rows == wanted.rows && o.cols == cols && (o.batch == 1 || o.y.batch == y.batch);
 
-  return same && plan->n_nodes && plan->offered_at == plan->n_nodes ? o : NULL;
+  return same && plan->n_nodes && plan->offered_at == plan->n_nodes ? &plan->offer : NULL;
 }
 
 void

@@ -1,76 +1,78 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Products and convolutions along the rows: the library multiplies, and adds bias and residual where it can; the rest
  * of the epilogue, and bringing the inputs into the shape and precision of a product, are kernels. */
-#include "math.cuh"
+#include "product.cuh"
 
 #include "library.h"
 
 #define THREADS 256
 
-/* y = residual + gate * act (t + bias), t being the sum of `parts`, t_part numbers apart */
 typedef struct
 {
-  AkRows y, t, gate, residual;
-  const float *bias;
-  AkActivation activation;
-  size_t batch, rows, cols;
-  size_t parts, t_part;
-} Finish;
-
-typedef struct
-{
-  Finish f;
+  AkFinish f;
   int in_scratch; /* t lies in the scratch, at t_scratch */
   size_t t_scratch;
   AkAlso also;
 } FinishNode;
 
-/* `rounded`: where y goes as bfloat16 as well, or NULL. */
+/* V columns by a thread. `rounded`: where y goes as bfloat16 as well, or NULL. */
+template <int V>
 static __global__ void
-finish (Finish f, uint16_t *rounded)
+finish (AkFinish f, uint16_t *rounded)
 {
-  size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x, c;
-  size_t r = ak_split (i, f.cols, &c);
-  float v;
+  size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x, c, r;
+  size_t b = ak_split (ak_split (i, f.cols / V, &c), f.rows, &r);
+  const float *t = f.t.data + b * f.t.batch + r * f.t.row + c * V;
+  float v[V], more[V];
 
-  if (r >= f.batch * f.rows)
+  if (b >= f.batch)
     return;
-  v = ak_row (f.t, f.rows, r)[c];
-  for (size_t p = 1; p < f.parts; p++)
-    v += ak_row (f.t, f.rows, r)[p * f.t_part + c];
-  if (f.bias)
-    v += f.bias[c];
-  v = ak_act (v, f.activation);
-  if (f.gate.data)
-    v *= ak_row (f.gate, f.rows, r)[c];
-  if (f.residual.data)
-    v += ak_row (f.residual, f.rows, r)[c];
-  ak_row (f.y, f.rows, r)[c] = v;
-  if (rounded)
-    rounded[i] = ak_to_bf16 (v);
+  ak_get<V> (v, t);
+  for (size_t p = 1; p < f.parts; p++) {
+    ak_get<V> (more, t + p * f.t_part);
+    for (int j = 0; j < V; j++)
+      v[j] += more[j];
+  }
+  ak_finish<V> (&f, v, b, r, c * V, rounded);
 }
 
 static void
 run_finish (const AkAt *at, const void *args)
 {
   const FinishNode *n = (const FinishNode *) args;
-  Finish f = n->f;
+  AkFinish f = n->f;
+  uint16_t *rounded = ak_rounded (at, &n->also);
+  size_t numbers = f.batch * f.rows * f.cols;
 
   if (n->in_scratch)
     f.t.data = (float *) (at->scratch + n->t_scratch);
-  AK_LAUNCH (finish, ak_blocks (f.batch * f.rows * f.cols, THREADS), THREADS, 0, at, f,
-      ak_rounded (at, &n->also));
+  if (ak_finish_is_aligned (&f) && ak_is_aligned (f.t, f.batch, f.rows) && f.t_part % 4 == 0)
+    AK_LAUNCH (finish<4>, ak_blocks (numbers / 4, THREADS), THREADS, 0, at, f, rounded);
+  else
+    AK_LAUNCH (finish<1>, ak_blocks (numbers, THREADS), THREADS, 0, at, f, rounded);
 }
 
-static size_t
-up256 (size_t bytes)
+static void
+record_finish (AkPlan *plan, const FinishNode *node, size_t used)
 {
-  return (bytes + 255) / 256 * 256;
+  const AkFinish *f = &node->f;
+  FinishNode *kept = (FinishNode *) ak_cuda_append (plan, run_finish, NULL, node, sizeof *node);
+
+  if (kept)
+    ak_offer (plan, f->y, f->batch, f->rows, f->cols, &kept->also, used);
+}
+
+void
+ak_cuda_finish (AkPlan *plan, const AkFinish *f, size_t t_scratch, size_t used)
+{
+  FinishNode node = { *f, 1, t_scratch, {} };
+
+  record_finish (plan, &node, used);
 }
 
 /* Can the library add these: rows of its own for every row? */
 static int
-is_addend (AkRows v, const Finish *f)
+is_addend (AkRows v, const AkFinish *f)
 {
   return !v.data || ((v.row >= f->cols || f->rows == 1) && (v.batch || f->batch == 1));
 }
@@ -135,9 +137,9 @@ multiply (AkPlan *plan, const AkGemm *g, const Walk *w, size_t rows)
 }
 
 static void
-product (AkPlan *plan, AkGemm g, const Finish *f, const Walk *w)
+product (AkPlan *plan, AkGemm g, const AkFinish *f, const Walk *w)
 {
-  FinishNode node = { *f, 0, 0, {} }, *kept = NULL;
+  FinishNode node = { *f, 0, 0, {} };
 
   g.batch = f->batch;
   g.y = f->y.data;
@@ -161,14 +163,12 @@ product (AkPlan *plan, AkGemm g, const Finish *f, const Walk *w)
     g.y = NULL;
     g.y_row = f->cols;
     g.y_batch = f->rows * f->cols;
-    g.scratch += up256 (f->batch * f->rows * f->cols * sizeof (float));
+    g.scratch += ak_up256 (f->batch * f->rows * f->cols * sizeof (float));
   }
   if (!multiply (plan, &g, w, f->rows))
     ak_plan_fail (plan, AK_ERR_DEVICE);
   else if (f->bias || f->activation != AK_ACT_NONE || f->gate.data || f->residual.data)
-    kept = (FinishNode *) ak_cuda_append (plan, run_finish, NULL, &node, sizeof node);
-  if (kept)
-    ak_offer (plan, f->y, f->batch, f->rows, f->cols, &kept->also, g.scratch);
+    record_finish (plan, &node, g.scratch);
 }
 
 /* Row t of group g of batch item b: for k and c, x [b][t·stride + k·dilation - left][g·channels + c], then zeros up to
@@ -180,25 +180,27 @@ typedef struct
   int bf16;
 } Gather;
 
+/* V numbers of a row by a thread. */
+template <int V>
 static __global__ void
 gather (Gather a, void *to)
 {
   size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x, j, t, b, c, at;
-  size_t r = ak_split (i, a.width, &j), g, k;
-  float v = 0;
+  size_t r = ak_split (i, a.width / V, &j), g, k;
+  float v[V] = {};
 
   if (r >= a.groups * a.batch * a.out_rows)
     return;
   b = ak_split (r, a.out_rows, &t);
   g = ak_split (b, a.batch, &b);
-  k = ak_split (j, a.channels, &c);
+  k = ak_split (j * V, a.channels, &c);
   at = t * a.stride + k * a.dilation;
   if (k < a.kernel && at >= a.left && at - a.left < a.rows)
-    v = a.x.data[b * a.x.batch + (at - a.left) * a.x.row + g * a.channels + c];
+    ak_get<V> (v, a.x.data + b * a.x.batch + (at - a.left) * a.x.row + g * a.channels + c);
   if (a.bf16)
-    ((uint16_t *) to)[i] = ak_to_bf16 (v);
+    ak_put_rounded<V> ((uint16_t *) to + i * V, v);
   else
-    ((float *) to)[i] = v;
+    ak_put<V> ((float *) to + i * V, v);
 }
 
 static void
@@ -206,8 +208,12 @@ run_gather (const AkAt *at, const void *args)
 {
   const Gather *a = (const Gather *) args;
   size_t n = a->groups * a->batch * a->out_rows * a->width;
+  void *to = at->scratch;
 
-  AK_LAUNCH (gather, ak_blocks (n, THREADS), THREADS, 0, at, *a, (void *) at->scratch);
+  if (a->channels % 4 == 0 && a->width % 4 == 0 && ak_is_aligned (a->x, a->batch, a->rows))
+    AK_LAUNCH (gather<4>, ak_blocks (n / 4, THREADS), THREADS, 0, at, *a, to);
+  else
+    AK_LAUNCH (gather<1>, ak_blocks (n, THREADS), THREADS, 0, at, *a, to);
 }
 
 /* Records the gathering into the beginning of the scratch; returns its bytes. */
@@ -215,121 +221,39 @@ static size_t
 record_gather (AkPlan *plan, const Gather *a)
 {
   size_t bytes =
-      up256 (a->groups * a->batch * a->out_rows * a->width * (a->bf16 ? 2 : sizeof (float)));
+      ak_up256 (a->groups * a->batch * a->out_rows * a->width * (a->bf16 ? 2 : sizeof (float)));
 
   ak_cuda_scratch (plan, bytes);
   ak_cuda_append (plan, run_gather, NULL, a, sizeof *a);
   return bytes;
 }
 
-/* A convolution whose windows are many times the input: products of tiles of 64 results and 64 channels, whose inputs
- * are looked up as they are loaded. The sum is cut into `parts` for more blocks. */
-#define TILE 64
-#define DEPTH 16 /* inputs at a time */
-#define OWN 4    /* results of a thread in each direction: (TILE / OWN)² threads */
-
-typedef struct
+/* If the operation before offers x as bfloat16: takes it, and sets where it will lie in the scratch. */
+static int
+take_offer (AkPlan *plan, AkRows x, size_t batch, size_t rows, size_t cols, size_t *lies)
 {
-  AkRows x;
-  const void *w; /* [groups][n][kp] */
-  size_t batch, rows, out_rows, groups, channels, n, k, kp, stride, dilation, left;
-  size_t parts, depth; /* inputs of a part, a multiple of DEPTH */
-  int bf16;
-} Direct;
+  const AkOffer *stands = ak_cuda_offered (plan, x, batch, rows, cols);
 
-/* Grid: tiles of results; tiles of channels, groups, batch items; parts. To [parts][batch][out_rows][groups · n]. */
-static __global__ void
-direct (Direct a, float *to)
-{
-  __shared__ float xs[DEPTH][TILE + 1], ws[DEPTH][TILE + 1];
-  unsigned tiles = (unsigned) ((a.n + TILE - 1) / TILE), i = threadIdx.x;
-  unsigned tile = blockIdx.y % tiles, g = blockIdx.y / tiles % (unsigned) a.groups;
-  unsigned b = blockIdx.y / tiles / (unsigned) a.groups;
-  size_t t0 = (size_t) blockIdx.x * TILE, o0 = (size_t) tile * TILE, out = a.groups * a.n;
-  size_t first = blockIdx.z * a.depth, last = first + a.depth < a.k ? first + a.depth : a.k;
-  const float *x = a.x.data + b * a.x.batch + g * a.channels;
-  unsigned row = i / (TILE / OWN) * OWN, col = i % (TILE / OWN) * OWN;
-  float acc[OWN][OWN] = {};
-
-  for (size_t k0 = first; k0 < last; k0 += DEPTH) {
-    size_t at = k0 + i % DEPTH, c, k = ak_split (at, a.channels, &c);
-
-    __syncthreads ();
-    for (unsigned j = i / DEPTH; j < TILE; j += blockDim.x / DEPTH) {
-      size_t from = (t0 + j) * a.stride + k * a.dilation, o = o0 + j, w = (g * a.n + o) * a.kp + at;
-      int in_x = at < last && t0 + j < a.out_rows && from >= a.left && from - a.left < a.rows;
-      int in_w = at < last && o < a.n;
-
-      xs[i % DEPTH][j] = in_x ? x[(from - a.left) * a.x.row + c] : 0;
-      if (a.bf16)
-        ws[i % DEPTH][j] =
-            in_w ? __uint_as_float ((unsigned) ((const uint16_t *) a.w)[w] << 16) : 0;
-      else
-        ws[i % DEPTH][j] = in_w ? ((const float *) a.w)[w] : 0;
-    }
-    __syncthreads ();
-    for (int d = 0; d < DEPTH; d++)
-      for (unsigned r = 0; r < OWN; r++)
-        for (unsigned q = 0; q < OWN; q++)
-          acc[r][q] += xs[d][row + r] * ws[d][col + q];
+  if (!stands)
+    return 0;
+  *lies = ak_up256 (stands->scratch);
+  if (stands->also) {
+    stands->also->on = 1;
+    stands->also->at = *lies;
   }
-  to += (blockIdx.z * a.batch + b) * a.out_rows * out;
-  for (unsigned r = 0; r < OWN; r++)
-    for (unsigned q = 0; q < OWN; q++)
-      if (t0 + row + r < a.out_rows && o0 + col + q < a.n)
-        to[(t0 + row + r) * out + g * a.n + o0 + col + q] = acc[r][q];
-}
-
-static void
-run_direct (const AkAt *at, const void *args)
-{
-  const Direct *a = (const Direct *) args;
-  dim3 grid (ak_blocks (a->out_rows, TILE),
-      (unsigned) (a->batch * a->groups * ak_blocks (a->n, TILE)), (unsigned) a->parts);
-
-  AK_LAUNCH (direct, grid, TILE / OWN * (TILE / OWN), 0, at, *a, (float *) at->scratch);
-}
-
-static void
-record_direct (AkPlan *plan, const AkConv *a, const Finish *f)
-{
-  const AkCudaMatrix *m = (const AkCudaMatrix *) a->matrix;
-  size_t tiles = ak_blocks (f->rows, TILE) * (m->base.groups * ak_blocks (m->n, TILE) * a->batch);
-  size_t numbers = f->batch * f->rows * f->cols;
-  Direct d = { a->x, m->data, a->batch, a->rows, f->rows, m->base.groups,
-    m->base.in / m->base.groups, m->n, m->k, m->kp, a->stride, a->dilation, a->left, 1, 0,
-    m->bf16 };
-  FinishNode node = { *f, 1, 0, {} };
-
-  while (d.parts < 16 && tiles * d.parts < 256 && m->k / d.parts > 16 * DEPTH)
-    d.parts *= 2;
-  d.depth = ((m->k + d.parts - 1) / d.parts + DEPTH - 1) / DEPTH * DEPTH;
-  node.f.t = ak_dense (NULL, f->rows, f->cols);
-  node.f.parts = d.parts;
-  node.f.t_part = numbers;
-  ak_cuda_scratch (plan, d.parts * numbers * sizeof (float));
-  ak_cuda_append (plan, run_direct, NULL, &d, sizeof d);
-  ak_cuda_append (plan, run_finish, NULL, &node, sizeof node);
+  ak_cuda_scratch (plan, *lies + batch * rows * cols * 2);
+  return 1;
 }
 
 /* Input rows x as bfloat16 in the scratch: as the operation before offers them, or by a kernel. Says where. */
 static AkOffer
 record_rounded (AkPlan *plan, AkRows x, size_t batch, size_t rows, const AkCudaMatrix *m)
 {
-  const AkOffer *stands = ak_cuda_offered (plan, x, batch, rows, m->k);
   AkOffer lies = { x, batch, rows, m->k, NULL, 0 };
   Gather all = { x, 1, batch, rows, rows, m->k, 1, m->kp, 1, 1, 0, 1 };
 
-  if (!stands) {
+  if (!take_offer (plan, x, batch, rows, m->k, &lies.scratch))
     record_gather (plan, &all);
-    return lies;
-  }
-  lies.scratch = up256 (stands->scratch);
-  if (stands->also) {
-    stands->also->on = 1;
-    stands->also->at = lies.scratch;
-  }
-  ak_cuda_scratch (plan, lies.scratch + batch * rows * m->k * 2);
   return lies;
 }
 
@@ -343,7 +267,7 @@ static void
 record_linear (AkPlan *plan, const AkLinear *a)
 {
   const AkCudaMatrix *m = (const AkCudaMatrix *) a->matrix;
-  Finish f = { a->y, {}, a->gate, a->residual, a->bias, a->activation, a->batch, a->rows, m->n, 1,
+  AkFinish f = { a->y, {}, a->gate, a->residual, a->bias, a->activation, a->batch, a->rows, m->n, 1,
     0 };
   Walk walk = { a->x.row, 1, 1, 0 };
   AkOffer rounded = {};
@@ -363,7 +287,7 @@ record_linear (AkPlan *plan, const AkLinear *a)
   if (m->bf16) {
     rounded = record_rounded (plan, x, f.batch, f.rows, m);
     g.x_scratch = rounded.scratch;
-    g.scratch = rounded.scratch + up256 (f.batch * f.rows * m->kp * 2);
+    g.scratch = rounded.scratch + ak_up256 (f.batch * f.rows * m->kp * 2);
     walk.step = m->kp;
     g.x_batch = f.rows * m->kp;
   } else {
@@ -387,7 +311,7 @@ record_conv (AkPlan *plan, const AkConv *a)
   size_t kernel = m->base.kernel, groups = m->base.groups, channels = m->base.in / groups;
   size_t rows = ak_conv_rows (a->rows, kernel, a->stride, a->dilation, a->left, a->right);
   size_t span = (rows - 1) * a->stride + kernel; /* rows that windows of adjacent rows cover */
-  Finish f = { a->y, {}, {}, a->residual, a->bias, a->activation, a->batch, rows, m->base.out, 1,
+  AkFinish f = { a->y, {}, {}, a->residual, a->bias, a->activation, a->batch, rows, m->base.out, 1,
     0 };
   Gather wide = { a->x, groups, a->batch, a->rows, rows, channels, kernel, m->kp, a->stride,
     a->dilation, a->left, m->bf16 };
@@ -404,9 +328,15 @@ record_conv (AkPlan *plan, const AkConv *a)
   g.w_batch = groups > 1 ? m->n * m->kp : 0;
   if (groups == 1 && a->dilation == 1 && walk.turns <= MOST_TURNS &&
       (!m->bf16 || (channels % 8 == 0 && m->kp == m->k))) {
-    if (!m->bf16 && a->left == 0 && span <= a->rows && a->x.row == channels) {
-      g.x = a->x.data; /* windows lie in x as they are */
+    int as_is = a->left == 0 && span <= a->rows; /* windows lie in x as they are */
+
+    if (as_is && !m->bf16 && a->x.row == channels) {
+      g.x = a->x.data;
       g.x_batch = a->x.batch;
+    } else if (as_is && m->bf16 &&
+               take_offer (plan, a->x, a->batch, a->rows, channels, &g.x_scratch)) {
+      g.x_batch = a->rows * channels;
+      g.scratch = g.x_scratch + ak_up256 (a->batch * g.x_batch * 2);
     } else {
       g.scratch = record_gather (plan, &once);
       g.x_batch = span * channels;
@@ -416,7 +346,7 @@ record_conv (AkPlan *plan, const AkConv *a)
     g.x_batch = rows * m->kp;
     walk = (Walk){ m->kp, 1, groups, a->batch * g.x_batch };
   } else {
-    record_direct (plan, a, &f);
+    ak_cuda_direct (plan, a, &f);
     return;
   }
   product (plan, g, &f, &walk);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "kernels/conv.h"
+#include "kernels/linear.h"
+#include "kernels/norm.h"
 
 typedef struct
 {
@@ -58,6 +60,81 @@ one (Check *t, Case c, int bench, AkPrecision precision)
     check_run (t, what, record, &c);
     check_close (t, what, c.y, 2e-6 * sqrt ((double) (c.kernel * c.in / c.groups)) + 2e-6);
   }
+  check_free (t);
+}
+
+/* Convolutions after what makes their input, of several items: a device that rounds inputs may round them where they are
+ * made. */
+#define CHAIN_BATCH 3
+#define CHAIN_ROWS 41
+#define CHAIN_WIDTH 16
+#define CHAIN_SECOND 20 /* rows after the first convolution, then 10 */
+
+typedef struct
+{
+  Pair x, h, first, second, y;
+  MatrixPair to_first, to_second, to_y;
+} Chain;
+
+static void
+record_chain (AkPlan *plan, int plain, void *data)
+{
+  const Chain *c = data;
+  const size_t n = CHAIN_WIDTH;
+  AkRows h = ak_dense (AT (c->h), CHAIN_ROWS, n), first = ak_dense (AT (c->first), CHAIN_SECOND, n),
+         second = ak_dense (AT (c->second), 10, n);
+  AkLayerNorm norm = { .y = h,
+    .x = ak_dense (AT (c->x), CHAIN_ROWS, n),
+    .eps = 1e-5f,
+    .batch = CHAIN_BATCH,
+    .rows = CHAIN_ROWS,
+    .cols = n };
+  AkConv conv = { .y = first,
+    .x = h,
+    .matrix = AT (c->to_first),
+    .batch = CHAIN_BATCH,
+    .rows = CHAIN_ROWS,
+    .stride = 2,
+    .dilation = 1 };
+
+  ak_layer_norm (plan, &norm);
+  ak_conv (plan, &conv);
+  norm.x = norm.y = first;
+  norm.rows = CHAIN_SECOND;
+  norm.activation = AK_ACT_GELU;
+  ak_layer_norm (plan, &norm);
+  conv.x = first;
+  conv.y = second;
+  conv.rows = CHAIN_SECOND;
+  conv.matrix = AT (c->to_second);
+  ak_conv (plan, &conv);
+  norm.x = norm.y = second;
+  norm.rows = 10;
+  ak_layer_norm (plan, &norm);
+  ak_linear (plan, &(AkLinear){ .y = ak_dense (AT (c->y), 10, n),
+                       .x = second,
+                       .matrix = AT (c->to_y),
+                       .batch = CHAIN_BATCH,
+                       .rows = 10 });
+}
+
+static void
+chain (Check *t)
+{
+  const size_t n = CHAIN_WIDTH;
+  Chain c = {
+    .x = check_pair (t, CHAIN_BATCH * CHAIN_ROWS * n, 1),
+    .h = check_pair (t, CHAIN_BATCH * CHAIN_ROWS * n, 1),
+    .first = check_pair (t, CHAIN_BATCH * CHAIN_SECOND * n, 1),
+    .second = check_pair (t, CHAIN_BATCH * 10 * n, 1),
+    .y = check_pair (t, CHAIN_BATCH * 10 * n, 1),
+    .to_first = check_matrix (t, n, n, 3, 1, AK_BF16),
+    .to_second = check_matrix (t, n, n, 2, 1, AK_BF16),
+    .to_y = check_matrix (t, n, n, 1, 1, AK_BF16),
+  };
+
+  check_run (t, "conv chain bf16", record_chain, &c);
+  check_close (t, "conv chain bf16", c.y, 0.02); /* inputs rounded to 8 bits, three times */
   check_free (t);
 }
 
@@ -167,6 +244,40 @@ check_conv (Check *t)
         .right = 31,
         .act = AK_ACT_GELU,
         .pad = 3 },
+    { .batch = 1, /* the same by one item, a channel's length of the sum at a time */
+        .rows = 203,
+        .in = 128,
+        .out = 128,
+        .kernel = 128,
+        .groups = 2,
+        .stride = 1,
+        .dilation = 1,
+        .left = 64,
+        .right = 63,
+        .act = AK_ACT_GELU },
+    { .batch =
+            4, /* more results than a block has; the sum is no multiple of what it adds at a time */
+        .rows = 1201,
+        .in = 64,
+        .out = 96,
+        .kernel = 11,
+        .groups = 4,
+        .stride = 2,
+        .dilation = 3,
+        .left = 7,
+        .right = 4,
+        .act = AK_ACT_SILU },
+    { .batch = 3, /* sums that are too short for parts */
+        .rows = 130,
+        .in = 384,
+        .out = 384,
+        .kernel = 30,
+        .groups = 24,
+        .stride = 1,
+        .dilation = 1,
+        .left = 15,
+        .right = 14,
+        .pad = 4 },
     { .batch = 1,
         .rows = 1,
         .in = 3,
@@ -180,6 +291,7 @@ check_conv (Check *t)
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     for (AkPrecision p = AK_F32; p <= AK_BF16; p++)
       one (t, cases[i], 0, p);
+  chain (t);
   if (!t->bench)
     return;
   one (t,
@@ -236,4 +348,16 @@ check_conv (Check *t)
           .left = 64,
           .right = 63 },
       1, AK_F32);
+  one (t,
+      (Case){ .batch = 1,
+          .rows = 199,
+          .in = 1024,
+          .out = 1024,
+          .kernel = 128,
+          .groups = 16,
+          .stride = 1,
+          .dilation = 1,
+          .left = 64,
+          .right = 63 },
+      1, AK_BF16);
 }
