@@ -30,6 +30,7 @@ typedef struct
   AkStream stream; /* for what is not in a queue's order: zeroing memory, filling matrices */
   AkLibrary *library;
   AkConvBy conv2d;
+  int measured; /* products are computed in the way that was the fastest, else as the library expects it to be */
 } AkCuda;
 
 /* What a node gets when it runs: it launches kernels on `stream` and does nothing else, as it may be recorded into a

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The CUDA device: opening, memory and queues. */
 #include "open.h"
-#include "library.h"
+#include "gemm_choice.h"
 #include "runtime.h"
 
 #include <stdio.h>
@@ -265,11 +265,14 @@ artalk_cuda_open (const char *version, size_t table_size, int index, AkStatus *s
     return NULL;
   }
   *status = AK_ERR_DEVICE;
-  if (ak_cuda_conv2d_by (getenv ("ARTALK_CONV2D"), &cuda->conv2d))
-    cuda->library = ak_library_open (cuda->conv2d, problem, problem_size);
-  else
+  if (!ak_cuda_conv2d_by (getenv ("ARTALK_CONV2D"), &cuda->conv2d))
     snprintf (problem, problem_size, "ARTALK_CONV2D is \"%s\": auto, own or cudnn are known",
         getenv ("ARTALK_CONV2D"));
+  else if (!ak_gemm_by (getenv ("ARTALK_PRODUCTS"), &cuda->measured))
+    snprintf (problem, problem_size, "ARTALK_PRODUCTS is \"%s\": measured or expected are known",
+        getenv ("ARTALK_PRODUCTS"));
+  else
+    cuda->library = ak_library_open (cuda->conv2d, problem, problem_size);
   if (!cuda->library) {
     ak_rt_stream_free (cuda->stream);
     free (cuda);

@@ -55,6 +55,9 @@ test_conv2d_by (void)
   g_assert_nonnull (dev);
   ak_device_unref (dev);
   g_unsetenv ("ARTALK_CONV2D");
+  g_setenv ("ARTALK_PRODUCTS", "guessed", TRUE);
+  assert_missing ("cuda:host", "ARTALK_PRODUCTS is \"guessed\": measured or expected are known");
+  g_unsetenv ("ARTALK_PRODUCTS");
 }
 
 static void
