@@ -290,6 +290,9 @@ record_linear (AkPlan *plan, const AkLinear *a)
     g.scratch = rounded.scratch + ak_up256 (f.batch * f.rows * m->kp * 2);
     walk.step = m->kp;
     g.x_batch = f.rows * m->kp;
+    if ((f.activation != AK_ACT_NONE || f.gate.data) &&
+        ak_cuda_small_product (plan, m, g.x_scratch, g.scratch, &f))
+      return;
   } else {
     g.x = x.data;
     g.x_batch = x.batch;

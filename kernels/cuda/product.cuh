@@ -20,6 +20,11 @@ void ak_cuda_direct (AkPlan *plan, const AkConv *a, const AkFinish *f);
 /* Appends the kernel for f, with t in the scratch, at `scratch`, of which the first `used` bytes are used. */
 void ak_cuda_finish (AkPlan *plan, const AkFinish *f, size_t t_scratch, size_t used);
 
+/* Appends x · mᵀ and f, x being rounded in the scratch, at `x_scratch`, of which the first `used` bytes are used. Returns 0
+ * if it is not for few rows in bfloat16 (product_small.cu). */
+int ak_cuda_small_product (
+    AkPlan *plan, const AkCudaMatrix *m, size_t x_scratch, size_t used, const AkFinish *f);
+
 static inline size_t
 ak_up256 (size_t bytes)
 {
@@ -54,6 +59,20 @@ ak_get (float *to, const float *from)
     to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
   } else {
     to[0] = from[0];
+  }
+}
+
+/* The same, of numbers that other blocks have just written. */
+template <int V>
+static __device__ void
+ak_get_shared (float *to, const float *from)
+{
+  if constexpr (V == 4) {
+    const float4 v = __ldcg ((const float4 *) from);
+
+    to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
+  } else {
+    to[0] = __ldcg (from);
   }
 }
 

@@ -159,6 +159,8 @@ check_linear (Check *t)
   static const size_t sizes[][3] = { { 1, 1, 1 }, { 1, 7, 3 }, { 2, 45, 17 }, { 3, 8, 67 },
     { 4, 64, 64 }, { 5, 33, 16 }, { 6, 15, 48 }, { 7, 100, 31 }, { 13, 256, 130 }, { 50, 768, 96 },
     { 199, 64, 128 }, { 1, 512, 768 } };
+  static const size_t few[][3] = { { 1, 768, 64 }, { 16, 800, 100 }, { 17, 513, 70 },
+    { 32, 256, 264 }, { 33, 1000, 96 }, { 100, 768, 192 }, { 128, 40, 130 }, { 129, 72, 64 } };
 
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     for (int extras = 0; extras < 3; extras++)
@@ -166,6 +168,11 @@ check_linear (Check *t)
           (AkActivation) ((i + (size_t) extras) % 6), extras, i % 2 ? AK_F32 : AK_BF16);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     one (t, 1, sizes[i][0], sizes[i][1], sizes[i][2], AK_ACT_NONE, 0, i % 2 ? AK_BF16 : AK_F32);
+  for (size_t i = 0; i < sizeof few / sizeof *few;
+       i++) { /* what follows them is part of the product */
+    one (t, 1, few[i][0], few[i][1], few[i][2], AK_ACT_GELU_TANH, 0, AK_BF16);
+    one (t, 1, few[i][0], few[i][1], few[i][2], (AkActivation) (i % 6), 2, AK_BF16);
+  }
   chain (t);
   for (int p = 0; p < 2; p++)
     one (t, 1, 1200, 600, 200, AK_ACT_GELU, 1, p ? AK_BF16 : AK_F32); /* more than one node */

@@ -221,6 +221,13 @@ __ldg (const T *at)
   return *at;
 }
 
+template <class T>
+static T
+__ldcg (const T *at)
+{
+  return *at;
+}
+
 /* Fibres change only at barriers, so nothing comes in between. */
 template <class T, class V>
 static T
