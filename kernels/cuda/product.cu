@@ -290,13 +290,14 @@ record_linear (AkPlan *plan, const AkLinear *a)
     g.scratch = rounded.scratch + ak_up256 (f.batch * f.rows * m->kp * 2);
     walk.step = m->kp;
     g.x_batch = f.rows * m->kp;
-    if ((f.activation != AK_ACT_NONE || f.gate.data) &&
-        ak_cuda_small_product (plan, m, g.x_scratch, g.scratch, &f))
-      return;
   } else {
     g.x = x.data;
     g.x_batch = x.batch;
   }
+  /* in bfloat16 the library is as fast where it needs no kernel beside */
+  if ((!m->bf16 || f.activation != AK_ACT_NONE || f.gate.data) &&
+      ak_cuda_small_product (plan, m, x, g.x_scratch, g.scratch, &f))
+    return;
   product (plan, g, &f, &walk);
   /* rounded inputs of a product stay where they are for the next one; with a kernel after the product its offer counts */
   if (m->bf16 && f.y.data != x.data && f.activation == AK_ACT_NONE && !f.gate.data &&

@@ -20,10 +20,10 @@ void ak_cuda_direct (AkPlan *plan, const AkConv *a, const AkFinish *f);
 /* Appends the kernel for f, with t in the scratch, at `scratch`, of which the first `used` bytes are used. */
 void ak_cuda_finish (AkPlan *plan, const AkFinish *f, size_t t_scratch, size_t used);
 
-/* Appends x · mᵀ and f, x being rounded in the scratch, at `x_scratch`, of which the first `used` bytes are used. Returns 0
- * if it is not for few rows in bfloat16 (product_small.cu). */
-int ak_cuda_small_product (
-    AkPlan *plan, const AkCudaMatrix *m, size_t x_scratch, size_t used, const AkFinish *f);
+/* Appends x · mᵀ and f, if they have few rows (product_small.cu). With m in bfloat16 x lies rounded in the scratch, at
+ * `x_scratch`; of that the first `used` bytes are used. Returns 0 if it does not. */
+int ak_cuda_small_product (AkPlan *plan, const AkCudaMatrix *m, AkRows x, size_t x_scratch,
+    size_t used, const AkFinish *f);
 
 static inline size_t
 ak_up256 (size_t bytes)

@@ -1,30 +1,132 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Products of few rows in bfloat16 with what comes after them in the same kernel, where the library would need a second
- * one: for few rows a kernel more is half of the time. The sum is cut into parts so that there are blocks for all of the
- * card; the last block of a tile adds the parts, in their order. */
+/* Products of few rows, and what comes after them, by kernels of our own. For few rows a kernel more is half of the time in
+ * bfloat16, and in float32 the library does not fill the card. The sum is cut into parts so that there are blocks for all of
+ * it; the last block of a tile adds the parts, in their order. */
 #include "mma.cuh"
 #include "product.cuh"
 
 #include <stdlib.h>
 
-#define MOST_ROWS 128
-#define BN 64   /* columns of a tile */
-#define STEP 64 /* inputs of a stage */
+#define MOST_ROWS 256
+#define MOST_ROWS_BF16 128
+#define BN 64    /* columns of a tile */
+#define CHUNK 16 /* bytes that are copied at once */
+#define CHUNKS 8 /* of a row, of a stage */
 #define STAGES 4
-#define ROW (STEP + 8) /* numbers of a row in shared memory: 8 rows then lie in different banks */
 #define SUM_ROW (BN + 4)
 #define THREADS 128
-#define ENOUGH 96 /* blocks that keep a card busy */
+#define ENOUGH 96 /* blocks that keep a card busy with copying */
+#define CORES                                                                                      \
+  132 /* that have to be as busy as each other in float32 (of the largest cards; others are less even) */
 #define MOST_PARTS 8
 
 typedef struct
 {
-  const uint16_t *w;
-  unsigned m, n, k;      /* rows of x and w are k numbers apart, a multiple of 8 */
+  AkRows x; /* in float32 */
+  const void *w;
+  unsigned m, n, k; /* rows of w are k numbers apart, as are those of x in bfloat16: full chunks */
   unsigned parts, depth; /* inputs of a part */
   int aligned;
   AkFinish f;
 } Small;
+
+/* The sums of a warp, or a thread, of a tile of BM rows; inputs of a stage lie in shared memory, x above w. Tensor<BM> for
+ * bfloat16, Plain<BM> for float32. */
+template <int BM> struct Tensor
+{
+  typedef uint16_t Number;
+  static constexpr unsigned STEP = CHUNKS * CHUNK / sizeof (Number);
+  static constexpr unsigned ROW =
+      STEP + CHUNK / sizeof (Number); /* 8 rows lie in different banks */
+  static constexpr unsigned WM = BM == 64 ? 32 : BM, WN = BM == 64 ? 32 : 16; /* of a warp */
+
+  float sum[WM / 16][WN / 8][4] = {};
+
+  __device__ __forceinline__ unsigned
+  row () const
+  {
+    return threadIdx.x / AK_WARP / (BN / WN) * WM;
+  }
+
+  __device__ __forceinline__ unsigned
+  col () const
+  {
+    return threadIdx.x / AK_WARP % (BN / WN) * WN;
+  }
+
+  __device__ __forceinline__ void
+  add (const uint16_t *stage)
+  {
+    const unsigned lane = threadIdx.x % AK_WARP;
+    const uint16_t *x = stage + (row () + lane % 16) * ROW + lane / 16 * 8;
+    const uint16_t *w = stage + (BM + col () + lane % 8 + lane / 16 * 8) * ROW + lane / 8 % 2 * 8;
+
+#pragma unroll
+    for (unsigned i = 0; i < STEP; i += 16) {
+      unsigned left[WM / 16][4], right[4];
+
+      for (unsigned r = 0; r < WM / 16; r++)
+        ak_mma_load (left[r], x + r * 16 * ROW + i);
+      for (unsigned c = 0; c < WN / 16; c++) {
+        ak_mma_load (right, w + c * 16 * ROW + i);
+        for (unsigned r = 0; r < WM / 16; r++) {
+          ak_mma (sum[r][2 * c], left[r], right);
+          ak_mma (sum[r][2 * c + 1], left[r], right + 2);
+        }
+      }
+    }
+  }
+
+  __device__ __forceinline__ void
+  store (float *to) const
+  {
+    const unsigned lane = threadIdx.x % AK_WARP;
+
+    for (unsigned r = 0; r < WM / 16; r++)
+      for (unsigned c = 0; c < WN / 8; c++)
+        for (unsigned h = 0; h < 4; h++)
+          to[(row () + r * 16 + lane / 4 + h / 2 * 8) * SUM_ROW + col () + c * 8 + lane % 4 * 2 +
+              h % 2] = sum[r][c][h];
+  }
+};
+
+/* A thread has every 8th row and every 16th column, so that lanes read different banks. */
+template <int BM> struct Plain
+{
+  typedef float Number;
+  static constexpr unsigned STEP = CHUNKS * CHUNK / sizeof (Number);
+  static constexpr unsigned ROW = STEP + CHUNK / sizeof (Number);
+
+  float sum[BM / 8][BN / 16] = {};
+
+  __device__ __forceinline__ void
+  add (const float *stage)
+  {
+    const float *x = stage + threadIdx.x / 16 * ROW, *w = stage + (BM + threadIdx.x % 16) * ROW;
+
+#pragma unroll
+    for (unsigned i = 0; i < STEP; i += 4) {
+      float left[4], right[BN / 16][4];
+
+      for (unsigned c = 0; c < BN / 16; c++)
+        ak_get<4> (right[c], w + c * 16 * ROW + i);
+      for (unsigned r = 0; r < BM / 8; r++) {
+        ak_get<4> (left, x + r * 8 * ROW + i);
+        for (unsigned c = 0; c < BN / 16; c++)
+          for (unsigned j = 0; j < 4; j++)
+            sum[r][c] += left[j] * right[c][j];
+      }
+    }
+  }
+
+  __device__ __forceinline__ void
+  store (float *to) const
+  {
+    for (unsigned r = 0; r < BM / 8; r++)
+      for (unsigned c = 0; c < BN / 16; c++)
+        to[(threadIdx.x / 16 + r * 8) * SUM_ROW + threadIdx.x % 16 + c * 16] = sum[r][c];
+  }
+};
 
 typedef struct
 {
@@ -34,19 +136,21 @@ typedef struct
   AkAlso also;
 } SmallNode;
 
-/* Rows from r0 on of a matrix with `rows` of them. */
-template <int ROWS>
+/* Rows from r0 on of a matrix with `rows` of them, `row` numbers apart. */
+template <int ROWS, class Number>
 static __device__ __forceinline__ void
-bring (const uint16_t *from, unsigned r0, unsigned rows, const Small *a, unsigned k, unsigned end,
-    uint16_t *to)
+bring (const Number *from, size_t row, unsigned r0, unsigned rows, unsigned k, unsigned end,
+    Number *to)
 {
+  constexpr unsigned N = CHUNK / sizeof (Number);
+
 #pragma unroll
-  for (unsigned i = threadIdx.x; i < ROWS * (STEP / 8); i += THREADS) {
-    unsigned r = i / (STEP / 8), at = k + i % (STEP / 8) * 8;
+  for (unsigned i = threadIdx.x; i < ROWS * CHUNKS; i += THREADS) {
+    unsigned r = i / CHUNKS, at = k + i % CHUNKS * N;
     int is_there = r0 + r < rows && at < end;
 
-    ak_copy_16 (to + r * ROW + i % (STEP / 8) * 8,
-        from + (is_there ? (size_t) (r0 + r) * a->k + at : 0), is_there);
+    ak_copy_16 (to + r * (CHUNKS + 1) * N + i % CHUNKS * N,
+        from + (is_there ? (r0 + r) * row + at : 0), is_there);
   }
 }
 
@@ -93,62 +197,41 @@ store_part (const Small *a, unsigned rows, const float *staging, float *sums)
   }
 }
 
-/* Grid: tiles of columns, of BM rows; parts. */
-template <int BM>
+/* Grid: tiles of columns, of BM rows; parts. `x`: rows `x_row` numbers apart. */
+template <int BM, class Sums>
 static __global__ void
-__launch_bounds__ (THREADS)
-    small (Small a, const uint16_t *x, float *sums, unsigned *counts, uint16_t *rounded)
+__launch_bounds__ (THREADS) small (Small a, const typename Sums::Number *x, size_t x_row,
+    float *sums, unsigned *counts, uint16_t *rounded)
 {
-  constexpr unsigned WM = BM == 64 ? 32 : BM, WN = BM == 64 ? 32 : 16; /* of a warp */
-  constexpr unsigned STAGE = (BM + BN) * ROW;
+  typedef typename Sums::Number Number;
+  constexpr unsigned STEP = Sums::STEP, STAGE = (BM + BN) * Sums::ROW;
   __shared__ int is_last;
-  uint16_t *const memory = AK_SHARED (uint16_t);
+  Number *const memory = AK_SHARED (Number);
   float *const staging = AK_SHARED (float); /* afterwards */
-  const unsigned lane = threadIdx.x % AK_WARP, warp = threadIdx.x / AK_WARP;
-  const unsigned wm = warp / (BN / WN) * WM, wn = warp % (BN / WN) * WN;
+  const Number *w = (const Number *) a.w;
   const unsigned m0 = blockIdx.y * BM, n0 = blockIdx.x * BN;
   const unsigned begin = blockIdx.z * a.depth, end = min (begin + a.depth, a.k);
-  const unsigned left_at = (wm + lane % 16) * ROW + lane / 16 * 8;
-  const unsigned right_at = (BM + wn + lane % 8 + lane / 16 * 8) * ROW + lane / 8 % 2 * 8;
-  float sum[WM / 16][WN / 8][4] = {};
   unsigned stage = 0;
+  Sums own;
 
   for (unsigned i = 0; i < STAGES - 1; i++) {
-    bring<BM> (x, m0, a.m, &a, begin + i * STEP, end, memory + i * STAGE);
-    bring<BN> (a.w, n0, a.n, &a, begin + i * STEP, end, memory + i * STAGE + BM * ROW);
+    bring<BM> (x, x_row, m0, a.m, begin + i * STEP, end, memory + i * STAGE);
+    bring<BN> (w, a.k, n0, a.n, begin + i * STEP, end, memory + i * STAGE + BM * Sums::ROW);
     ak_copy_commit ();
   }
   for (unsigned k = begin; k < end; k += STEP, stage = (stage + 1) % STAGES) {
-    const uint16_t *now = memory + stage * STAGE;
-    uint16_t *next = memory + (stage + STAGES - 1) % STAGES * STAGE;
+    Number *next = memory + (stage + STAGES - 1) % STAGES * STAGE;
 
     ak_copy_wait<STAGES - 2> ();
     __syncthreads (); /* for all threads, and nobody reads the stage before any more */
-    bring<BM> (x, m0, a.m, &a, k + (STAGES - 1) * STEP, end, next);
-    bring<BN> (a.w, n0, a.n, &a, k + (STAGES - 1) * STEP, end, next + BM * ROW);
+    bring<BM> (x, x_row, m0, a.m, k + (STAGES - 1) * STEP, end, next);
+    bring<BN> (w, a.k, n0, a.n, k + (STAGES - 1) * STEP, end, next + BM * Sums::ROW);
     ak_copy_commit ();
-#pragma unroll
-    for (unsigned i = 0; i < STEP; i += 16) {
-      unsigned left[WM / 16][4], right[4];
-
-      for (unsigned r = 0; r < WM / 16; r++)
-        ak_mma_load (left[r], now + left_at + r * 16 * ROW + i);
-      for (unsigned c = 0; c < WN / 16; c++) {
-        ak_mma_load (right, now + right_at + c * 16 * ROW + i);
-        for (unsigned r = 0; r < WM / 16; r++) {
-          ak_mma (sum[r][2 * c], left[r], right);
-          ak_mma (sum[r][2 * c + 1], left[r], right + 2);
-        }
-      }
-    }
+    own.add (memory + stage * STAGE);
   }
   ak_copy_wait<0> ();
   __syncthreads (); /* nobody reads the stages any more */
-  for (unsigned r = 0; r < WM / 16; r++)
-    for (unsigned c = 0; c < WN / 8; c++)
-      for (unsigned h = 0; h < 4; h++)
-        staging[(wm + r * 16 + lane / 4 + h / 2 * 8) * SUM_ROW + wn + c * 8 + lane % 4 * 2 +
-                h % 2] = sum[r][c][h];
+  own.store (staging);
   __syncthreads ();
   if (a.parts > 1) {
     if (a.aligned)
@@ -175,16 +258,26 @@ __launch_bounds__ (THREADS)
     finish_tile<1> (&a, BM, staging, sums, rounded);
 }
 
-template <int BM>
+template <int BM, class Sums>
 static void
-launch (const AkAt *at, const SmallNode *n)
+launch (const AkAt *at, const SmallNode *n, const typename Sums::Number *x, size_t x_row)
 {
   const Small *a = &n->a;
+  const size_t shared = STAGES * (BM + BN) * (CHUNKS + 1) * CHUNK;
   dim3 grid (ak_blocks (a->n, BN), ak_blocks (a->m, BM), a->parts);
 
-  AK_LAUNCH_LARGE (small<BM>, grid, THREADS, STAGES * (BM + BN) * ROW * sizeof (uint16_t), at, *a,
-      (const uint16_t *) (at->scratch + n->x), (float *) (at->scratch + n->sums), n->counts,
-      ak_rounded (at, &n->also));
+  AK_LAUNCH_LARGE ((small<BM, Sums>), grid, THREADS, shared, at, *a, x, x_row,
+      (float *) (at->scratch + n->sums), n->counts, ak_rounded (at, &n->also));
+}
+
+template <int BM>
+static void
+launch_either (const AkAt *at, const SmallNode *n)
+{
+  if (n->a.x.data)
+    launch<BM, Plain<BM>> (at, n, n->a.x.data, n->a.x.row);
+  else
+    launch<BM, Tensor<BM>> (at, n, (const uint16_t *) (at->scratch + n->x), n->a.k);
 }
 
 /* Rows of a tile. */
@@ -201,14 +294,40 @@ run_small (const AkAt *at, const void *args)
 
   switch (tile_rows (n->a.m)) {
     case 16:
-      launch<16> (at, n);
+      launch_either<16> (at, n);
       break;
     case 32:
-      launch<32> (at, n);
+      launch_either<32> (at, n);
       break;
     default:
-      launch<64> (at, n);
+      launch_either<64> (at, n);
   }
+}
+
+/* In bfloat16 the weights' way is the longest: many blocks have to ask for them. In float32 it is the sums: those of the
+ * busiest core count, a block costs as much as some inputs beside, and one alone on its core waits more. */
+static void
+cut (Small *a, size_t tiles, int bf16)
+{
+  const unsigned step = bf16 ? Tensor<64>::STEP : Plain<64>::STEP, beside = 64;
+  size_t least = (size_t) -1, time;
+  unsigned best = 1;
+
+  for (unsigned parts = 1; parts <= MOST_PARTS; parts++) {
+    unsigned depth = ak_blocks (a->k, parts * step) * step;
+    unsigned busy = ak_blocks (tiles * parts, CORES);
+
+    if (bf16)
+      time = tiles * parts < ENOUGH ? 2 * ENOUGH - tiles * parts : parts;
+    else
+      time = (size_t) busy * (depth + beside) * (busy == 1 ? 5 : 4);
+    if ((parts == 1 || depth >= 2 * step) && time < least) {
+      least = time;
+      best = parts;
+    }
+  }
+  a->depth = ak_blocks (a->k, best * step) * step;
+  a->parts = ak_blocks (a->k, a->depth);
 }
 
 /* No memory: the library can do it. */
@@ -225,21 +344,22 @@ new_counts (AkPlan *plan, size_t n)
 
 int
 ak_cuda_small_product (
-    AkPlan *plan, const AkCudaMatrix *m, size_t x_scratch, size_t used, const AkFinish *f)
+    AkPlan *plan, const AkCudaMatrix *m, AkRows x, size_t x_scratch, size_t used, const AkFinish *f)
 {
-  SmallNode node = { { (const uint16_t *) m->data, (unsigned) f->rows, (unsigned) m->n,
-                         (unsigned) m->kp, 1, 0, m->n % 4 == 0 && ak_finish_is_aligned (f), *f },
+  SmallNode node = { { x, m->data, (unsigned) f->rows, (unsigned) m->n, (unsigned) m->kp, 1, 0,
+                         m->n % 4 == 0 && ak_finish_is_aligned (f), *f },
     x_scratch, used, NULL, {} };
   Small *a = &node.a;
   size_t tiles = (size_t) ak_blocks (a->n, BN) * ak_blocks (a->m, tile_rows (a->m));
   SmallNode *kept;
 
-  if (!m->bf16 || f->batch != 1 || f->rows > MOST_ROWS)
+  if (f->batch != 1 || f->rows > (m->bf16 ? MOST_ROWS_BF16 : MOST_ROWS))
     return 0;
-  while (a->parts < MOST_PARTS && tiles * a->parts < ENOUGH && a->k / a->parts >= 4 * STEP)
-    a->parts *= 2;
-  a->depth = ak_blocks (a->k, a->parts * STEP) * STEP;
-  a->parts = ak_blocks (a->k, a->depth);
+  if (m->bf16)
+    a->x.data = NULL;
+  else if (m->k % 4 || !ak_is_aligned (x, 1, f->rows))
+    return 0;
+  cut (a, tiles, m->bf16);
   if (a->parts > 1) {
     node.counts = new_counts (plan, tiles);
     if (!node.counts)

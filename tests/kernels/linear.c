@@ -14,14 +14,20 @@ typedef struct
   MatrixPair w;
   size_t batch, rows, in, out;
   AkActivation act;
-  int extras; /* gate, residual, bias, strided views */
+  int extras; /* gate, residual (that is y: 2, 3), bias, views that are strided by 3 or, 3, by 4 numbers */
 } Case;
+
+static size_t
+pad_of (int extras)
+{
+  return extras == 3 ? 4 : extras ? 3 : 0;
+}
 
 static void
 record (AkPlan *plan, int plain, void *data)
 {
   const Case *c = data;
-  size_t pad = c->extras ? 3 : 0;
+  size_t pad = pad_of (c->extras);
   AkLinear a = {
     .y = check_rows (AT (c->y), c->out + pad, (c->out + pad) * (c->rows + pad)),
     .x = check_rows (AT (c->x), c->in + pad, (c->in + pad) * (c->rows + pad)),
@@ -34,7 +40,7 @@ record (AkPlan *plan, int plain, void *data)
   if (c->extras) {
     a.bias = AT (c->bias);
     a.gate = check_rows (AT (c->gate), c->out, c->out * c->rows);
-    a.residual = c->extras == 2 ? a.y : check_rows (AT (c->residual), c->out, c->out * c->rows);
+    a.residual = c->extras >= 2 ? a.y : check_rows (AT (c->residual), c->out, c->out * c->rows);
   }
   ak_linear (plan, &a);
 }
@@ -43,7 +49,7 @@ static void
 one (Check *t, size_t batch, size_t rows, size_t in, size_t out, AkActivation act, int extras,
     AkPrecision precision)
 {
-  size_t pad = extras ? 3 : 0;
+  size_t pad = pad_of (extras);
   Case c = { .batch = batch, .rows = rows, .in = in, .out = out, .act = act, .extras = extras };
   char what[128];
 
@@ -160,7 +166,8 @@ check_linear (Check *t)
     { 4, 64, 64 }, { 5, 33, 16 }, { 6, 15, 48 }, { 7, 100, 31 }, { 13, 256, 130 }, { 50, 768, 96 },
     { 199, 64, 128 }, { 1, 512, 768 } };
   static const size_t few[][3] = { { 1, 768, 64 }, { 16, 800, 100 }, { 17, 513, 70 },
-    { 32, 256, 264 }, { 33, 1000, 96 }, { 100, 768, 192 }, { 128, 40, 130 }, { 129, 72, 64 } };
+    { 32, 256, 264 }, { 33, 1000, 96 }, { 100, 768, 192 }, { 128, 40, 130 }, { 129, 72, 64 },
+    { 199, 1024, 256 } };
 
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     for (int extras = 0; extras < 3; extras++)
@@ -169,10 +176,12 @@ check_linear (Check *t)
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     one (t, 1, sizes[i][0], sizes[i][1], sizes[i][2], AK_ACT_NONE, 0, i % 2 ? AK_BF16 : AK_F32);
   for (size_t i = 0; i < sizeof few / sizeof *few;
-       i++) { /* what follows them is part of the product */
-    one (t, 1, few[i][0], few[i][1], few[i][2], AK_ACT_GELU_TANH, 0, AK_BF16);
-    one (t, 1, few[i][0], few[i][1], few[i][2], (AkActivation) (i % 6), 2, AK_BF16);
-  }
+       i++) /* what follows them is part of the product */
+    for (AkPrecision p = AK_F32; p <= AK_BF16; p++) {
+      one (t, 1, few[i][0], few[i][1], few[i][2], AK_ACT_GELU_TANH, 0, p);
+      for (int extras = 2; extras < 4; extras++)
+        one (t, 1, few[i][0], few[i][1], few[i][2], (AkActivation) (i % 6), extras, p);
+    }
   chain (t);
   for (int p = 0; p < 2; p++)
     one (t, 1, 1200, 600, 200, AK_ACT_GELU, 1, p ? AK_BF16 : AK_F32); /* more than one node */
