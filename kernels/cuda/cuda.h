@@ -65,6 +65,10 @@ void ak_cuda_around (
 /* Asks for `bytes` of scratch, 256-byte aligned, contents undefined. */
 void ak_cuda_scratch (AkPlan *plan, size_t bytes);
 
+/* The plan is of several streams: it may be made while they run, so nothing may be measured for it, see gemm.c. */
+void ak_cuda_hurry (AkPlan *plan);
+int ak_cuda_hurries (const AkPlan *plan);
+
 /* Page-locked host memory that lives as long as the plan; NULL after an error. */
 void *ak_cuda_pinned (AkPlan *plan, size_t bytes);
 

@@ -157,7 +157,7 @@ typedef struct
 
 #define UNCACHED ((size_t) 64 << 20) /* bytes of weights that are more than a cache has */
 #define LEAST_COPIES 4
-#define MOST_COPIES 32
+#define MOST_COPIES 12
 #define LONG                                                                                       \
   0.15f /* ms from which on one run is measured, so long that neither cache nor launch count */
 #define FAR_TOO_LONG 3 /* times as long as another */
@@ -289,7 +289,7 @@ measure (
 }
 
 static int
-choose (const AkCuda *cuda, Node *n)
+choose (const AkCuda *cuda, Node *n, int hurries)
 {
   cublasLtMatmulHeuristicResult_t ways[AK_GEMM_WAYS];
   const cublasLtMatmulHeuristicResult_t *known;
@@ -305,7 +305,7 @@ choose (const AkCuda *cuda, Node *n)
   } else if (n_ways) {
     size_t way = 0;
 
-    if (cuda->measured && n_ways > 1 && ak_gemm_is_short (&n->g))
+    if (cuda->measured && !hurries && n_ways > 1 && ak_gemm_is_short (&n->g))
       way = measure (cuda->library, n, ways, n_ways);
     n->found = ways[way];
     (void) ak_gemm_keep (&choices, &key, &n->found); /* without memory it is chosen again */
@@ -332,7 +332,7 @@ ak_library_gemm (AkPlan *plan, const AkGemm *gemm)
     node.g.y_row = at_least (gemm->y_row, gemm->n);
     node.g.c_row = at_least (gemm->c_row, gemm->n);
   }
-  if (!describe (&node) || !choose (cuda, &node)) {
+  if (!describe (&node) || !choose (cuda, &node, ak_cuda_hurries (plan))) {
     clear (&node);
     return 0;
   }

@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-#define AK_GEMM_WAYS 10 /* that are compared, at most */
+#define AK_GEMM_WAYS 6 /* that are compared, at most */
 
 /* What ARTALK_PRODUCTS asks for: "measured" (or NULL), or "expected", the way that the library expects to be fastest.
  * Returns 0 if `text` is neither. */

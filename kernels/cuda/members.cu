@@ -63,6 +63,8 @@ scatter_run (const AkAt *at, const void *args)
 static void
 gather_record (AkPlan *plan, const AkMembers *args)
 {
+  if (args->batch > 1)
+    ak_cuda_hurry (plan);
   ak_cuda_append (plan, gather_run, NULL, args, sizeof *args);
 }
 

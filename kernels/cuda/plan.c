@@ -43,6 +43,7 @@ struct AkCudaPlan
   size_t offered_at; /* nodes there were then */
   unsigned long runs;
   AkGraph graph;
+  int hurries;
   int no_graph;       /* something in it cannot be recorded */
   AkCudaQueue *queue; /* whose list it is in, or NULL */
   AkCudaPlan *next;
@@ -215,6 +216,18 @@ ak_cuda_scratch (AkPlan *base, size_t bytes)
 
   if (bytes > plan->scratch_bytes)
     plan->scratch_bytes = bytes;
+}
+
+void
+ak_cuda_hurry (AkPlan *base)
+{
+  ((AkCudaPlan *) base)->hurries = 1;
+}
+
+int
+ak_cuda_hurries (const AkPlan *base)
+{
+  return ((const AkCudaPlan *) base)->hurries;
 }
 
 void *

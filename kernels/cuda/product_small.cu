@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define MOST_ROWS 256
-#define MOST_ROWS_BF16 128
+#define MOST_ROWS_BF16 32
 #define BN 64    /* columns of a tile */
 #define CHUNK 16 /* bytes that are copied at once */
 #define CHUNKS 8 /* of a row, of a stage */
@@ -38,27 +38,21 @@ template <int BM> struct Tensor
   static constexpr unsigned STEP = CHUNKS * CHUNK / sizeof (Number);
   static constexpr unsigned ROW =
       STEP + CHUNK / sizeof (Number); /* 8 rows lie in different banks */
-  static constexpr unsigned WM = BM == 64 ? 32 : BM, WN = BM == 64 ? 32 : 16; /* of a warp */
+  static constexpr unsigned WM = BM, WN = BN / (THREADS / AK_WARP); /* of a warp */
 
   float sum[WM / 16][WN / 8][4] = {};
 
   __device__ __forceinline__ unsigned
-  row () const
-  {
-    return threadIdx.x / AK_WARP / (BN / WN) * WM;
-  }
-
-  __device__ __forceinline__ unsigned
   col () const
   {
-    return threadIdx.x / AK_WARP % (BN / WN) * WN;
+    return threadIdx.x / AK_WARP * WN;
   }
 
   __device__ __forceinline__ void
   add (const uint16_t *stage)
   {
     const unsigned lane = threadIdx.x % AK_WARP;
-    const uint16_t *x = stage + (row () + lane % 16) * ROW + lane / 16 * 8;
+    const uint16_t *x = stage + lane % 16 * ROW + lane / 16 * 8;
     const uint16_t *w = stage + (BM + col () + lane % 8 + lane / 16 * 8) * ROW + lane / 8 % 2 * 8;
 
 #pragma unroll
@@ -85,35 +79,55 @@ template <int BM> struct Tensor
     for (unsigned r = 0; r < WM / 16; r++)
       for (unsigned c = 0; c < WN / 8; c++)
         for (unsigned h = 0; h < 4; h++)
-          to[(row () + r * 16 + lane / 4 + h / 2 * 8) * SUM_ROW + col () + c * 8 + lane % 4 * 2 +
-              h % 2] = sum[r][c][h];
+          to[(r * 16 + lane / 4 + h / 2 * 8) * SUM_ROW + col () + c * 8 + lane % 4 * 2 + h % 2] =
+              sum[r][c][h];
   }
 };
 
-/* A thread has every 8th row and every 16th column, so that lanes read different banks. */
+/* A thread has every 8th row and every 8th column, so that lanes read different banks, and every other quad of inputs: the
+ * halves of a block add what they have when all is read. */
 template <int BM> struct Plain
 {
   typedef float Number;
   static constexpr unsigned STEP = CHUNKS * CHUNK / sizeof (Number);
   static constexpr unsigned ROW = STEP + CHUNK / sizeof (Number);
 
-  float sum[BM / 8][BN / 16] = {};
+  float sum[BM / 8][BN / 8] = {};
+
+  __device__ __forceinline__ unsigned
+  row () const
+  {
+    return threadIdx.x % (THREADS / 2) / 8;
+  }
+
+  __device__ __forceinline__ unsigned
+  col () const
+  {
+    return threadIdx.x % 8;
+  }
+
+  __device__ __forceinline__ unsigned
+  half () const
+  {
+    return threadIdx.x / (THREADS / 2);
+  }
 
   __device__ __forceinline__ void
   add (const float *stage)
   {
-    const float *x = stage + threadIdx.x / 16 * ROW, *w = stage + (BM + threadIdx.x % 16) * ROW;
+    const float *x = stage + row () * ROW + half () * 4,
+                *w = stage + (BM + col ()) * ROW + half () * 4;
 
 #pragma unroll
-    for (unsigned i = 0; i < STEP; i += 4) {
-      float left[4], right[BN / 16][4];
+    for (unsigned i = 0; i < STEP; i += 8) {
+      float left[4], right[BN / 8][4];
 
-      for (unsigned c = 0; c < BN / 16; c++)
-        ak_get<4> (right[c], w + c * 16 * ROW + i);
+      for (unsigned c = 0; c < BN / 8; c++)
+        ak_get<4> (right[c], w + c * 8 * ROW + i);
       for (unsigned r = 0; r < BM / 8; r++) {
         ak_get<4> (left, x + r * 8 * ROW + i);
-        for (unsigned c = 0; c < BN / 16; c++)
-          for (unsigned j = 0; j < 4; j++)
+        for (unsigned j = 0; j < 4; j++)
+          for (unsigned c = 0; c < BN / 8; c++)
             sum[r][c] += left[j] * right[c][j];
       }
     }
@@ -122,9 +136,14 @@ template <int BM> struct Plain
   __device__ __forceinline__ void
   store (float *to) const
   {
-    for (unsigned r = 0; r < BM / 8; r++)
-      for (unsigned c = 0; c < BN / 16; c++)
-        to[(threadIdx.x / 16 + r * 8) * SUM_ROW + threadIdx.x % 16 + c * 16] = sum[r][c];
+    to += row () * SUM_ROW + col ();
+    for (unsigned r = 0; half () == 0 && r < BM / 8; r++)
+      for (unsigned c = 0; c < BN / 8; c++)
+        to[r * 8 * SUM_ROW + c * 8] = sum[r][c];
+    __syncthreads ();
+    for (unsigned r = 0; half () == 1 && r < BM / 8; r++)
+      for (unsigned c = 0; c < BN / 8; c++)
+        to[r * 8 * SUM_ROW + c * 8] += sum[r][c];
   }
 };
 
@@ -154,32 +173,112 @@ bring (const Number *from, size_t row, unsigned r0, unsigned rows, unsigned k, u
   }
 }
 
-/* V columns of the tile: finished, from the sums in shared memory or from all parts. */
+/* V columns of the sum of all parts, from number `at` of it on. */
 template <int V>
 static __device__ void
-finish_tile (
+add_parts (const Small *a, float *v, const float *sums, size_t at)
+{
+  const size_t part = (size_t) a->m * a->n;
+  float more[V];
+
+  ak_get_shared<V> (v, sums + at);
+  for (unsigned p = 1; p < a->parts; p++) {
+    ak_get_shared<V> (more, sums + p * part + at);
+    for (int j = 0; j < V; j++)
+      v[j] += more[j];
+  }
+}
+
+/* The tile finished, from the sums in shared memory or from all parts, number by number. */
+static __device__ void
+finish_slowly (
     const Small *a, unsigned rows, const float *staging, const float *sums, uint16_t *rounded)
 {
   const unsigned m0 = blockIdx.y * rows, n0 = blockIdx.x * BN;
 
-  for (unsigned i = threadIdx.x * V; i < rows * BN; i += THREADS * V) {
+  for (unsigned i = threadIdx.x; i < rows * BN; i += THREADS) {
     const unsigned r = m0 + i / BN, c = n0 + i % BN;
-    float v[V], more[V];
+    float v = staging[i / BN * SUM_ROW + i % BN];
 
     if (r >= a->m || c >= a->n)
       continue;
-    if (a->parts == 1) {
-      ak_get<V> (v, staging + i / BN * SUM_ROW + i % BN);
-    } else {
-      ak_get_shared<V> (v, sums + (size_t) r * a->n + c);
-      for (unsigned p = 1; p < a->parts; p++) {
-        ak_get_shared<V> (more, sums + ((size_t) p * a->m + r) * a->n + c);
-        for (int j = 0; j < V; j++)
-          v[j] += more[j];
-      }
-    }
-    ak_finish<V> (&a->f, v, 0, r, c, rounded);
+    if (a->parts > 1)
+      add_parts<1> (a, &v, sums, (size_t) r * a->n + c);
+    ak_finish<1> (&a->f, &v, 0, r, c, rounded);
   }
+}
+
+/* The same by quads of N rows, STEP rows apart, from row m of x and number `at` of the tile on. All that a thread needs is
+ * asked for before any of it is used: one block of a tile does this alone, and what it waits for is most of its time. */
+template <int N, int STEP>
+static __device__ __forceinline__ void
+finish_quads (const Small *a, unsigned m, unsigned c, const float *staging, const float *sums,
+    uint16_t *rounded)
+{
+  const AkFinish *f = &a->f;
+  float v[N][4], gate[N][4], residual[N][4], bias[4] = {};
+
+#pragma unroll
+  for (int i = 0; i < N; i++) {
+    const unsigned r = m + i * STEP < a->m ? m + i * STEP : a->m - 1; /* again */
+
+    if (f->gate.data)
+      ak_get<4> (gate[i], f->gate.data + r * f->gate.row + c);
+    if (f->residual.data)
+      ak_get<4> (residual[i], f->residual.data + r * f->residual.row + c);
+    if (a->parts == 1)
+      ak_get<4> (v[i], staging + i * STEP * SUM_ROW);
+    else
+      ak_get_shared<4> (v[i], sums + (size_t) r * a->n + c);
+  }
+  if (f->bias)
+    ak_get<4> (bias, f->bias + c);
+#pragma unroll 2
+  for (unsigned p = 1; p < a->parts; p++) {
+    float more[N][4];
+
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+      const unsigned r = m + i * STEP < a->m ? m + i * STEP : a->m - 1;
+
+      ak_get_shared<4> (more[i], sums + ((size_t) p * a->m + r) * a->n + c);
+    }
+#pragma unroll
+    for (int i = 0; i < N; i++)
+      for (int j = 0; j < 4; j++)
+        v[i][j] += more[i][j];
+  }
+#pragma unroll
+  for (int i = 0; i < N; i++) {
+    const unsigned r = m + i * STEP;
+
+    for (int j = 0; j < 4; j++) {
+      v[i][j] = ak_act (v[i][j] + bias[j], f->activation);
+      if (f->gate.data)
+        v[i][j] *= gate[i][j];
+      if (f->residual.data)
+        v[i][j] += residual[i][j];
+    }
+    if (r >= a->m)
+      continue;
+    ak_put<4> (f->y.data + r * f->y.row + c, v[i]);
+    if (rounded)
+      ak_put_rounded<4> (rounded + (size_t) r * f->cols + c, v[i]);
+  }
+}
+
+template <int BM>
+static __device__ void
+finish_tile (const Small *a, const float *staging, const float *sums, uint16_t *rounded)
+{
+  constexpr int STEP = 4 * THREADS / BN, ALL = BM / STEP, N = ALL < 4 ? ALL : 4;
+  const unsigned row = threadIdx.x / (BN / 4), in = threadIdx.x % (BN / 4) * 4;
+  const unsigned c = blockIdx.x * BN + in, m0 = blockIdx.y * BM + row;
+
+  staging += row * SUM_ROW + in;
+#pragma unroll 1
+  for (int i = 0; i < ALL && c < a->n; i += N)
+    finish_quads<N, STEP> (a, m0 + i * STEP, c, staging + i * STEP * SUM_ROW, sums, rounded);
 }
 
 template <int V>
@@ -253,9 +352,9 @@ __launch_bounds__ (THREADS) small (Small a, const typename Sums::Number *x, size
     __threadfence ();
   }
   if (a.aligned)
-    finish_tile<4> (&a, BM, staging, sums, rounded);
+    finish_tile<BM> (&a, staging, sums, rounded);
   else
-    finish_tile<1> (&a, BM, staging, sums, rounded);
+    finish_slowly (&a, BM, staging, sums, rounded);
 }
 
 template <int BM, class Sums>
@@ -276,7 +375,7 @@ launch_either (const AkAt *at, const SmallNode *n)
 {
   if (n->a.x.data)
     launch<BM, Plain<BM>> (at, n, n->a.x.data, n->a.x.row);
-  else
+  else if constexpr (BM <= MOST_ROWS_BF16)
     launch<BM, Tensor<BM>> (at, n, (const uint16_t *) (at->scratch + n->x), n->a.k);
 }
 
@@ -309,7 +408,7 @@ run_small (const AkAt *at, const void *args)
 static void
 cut (Small *a, size_t tiles, int bf16)
 {
-  const unsigned step = bf16 ? Tensor<64>::STEP : Plain<64>::STEP, beside = 64;
+  const unsigned step = bf16 ? Tensor<16>::STEP : Plain<16>::STEP, beside = 64;
   size_t least = (size_t) -1, time;
   unsigned best = 1;
 

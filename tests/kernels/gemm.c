@@ -250,6 +250,14 @@ ak_rt_graph_free (AkGraph graph)
 
 /* The plan: it runs what is appended at once. */
 
+static int hurries;
+
+int
+ak_cuda_hurries (const AkPlan *plan)
+{
+  return hurries;
+}
+
 static AkLibrary library;
 static AkCuda cuda = { .library = &library, .measured = 1 };
 
@@ -349,6 +357,12 @@ test_unmeasured (void)
   g_assert_cmpuint (way_of (9, &runs), ==, 1);
   g_assert_cmpint (runs, ==, 0);
   cuda.measured = 1;
+  hurries = 1;
+  g_assert_cmpuint (way_of (10, &runs), ==, 1);
+  g_assert_cmpint (runs, ==, 0);
+  hurries = 0;
+  g_assert_cmpuint (way_of (10, &runs), ==, 1); /* it stays what it was */
+  g_assert_cmpint (runs, ==, 0);
   g_assert_cmpuint (way_of (1 << 20, &runs), ==, 1); /* that would take long */
   g_assert_cmpint (runs, ==, 0);
 }
