@@ -2,8 +2,8 @@
 /* Convolutions along the rows whose windows are many times the input: products whose inputs are looked up as they are
  * needed. A block has a tile of results of one group; the sum is cut into parts, which a kernel adds, where there would be
  * too few blocks. */
-#include "mma.cuh"
 #include "product.cuh"
+#include "tile.cuh"
 
 #define ENOUGH 128 /* blocks that keep a card busy */
 #define MOST_PARTS 16
@@ -111,6 +111,62 @@ __launch_bounds__ (THREADS) direct (Direct a, float *parts, uint16_t *rounded)
 
     if (t < a.f.rows && o < a.n)
       emit<1> (&a, &v, p.b, t, p.g * a.n + o, parts, rounded);
+  }
+}
+
+/* The same in float32, where inputs lie by aligned quads. */
+
+static __global__ void
+__launch_bounds__ (AK_TILE_THREADS) direct_quads (Direct a, float *parts, uint16_t *rounded)
+{
+  typedef AkPlain<TILE> Sums;
+  constexpr unsigned STAGE = (TILE + AK_TILE_BN) * Sums::ROW;
+  float *const memory = AK_SHARED (float);
+  const unsigned first = blockIdx.z * a.depth, last = min (first + a.depth, a.k);
+  const unsigned quad = threadIdx.x % AK_TILE_CHUNKS * 4, vec = a.y_aligned ? 4 : 1;
+  const Place p = place (&a, AK_TILE_BN);
+  const float *x = a.x.data + p.b * a.x.batch + (size_t) p.g * a.channels;
+  const float *w = (const float *) a.w + (size_t) p.g * a.n * a.kp;
+  unsigned stage = 0;
+  Sums own;
+
+  for (unsigned k = first; k < last + (AK_TILE_STAGES - 1) * Sums::STEP; k += Sums::STEP) {
+    const unsigned at = k + quad, c = at % a.channels, tap = at / a.channels;
+    float *to = memory + stage * STAGE;
+
+    stage = (stage + 1) % AK_TILE_STAGES; /* now the oldest one */
+    if (k >= first + (AK_TILE_STAGES - 1) * Sums::STEP) {
+      ak_copy_wait<AK_TILE_STAGES - 2> ();
+      __syncthreads (); /* for all threads, and nobody reads the stage that comes next any more */
+    }
+#pragma unroll
+    for (unsigned j = threadIdx.x / AK_TILE_CHUNKS; j < TILE;
+         j += AK_TILE_THREADS / AK_TILE_CHUNKS) {
+      const unsigned from = (p.t + j) * a.stride + tap * a.dilation;
+      const int is_there = at < last && from >= a.left && from - a.left < a.rows;
+
+      ak_copy_16 (to + j * Sums::ROW + quad,
+          is_there ? x + (from - a.left) * a.x.row + c : a.x.data, is_there);
+    }
+    ak_bring<AK_TILE_BN> (w, a.kp, p.o, a.n, k, last, to + TILE * Sums::ROW);
+    ak_copy_commit ();
+    if (k >= first + (AK_TILE_STAGES - 1) * Sums::STEP)
+      own.add (memory + stage * STAGE);
+  }
+  ak_copy_wait<0> ();
+  __syncthreads (); /* nobody reads the stages any more */
+  own.store (memory);
+  __syncthreads ();
+  for (unsigned j = threadIdx.x * vec; j < TILE * AK_TILE_BN; j += AK_TILE_THREADS * vec) {
+    const unsigned t = p.t + j / AK_TILE_BN, o = p.o + j % AK_TILE_BN;
+    float *v = memory + j / AK_TILE_BN * AK_TILE_SUM_ROW + j % AK_TILE_BN;
+
+    if (t >= a.f.rows || o >= a.n)
+      continue;
+    if (vec == 4)
+      emit<4> (&a, v, p.b, t, p.g * a.n + o, parts, rounded);
+    else
+      emit<1> (&a, v, p.b, t, p.g * a.n + o, parts, rounded);
   }
 }
 
@@ -245,7 +301,12 @@ run_direct (const AkAt *at, const void *args)
   dim3 grid (
       ak_blocks (a->f.rows, a->tile), a->batch * a->groups * ak_blocks (a->n, TILE), a->parts);
 
-  AK_LAUNCH (direct, grid, THREADS, 0, at, *a, parts, ak_rounded (at, &a->also));
+  if (!a->w_bf16 && a->x_aligned)
+    AK_LAUNCH_LARGE (direct_quads, grid, AK_TILE_THREADS,
+        AK_TILE_STAGES * (TILE + AK_TILE_BN) * (AK_TILE_CHUNKS + 1) * AK_TILE_CHUNK, at, *a, parts,
+        ak_rounded (at, &a->also));
+  else
+    AK_LAUNCH (direct, grid, THREADS, 0, at, *a, parts, ak_rounded (at, &a->also));
 }
 
 static size_t

@@ -2,19 +2,13 @@
 /* Products of few rows, and what comes after them, by kernels of our own. For few rows a kernel more is half of the time in
  * bfloat16, and in float32 the library does not fill the card. The sum is cut into parts so that there are blocks for all of
  * it; the last block of a tile adds the parts, in their order. */
-#include "mma.cuh"
 #include "product.cuh"
+#include "tile.cuh"
 
 #include <stdlib.h>
 
 #define MOST_ROWS 256
 #define MOST_ROWS_BF16 32
-#define BN 64    /* columns of a tile */
-#define CHUNK 16 /* bytes that are copied at once */
-#define CHUNKS 8 /* of a row, of a stage */
-#define STAGES 4
-#define SUM_ROW (BN + 4)
-#define THREADS 128
 #define ENOUGH 96 /* blocks that keep a card busy with copying */
 #define CORES                                                                                      \
   132 /* that have to be as busy as each other in float32 (of the largest cards; others are less even) */
@@ -31,14 +25,14 @@ typedef struct
 } Small;
 
 /* The sums of a warp, or a thread, of a tile of BM rows; inputs of a stage lie in shared memory, x above w. Tensor<BM> for
- * bfloat16, Plain<BM> for float32. */
+ * bfloat16, AkPlain<BM> for float32. */
 template <int BM> struct Tensor
 {
   typedef uint16_t Number;
-  static constexpr unsigned STEP = CHUNKS * CHUNK / sizeof (Number);
+  static constexpr unsigned STEP = AK_TILE_CHUNKS * AK_TILE_CHUNK / sizeof (Number);
   static constexpr unsigned ROW =
-      STEP + CHUNK / sizeof (Number); /* 8 rows lie in different banks */
-  static constexpr unsigned WM = BM, WN = BN / (THREADS / AK_WARP); /* of a warp */
+      STEP + AK_TILE_CHUNK / sizeof (Number); /* 8 rows lie in different banks */
+  static constexpr unsigned WM = BM, WN = AK_TILE_BN / (AK_TILE_THREADS / AK_WARP); /* of a warp */
 
   float sum[WM / 16][WN / 8][4] = {};
 
@@ -79,71 +73,8 @@ template <int BM> struct Tensor
     for (unsigned r = 0; r < WM / 16; r++)
       for (unsigned c = 0; c < WN / 8; c++)
         for (unsigned h = 0; h < 4; h++)
-          to[(r * 16 + lane / 4 + h / 2 * 8) * SUM_ROW + col () + c * 8 + lane % 4 * 2 + h % 2] =
-              sum[r][c][h];
-  }
-};
-
-/* A thread has every 8th row and every 8th column, so that lanes read different banks, and every other quad of inputs: the
- * halves of a block add what they have when all is read. */
-template <int BM> struct Plain
-{
-  typedef float Number;
-  static constexpr unsigned STEP = CHUNKS * CHUNK / sizeof (Number);
-  static constexpr unsigned ROW = STEP + CHUNK / sizeof (Number);
-
-  float sum[BM / 8][BN / 8] = {};
-
-  __device__ __forceinline__ unsigned
-  row () const
-  {
-    return threadIdx.x % (THREADS / 2) / 8;
-  }
-
-  __device__ __forceinline__ unsigned
-  col () const
-  {
-    return threadIdx.x % 8;
-  }
-
-  __device__ __forceinline__ unsigned
-  half () const
-  {
-    return threadIdx.x / (THREADS / 2);
-  }
-
-  __device__ __forceinline__ void
-  add (const float *stage)
-  {
-    const float *x = stage + row () * ROW + half () * 4,
-                *w = stage + (BM + col ()) * ROW + half () * 4;
-
-#pragma unroll
-    for (unsigned i = 0; i < STEP; i += 8) {
-      float left[4], right[BN / 8][4];
-
-      for (unsigned c = 0; c < BN / 8; c++)
-        ak_get<4> (right[c], w + c * 8 * ROW + i);
-      for (unsigned r = 0; r < BM / 8; r++) {
-        ak_get<4> (left, x + r * 8 * ROW + i);
-        for (unsigned j = 0; j < 4; j++)
-          for (unsigned c = 0; c < BN / 8; c++)
-            sum[r][c] += left[j] * right[c][j];
-      }
-    }
-  }
-
-  __device__ __forceinline__ void
-  store (float *to) const
-  {
-    to += row () * SUM_ROW + col ();
-    for (unsigned r = 0; half () == 0 && r < BM / 8; r++)
-      for (unsigned c = 0; c < BN / 8; c++)
-        to[r * 8 * SUM_ROW + c * 8] = sum[r][c];
-    __syncthreads ();
-    for (unsigned r = 0; half () == 1 && r < BM / 8; r++)
-      for (unsigned c = 0; c < BN / 8; c++)
-        to[r * 8 * SUM_ROW + c * 8] += sum[r][c];
+          to[(r * 16 + lane / 4 + h / 2 * 8) * AK_TILE_SUM_ROW + col () + c * 8 + lane % 4 * 2 +
+              h % 2] = sum[r][c][h];
   }
 };
 
@@ -154,24 +85,6 @@ typedef struct
   unsigned *counts; /* parts of a tile that are there; 0 between runs */
   AkAlso also;
 } SmallNode;
-
-/* Rows from r0 on of a matrix with `rows` of them, `row` numbers apart. */
-template <int ROWS, class Number>
-static __device__ __forceinline__ void
-bring (const Number *from, size_t row, unsigned r0, unsigned rows, unsigned k, unsigned end,
-    Number *to)
-{
-  constexpr unsigned N = CHUNK / sizeof (Number);
-
-#pragma unroll
-  for (unsigned i = threadIdx.x; i < ROWS * CHUNKS; i += THREADS) {
-    unsigned r = i / CHUNKS, at = k + i % CHUNKS * N;
-    int is_there = r0 + r < rows && at < end;
-
-    ak_copy_16 (to + r * (CHUNKS + 1) * N + i % CHUNKS * N,
-        from + (is_there ? (r0 + r) * row + at : 0), is_there);
-  }
-}
 
 /* V columns of the sum of all parts, from number `at` of it on. */
 template <int V>
@@ -194,11 +107,11 @@ static __device__ void
 finish_slowly (
     const Small *a, unsigned rows, const float *staging, const float *sums, uint16_t *rounded)
 {
-  const unsigned m0 = blockIdx.y * rows, n0 = blockIdx.x * BN;
+  const unsigned m0 = blockIdx.y * rows, n0 = blockIdx.x * AK_TILE_BN;
 
-  for (unsigned i = threadIdx.x; i < rows * BN; i += THREADS) {
-    const unsigned r = m0 + i / BN, c = n0 + i % BN;
-    float v = staging[i / BN * SUM_ROW + i % BN];
+  for (unsigned i = threadIdx.x; i < rows * AK_TILE_BN; i += AK_TILE_THREADS) {
+    const unsigned r = m0 + i / AK_TILE_BN, c = n0 + i % AK_TILE_BN;
+    float v = staging[i / AK_TILE_BN * AK_TILE_SUM_ROW + i % AK_TILE_BN];
 
     if (r >= a->m || c >= a->n)
       continue;
@@ -227,7 +140,7 @@ finish_quads (const Small *a, unsigned m, unsigned c, const float *staging, cons
     if (f->residual.data)
       ak_get<4> (residual[i], f->residual.data + r * f->residual.row + c);
     if (a->parts == 1)
-      ak_get<4> (v[i], staging + i * STEP * SUM_ROW);
+      ak_get<4> (v[i], staging + i * STEP * AK_TILE_SUM_ROW);
     else
       ak_get_shared<4> (v[i], sums + (size_t) r * a->n + c);
   }
@@ -271,60 +184,63 @@ template <int BM>
 static __device__ void
 finish_tile (const Small *a, const float *staging, const float *sums, uint16_t *rounded)
 {
-  constexpr int STEP = 4 * THREADS / BN, ALL = BM / STEP, N = ALL < 4 ? ALL : 4;
-  const unsigned row = threadIdx.x / (BN / 4), in = threadIdx.x % (BN / 4) * 4;
-  const unsigned c = blockIdx.x * BN + in, m0 = blockIdx.y * BM + row;
+  constexpr int STEP = 4 * AK_TILE_THREADS / AK_TILE_BN, ALL = BM / STEP, N = ALL < 4 ? ALL : 4;
+  const unsigned row = threadIdx.x / (AK_TILE_BN / 4), in = threadIdx.x % (AK_TILE_BN / 4) * 4;
+  const unsigned c = blockIdx.x * AK_TILE_BN + in, m0 = blockIdx.y * BM + row;
 
-  staging += row * SUM_ROW + in;
+  staging += row * AK_TILE_SUM_ROW + in;
 #pragma unroll 1
   for (int i = 0; i < ALL && c < a->n; i += N)
-    finish_quads<N, STEP> (a, m0 + i * STEP, c, staging + i * STEP * SUM_ROW, sums, rounded);
+    finish_quads<N, STEP> (
+        a, m0 + i * STEP, c, staging + i * STEP * AK_TILE_SUM_ROW, sums, rounded);
 }
 
 template <int V>
 static __device__ void
 store_part (const Small *a, unsigned rows, const float *staging, float *sums)
 {
-  const unsigned m0 = blockIdx.y * rows, n0 = blockIdx.x * BN;
+  const unsigned m0 = blockIdx.y * rows, n0 = blockIdx.x * AK_TILE_BN;
 
-  for (unsigned i = threadIdx.x * V; i < rows * BN; i += THREADS * V) {
-    const unsigned r = m0 + i / BN, c = n0 + i % BN;
+  for (unsigned i = threadIdx.x * V; i < rows * AK_TILE_BN; i += AK_TILE_THREADS * V) {
+    const unsigned r = m0 + i / AK_TILE_BN, c = n0 + i % AK_TILE_BN;
 
     if (r < a->m && c < a->n)
-      ak_put<V> (
-          sums + ((size_t) blockIdx.z * a->m + r) * a->n + c, staging + i / BN * SUM_ROW + i % BN);
+      ak_put<V> (sums + ((size_t) blockIdx.z * a->m + r) * a->n + c,
+          staging + i / AK_TILE_BN * AK_TILE_SUM_ROW + i % AK_TILE_BN);
   }
 }
 
 /* Grid: tiles of columns, of BM rows; parts. `x`: rows `x_row` numbers apart. */
 template <int BM, class Sums>
 static __global__ void
-__launch_bounds__ (THREADS) small (Small a, const typename Sums::Number *x, size_t x_row,
+__launch_bounds__ (AK_TILE_THREADS) small (Small a, const typename Sums::Number *x, size_t x_row,
     float *sums, unsigned *counts, uint16_t *rounded)
 {
   typedef typename Sums::Number Number;
-  constexpr unsigned STEP = Sums::STEP, STAGE = (BM + BN) * Sums::ROW;
+  constexpr unsigned STEP = Sums::STEP, STAGE = (BM + AK_TILE_BN) * Sums::ROW;
   __shared__ int is_last;
   Number *const memory = AK_SHARED (Number);
   float *const staging = AK_SHARED (float); /* afterwards */
   const Number *w = (const Number *) a.w;
-  const unsigned m0 = blockIdx.y * BM, n0 = blockIdx.x * BN;
+  const unsigned m0 = blockIdx.y * BM, n0 = blockIdx.x * AK_TILE_BN;
   const unsigned begin = blockIdx.z * a.depth, end = min (begin + a.depth, a.k);
   unsigned stage = 0;
   Sums own;
 
-  for (unsigned i = 0; i < STAGES - 1; i++) {
-    bring<BM> (x, x_row, m0, a.m, begin + i * STEP, end, memory + i * STAGE);
-    bring<BN> (w, a.k, n0, a.n, begin + i * STEP, end, memory + i * STAGE + BM * Sums::ROW);
+  for (unsigned i = 0; i < AK_TILE_STAGES - 1; i++) {
+    ak_bring<BM> (x, x_row, m0, a.m, begin + i * STEP, end, memory + i * STAGE);
+    ak_bring<AK_TILE_BN> (
+        w, a.k, n0, a.n, begin + i * STEP, end, memory + i * STAGE + BM * Sums::ROW);
     ak_copy_commit ();
   }
-  for (unsigned k = begin; k < end; k += STEP, stage = (stage + 1) % STAGES) {
-    Number *next = memory + (stage + STAGES - 1) % STAGES * STAGE;
+  for (unsigned k = begin; k < end; k += STEP, stage = (stage + 1) % AK_TILE_STAGES) {
+    Number *next = memory + (stage + AK_TILE_STAGES - 1) % AK_TILE_STAGES * STAGE;
 
-    ak_copy_wait<STAGES - 2> ();
+    ak_copy_wait<AK_TILE_STAGES - 2> ();
     __syncthreads (); /* for all threads, and nobody reads the stage before any more */
-    bring<BM> (x, x_row, m0, a.m, k + (STAGES - 1) * STEP, end, next);
-    bring<BN> (w, a.k, n0, a.n, k + (STAGES - 1) * STEP, end, next + BM * Sums::ROW);
+    ak_bring<BM> (x, x_row, m0, a.m, k + (AK_TILE_STAGES - 1) * STEP, end, next);
+    ak_bring<AK_TILE_BN> (
+        w, a.k, n0, a.n, k + (AK_TILE_STAGES - 1) * STEP, end, next + BM * Sums::ROW);
     ak_copy_commit ();
     own.add (memory + stage * STAGE);
   }
@@ -362,10 +278,10 @@ static void
 launch (const AkAt *at, const SmallNode *n, const typename Sums::Number *x, size_t x_row)
 {
   const Small *a = &n->a;
-  const size_t shared = STAGES * (BM + BN) * (CHUNKS + 1) * CHUNK;
-  dim3 grid (ak_blocks (a->n, BN), ak_blocks (a->m, BM), a->parts);
+  const size_t shared = AK_TILE_STAGES * (BM + AK_TILE_BN) * (AK_TILE_CHUNKS + 1) * AK_TILE_CHUNK;
+  dim3 grid (ak_blocks (a->n, AK_TILE_BN), ak_blocks (a->m, BM), a->parts);
 
-  AK_LAUNCH_LARGE ((small<BM, Sums>), grid, THREADS, shared, at, *a, x, x_row,
+  AK_LAUNCH_LARGE ((small<BM, Sums>), grid, AK_TILE_THREADS, shared, at, *a, x, x_row,
       (float *) (at->scratch + n->sums), n->counts, ak_rounded (at, &n->also));
 }
 
@@ -374,7 +290,7 @@ static void
 launch_either (const AkAt *at, const SmallNode *n)
 {
   if (n->a.x.data)
-    launch<BM, Plain<BM>> (at, n, n->a.x.data, n->a.x.row);
+    launch<BM, AkPlain<BM>> (at, n, n->a.x.data, n->a.x.row);
   else if constexpr (BM <= MOST_ROWS_BF16)
     launch<BM, Tensor<BM>> (at, n, (const uint16_t *) (at->scratch + n->x), n->a.k);
 }
@@ -408,7 +324,7 @@ run_small (const AkAt *at, const void *args)
 static void
 cut (Small *a, size_t tiles, int bf16)
 {
-  const unsigned step = bf16 ? Tensor<16>::STEP : Plain<16>::STEP, beside = 64;
+  const unsigned step = bf16 ? Tensor<16>::STEP : AkPlain<16>::STEP, beside = 64;
   size_t least = (size_t) -1, time;
   unsigned best = 1;
 
@@ -449,7 +365,7 @@ ak_cuda_small_product (
                          m->n % 4 == 0 && ak_finish_is_aligned (f), *f },
     x_scratch, used, NULL, {} };
   Small *a = &node.a;
-  size_t tiles = (size_t) ak_blocks (a->n, BN) * ak_blocks (a->m, tile_rows (a->m));
+  size_t tiles = (size_t) ak_blocks (a->n, AK_TILE_BN) * ak_blocks (a->m, tile_rows (a->m));
   SmallNode *kept;
 
   if (f->batch != 1 || f->rows > (m->bf16 ? MOST_ROWS_BF16 : MOST_ROWS))
