@@ -1,175 +1,43 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Attention in one pass over the keys: a block has QUERIES queries of a head and goes through the keys in tiles of 32,
- * which lie in shared memory; a lane has a key for the scores and columns for the values. Weights are kept relative to
- * the largest score so far. */
-#include "math.cuh"
-
-#define WARPS 4
-#define EACH 4 /* queries of a warp */
-#define QUERIES (WARPS * EACH)
-#define PIECE 8 /* most columns of a lane */
-
-static __device__ const float *
-key_row (const AkAttention &a, size_t b, size_t j, int values)
-{
-  int s = j >= a.keys[0].count;
-  AkRows v = values ? a.keys[s].v : a.keys[s].k;
-
-  return v.data + b * v.batch + (s ? j - a.keys[0].count : j) * v.row;
-}
-
-/* Columns `from` … of keys `first` …, zeros beyond `dim` and `last`. */
-template <int COLS>
-static __device__ void
-load (float (*tile)[COLS * AK_WARP + 1], const AkAttention &a, size_t b, size_t head, size_t first,
-    size_t last, size_t from, int values)
-{
-  unsigned lane = threadIdx.x % AK_WARP, warp = threadIdx.x / AK_WARP;
-
-  for (unsigned j = warp; j < AK_WARP; j += WARPS) {
-    int there = first + j < last;
-    const float *k = key_row (a, b, there ? first + j : first, values) + head * a.dim;
-
-    for (int c = 0; c < COLS; c++) {
-      size_t at = from + (unsigned) c * AK_WARP + lane;
-
-      tile[j][(unsigned) c * AK_WARP + lane] = there && at < a.dim ? k[at] : 0;
-    }
-  }
-}
-
-/* The keys that query `row` may see. */
-static __device__ void
-seen (const AkAttention &a, size_t row, size_t keys, size_t *lo, size_t *hi)
-{
-  *lo = 0;
-  *hi = keys;
-  if (a.window) {
-    *hi = keys - a.rows + row + 1;
-    *lo = *hi > a.window ? *hi - a.window : 0;
-  }
-}
-
-/* Grid: tiles of queries, batch * heads, pieces of 32 COLS columns of the result. `rounded`: where the
- * result goes as bfloat16 as well, or NULL. */
-template <int COLS>
-static __global__ void
-attention (AkAttention a, uint16_t *rounded)
-{
-  __shared__ float tile[AK_WARP][COLS * AK_WARP + 1], weight[QUERIES][AK_WARP];
-  const unsigned width = COLS * AK_WARP;
-  size_t pieces = (a.dim + width - 1) / width, padded = pieces * width;
-  float *q = AK_SHARED (float); /* [QUERIES][padded] */
-  size_t keys = a.keys[0].count + a.keys[1].count, head, b = ak_split (blockIdx.y, a.heads, &head);
-  size_t row0 = (size_t) blockIdx.x * QUERIES, begin, end, ignored;
-  unsigned lane = threadIdx.x % AK_WARP, warp = threadIdx.x / AK_WARP;
-  size_t last_row = row0 + QUERIES < a.rows ? row0 + QUERIES - 1 : a.rows - 1;
-  float sum[EACH], top[EACH], acc[EACH][COLS];
-
-  for (unsigned i = warp; i < QUERIES; i += WARPS)
-    for (size_t c = lane; c < padded; c += AK_WARP)
-      q[i * padded + c] = row0 + i < a.rows && c < a.dim
-                              ? a.q.data[b * a.q.batch + (row0 + i) * a.q.row + head * a.dim + c]
-                              : 0;
-  for (int i = 0; i < EACH; i++) {
-    top[i] = -INFINITY;
-    sum[i] = 0;
-    for (int c = 0; c < COLS; c++)
-      acc[i][c] = 0;
-  }
-  seen (a, row0, keys, &begin, &ignored);
-  seen (a, last_row, keys, &ignored, &end);
-  for (size_t first = begin / AK_WARP * AK_WARP; first < end; first += AK_WARP) {
-    float s[EACH] = {};
-
-    for (size_t p = 0; p < pieces; p++) {
-      __syncthreads ();
-      load<COLS> (tile, a, b, head, first, end, p * width, 0);
-      __syncthreads ();
-      for (unsigned c = 0; c < width; c++) {
-        float k = tile[lane][c];
-
-        for (unsigned i = 0; i < EACH; i++)
-          s[i] += q[(warp * EACH + i) * padded + p * width + c] * k;
-      }
-    }
-    for (unsigned i = 0; i < EACH; i++) {
-      size_t row = row0 + warp * EACH + i, lo = 0, hi = 0;
-      float most, fade;
-
-      if (row < a.rows)
-        seen (a, row, keys, &lo, &hi);
-      s[i] = first + lane >= lo && first + lane < hi ? s[i] * a.scale : -INFINITY;
-      most = fmaxf (top[i], ak_warp_max (s[i]));
-      fade = most > top[i] ? expf (top[i] - most) : 1;
-      s[i] = s[i] > -INFINITY ? expf (s[i] - most) : 0;
-      weight[warp * EACH + i][lane] = s[i];
-      top[i] = most;
-      sum[i] = sum[i] * fade + s[i]; /* the lane's own keys */
-      for (int c = 0; c < COLS; c++)
-        acc[i][c] *= fade;
-    }
-    __syncthreads ();
-    load<COLS> (tile, a, b, head, first, end, (size_t) blockIdx.z * width, 1);
-    __syncthreads ();
-    for (unsigned j = 0; j < AK_WARP; j++)
-      for (unsigned i = 0; i < EACH; i++)
-        for (int c = 0; c < COLS; c++)
-          acc[i][c] += weight[warp * EACH + i][j] * tile[j][(unsigned) c * AK_WARP + lane];
-  }
-  for (unsigned i = 0; i < EACH; i++) {
-    size_t row = row0 + warp * EACH + i;
-    float whole = ak_warp_sum (sum[i]);
-
-    for (int c = 0; c < COLS; c++) {
-      size_t at = (size_t) blockIdx.z * width + (unsigned) c * AK_WARP + lane;
-
-      if (row < a.rows && at < a.dim) {
-        float v = acc[i][c] / whole;
-
-        a.y.data[b * a.y.batch + row * a.y.row + head * a.dim + at] = v;
-        if (rounded)
-          rounded[((b * a.rows + row) * a.heads + head) * a.dim + at] = ak_to_bf16 (v);
-      }
-    }
-  }
-}
-
-template <int COLS>
-static void
-launch (const AkAt *at, const AkAttention *a, uint16_t *rounded)
-{
-  size_t pieces = (a->dim + COLS * AK_WARP - 1) / (COLS * AK_WARP);
-  size_t shared = QUERIES * pieces * COLS * AK_WARP * sizeof (float);
-  dim3 grid (ak_blocks (a->rows, QUERIES), (unsigned) (a->batch * a->heads), (unsigned) pieces);
-
-  AK_LAUNCH_LARGE (attention<COLS>, grid, WARPS * AK_WARP, shared, at, *a, rounded);
-}
+#include "attention.cuh"
 
 typedef struct
 {
   AkAttention a;
   AkAlso also;
+  int vectors;
 } Node;
 
 static void
 run_attention (const AkAt *at, const void *args)
 {
   const Node *n = (const Node *) args;
-  const AkAttention *a = &n->a;
   uint16_t *rounded = ak_rounded (at, &n->also);
 
-  if (a->dim <= AK_WARP)
-    launch<1> (at, a, rounded);
-  else if (a->dim <= 2 * AK_WARP)
-    launch<2> (at, a, rounded);
-  else if (a->dim <= 4 * AK_WARP)
-    launch<4> (at, a, rounded);
+  if (n->a.dim <= AK_ATTENTION_NARROW)
+    ak_cuda_attention_narrow (at, &n->a, rounded, n->vectors);
   else
-    launch<PIECE> (at, a, rounded);
+    ak_cuda_attention_wide (at, &n->a, rounded);
 }
 
-/* With more pieces than one, y must not be q: other blocks still read it. */
+static int
+is_aligned (AkRows v)
+{
+  return (uintptr_t) v.data % 16 == 0 && v.row % 4 == 0 && v.batch % 4 == 0;
+}
+
+/* Can 4 columns at a time be read and written? */
+static int
+takes_vectors (const AkAttention *a)
+{
+  int good = a->dim % 4 == 0 && is_aligned (a->q) && is_aligned (a->y);
+
+  for (int s = 0; s < 2; s++)
+    if (a->keys[s].count)
+      good = good && is_aligned (a->keys[s].k) && is_aligned (a->keys[s].v);
+  return good;
+}
+
 static void
 record_attention (AkPlan *plan, const AkAttention *args)
 {
@@ -182,7 +50,7 @@ record_attention (AkPlan *plan, const AkAttention *args)
     ak_plan_fail (plan, AK_ERR_ARG);
     return;
   }
-  if (a.dim > PIECE * AK_WARP && a.q.data == a.y.data) {
+  if (a.dim > AK_ATTENTION_WHOLE && a.q.data == a.y.data) {
     float *copy = (float *) ak_plan_memory (plan, a.batch * a.rows * cols * sizeof *copy);
 
     if (!copy)
@@ -208,6 +76,7 @@ record_attention (AkPlan *plan, const AkAttention *args)
         part.keys[s].v.data += b * a.keys[s].v.batch;
       }
     node.a = part;
+    node.vectors = takes_vectors (&part);
     kept = (Node *) ak_cuda_append (plan, run_attention, NULL, &node, sizeof node);
   }
   if (kept && args->batch <= most)

@@ -82,6 +82,18 @@ check_attention (Check *t)
         .window = 9,
         .scale = 0.3f },
     { .batch = 1, .rows = 17, .heads = 1, .dim = 33, .n1 = 17, .window = 100, .scale = 5 },
+    /* one query and a few, of more keys than a card's warps take at once */
+    { .batch = 1, .rows = 1, .heads = 3, .dim = 64, .n0 = 181, .n1 = 1, .scale = 4 },
+    { .batch = 2, .rows = 4, .heads = 2, .dim = 32, .n0 = 70, .n1 = 83, .scale = 4 },
+    { .batch = 1, .rows = 25, .heads = 3, .dim = 64, .n0 = 181, .n1 = 31, .scale = 4 },
+    { .batch = 1, .rows = 100, .heads = 12, .dim = 64, .n0 = 20, .n1 = 121, .scale = 1 },
+    /* many: they share keys */
+    { .batch = 5, .rows = 33, .heads = 10, .dim = 64, .n0 = 40, .n1 = 105, .scale = 1 },
+    { .batch = 4, .rows = 40, .heads = 13, .dim = 28, .n0 = 150, .window = 37, .scale = 1 },
+    { .batch = 9, .rows = 9, .heads = 13, .dim = 63, .n0 = 3, .n1 = 49, .window = 4, .scale = 1 },
+    /* wide heads */
+    { .batch = 1, .rows = 18, .heads = 2, .dim = 96, .n0 = 40, .n1 = 9, .scale = 1 },
+    { .batch = 2, .rows = 5, .heads = 1, .dim = 300, .n0 = 34, .n1 = 9, .window = 7, .scale = 1 },
   };
 
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -91,5 +103,15 @@ check_attention (Check *t)
   one (t, (Case){ .batch = 1, .rows = 1, .heads = 4, .dim = 64, .n0 = 47, .n1 = 1, .scale = 1 }, 1);
   one (t, (Case){ .batch = 1, .rows = 25, .heads = 4, .dim = 64, .n0 = 47, .n1 = 47, .scale = 1 },
       1);
+  for (size_t n = 1, first = 181; n <= 100; first += n, n = n == 1 ? 5 : n == 5 ? 25 : 2 * n)
+    one (t,
+        (Case){ .batch = 1,
+            .rows = n,
+            .heads = 12,
+            .dim = 64,
+            .n0 = 181,
+            .n1 = first + n - 181,
+            .scale = 1 },
+        1);
   one (t, (Case){ .batch = 1, .rows = 199, .heads = 16, .dim = 64, .n0 = 199, .scale = 0.125f }, 1);
 }
