@@ -57,7 +57,7 @@ unit_norm (AkPlan *plan, int plain, void *data)
 void
 check_norm (Check *t)
 {
-  static const size_t cols[] = { 1, 7, 8, 33, 45, 64, 512, 768, 1024 }; /* odd tails */
+  static const size_t cols[] = { 1, 7, 8, 33, 45, 64, 200, 500, 512, 515, 768, 1024, 1028 };
   char what[96];
 
   for (size_t i = 0; i < sizeof cols / sizeof *cols; i++)
