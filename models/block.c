@@ -41,7 +41,7 @@ norm (const AmBlocks *b, AkPlan *plan, const float *weight, const float *bias, s
 }
 
 static void
-attend (const AmBlocks *b, AkPlan *plan, size_t first, size_t count)
+attend (const AmBlock *block, const AmBlocks *b, AkPlan *plan, size_t first, size_t count)
 {
   size_t inner = b->heads * b->dim;
 
@@ -62,7 +62,8 @@ attend (const AmBlocks *b, AkPlan *plan, size_t first, size_t count)
                 .heads = b->heads,
                 .dim = b->dim,
                 .scale = 1 / sqrtf ((float) b->dim),
-                .window = b->window });
+                .window = b->window,
+                .like = block->qkv });
 }
 
 void
@@ -78,7 +79,7 @@ am_block_record_rows (
                        .bias = block->qkv_bias,
                        .batch = b->batch,
                        .rows = b->rows });
-  attend (b, plan, first, count);
+  attend (block, b, plan, first, count);
   ak_linear (plan, &(AkLinear){ .y = x,
                        .x = ak_from (b->seen, first, 0),
                        .matrix = block->out,

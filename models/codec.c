@@ -120,8 +120,8 @@ flow_new (const AmCodec *w, AkPlan *plan, size_t batch, size_t rows)
 
 /* f.h, rows first … first+count-1, from keys 0 … keys-1. */
 static void
-attention (const AmCodec *w, AkPlan *plan, const Flow *f, size_t batch, size_t first, size_t count,
-    size_t keys)
+attention (const AmCodec *w, AkPlan *plan, const Block *block, const Flow *f, size_t batch,
+    size_t first, size_t count, size_t keys)
 {
   unsigned heads = w->config->codec_heads;
   AkRows k = ak_from (f->qkv, 0, w->width), v = ak_from (f->qkv, 0, 2 * w->width);
@@ -134,7 +134,8 @@ attention (const AmCodec *w, AkPlan *plan, const Flow *f, size_t batch, size_t f
                 .rows = count,
                 .heads = heads,
                 .dim = w->width / heads,
-                .scale = 1 / sqrtf ((float) w->width) /* not of the head's (as trained) */ });
+                .scale = 1 / sqrtf ((float) w->width), /* not of the head's (as trained) */
+                .like = block->qkv });
 }
 
 /* One block over `rows` rows of the stream. `half` 0: all see all; else the first `half` rows see only
@@ -157,8 +158,8 @@ record_block (const AmCodec *w, AkPlan *plan, const Block *b, const Flow *f, siz
   ak_linear (
       plan, &(AkLinear){ .y = f->qkv, .x = f->h, .matrix = b->qkv, .batch = batch, .rows = rows });
   if (half > first)
-    attention (w, plan, f, batch, first, half - first, half);
-  attention (w, plan, f, batch, MAX (half, first), rows - MAX (half, first), rows);
+    attention (w, plan, b, f, batch, first, half - first, half);
+  attention (w, plan, b, f, batch, MAX (half, first), rows - MAX (half, first), rows);
   ak_linear (plan, &(AkLinear){ .y = x,
                        .x = h,
                        .matrix = b->out,

@@ -135,7 +135,8 @@ am_style_network_record (const AmStyle *w, AkPlan *plan, AkRows y, AkRows clip, 
                             .rows = frames,
                             .heads = heads,
                             .dim = s / heads,
-                            .scale = 1 / sqrtf ((float) (s / heads)) });
+                            .scale = 1 / sqrtf ((float) (s / heads)),
+                            .like = l->qkv });
     ak_linear (plan, &(AkLinear){ .y = x,
                          .x = h,
                          .matrix = l->out,

@@ -298,7 +298,8 @@ record_layer (Recording *r, unsigned i, unsigned s)
           .rows = n,
           .heads = c->ar_heads,
           .dim = a / c->ar_heads,
-          .scale = 1 });
+          .scale = 1,
+          .like = l->key_value });
   ak_linear (r->plan, &(AkLinear){ .y = r->x,
                           .x = r->h,
                           .matrix = l->proj,

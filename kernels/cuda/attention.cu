@@ -5,7 +5,7 @@ typedef struct
 {
   AkAttention a;
   AkAlso also;
-  int vectors;
+  int vectors, pairs;
 } Node;
 
 static void
@@ -14,7 +14,9 @@ run_attention (const AkAt *at, const void *args)
   const Node *n = (const Node *) args;
   uint16_t *rounded = ak_rounded (at, &n->also);
 
-  if (n->a.dim <= AK_ATTENTION_NARROW)
+  if (n->pairs)
+    ak_cuda_attention_pairs (at, &n->a, rounded, n->vectors);
+  else if (n->a.dim <= AK_ATTENTION_NARROW)
     ak_cuda_attention_narrow (at, &n->a, rounded, n->vectors);
   else
     ak_cuda_attention_wide (at, &n->a, rounded);
@@ -36,6 +38,14 @@ takes_vectors (const AkAttention *a)
     if (a->keys[s].count)
       good = good && is_aligned (a->keys[s].k) && is_aligned (a->keys[s].v);
   return good;
+}
+
+/* Tensor cores take queries by 16 and columns by 64. */
+static int
+takes_pairs (const AkAttention *a, int vectors)
+{
+  return a->like && a->like->precision == AK_BF16 && vectors && a->rows > 8 &&
+         a->dim > AK_ATTENTION_NARROW / 2 && a->dim <= AK_ATTENTION_NARROW;
 }
 
 static void
@@ -77,6 +87,7 @@ record_attention (AkPlan *plan, const AkAttention *args)
       }
     node.a = part;
     node.vectors = takes_vectors (&part);
+    node.pairs = takes_pairs (&part, node.vectors);
     kept = (Node *) ak_cuda_append (plan, run_attention, NULL, &node, sizeof node);
   }
   if (kept && args->batch <= most)

@@ -10,6 +10,8 @@ typedef struct
   Pair q, y, k0, k1;
   size_t batch, rows, heads, dim, n0, n1, window;
   float scale;
+  int bf16;
+  MatrixPair like;
 } Case;
 
 static void
@@ -31,6 +33,7 @@ record (AkPlan *plan, int plain, void *data)
                 .dim = c->dim,
                 .scale = c->scale,
                 .window = c->window,
+                .like = c->bf16 ? AT (c->like) : NULL,
             });
 }
 
@@ -44,13 +47,15 @@ one (Check *t, Case c, int bench)
   c.y = check_pair (t, c.batch * c.rows * w, 1);
   c.k0 = check_pair (t, c.batch * c.n0 * 2 * w, 1);
   c.k1 = check_pair (t, c.batch * c.n1 * 2 * w, 1);
-  snprintf (what, sizeof what, "attention %zux%zu heads %zux%zu keys %zu+%zu window %zu", c.batch,
-      c.rows, c.heads, c.dim, c.n0, c.n1, c.window);
+  if (c.bf16)
+    c.like = check_matrix (t, 8, 8, 1, 1, AK_BF16);
+  snprintf (what, sizeof what, "attention %zux%zu heads %zux%zu keys %zu+%zu window %zu%s", c.batch,
+      c.rows, c.heads, c.dim, c.n0, c.n1, c.window, c.bf16 ? " bf16" : "");
   if (bench) {
     check_bench (t, what, record, &c, 2.0 * (double) (c.batch * c.rows * w * (c.n0 + c.n1)), 0);
   } else {
     check_run (t, what, record, &c);
-    check_close (t, what, c.y, 4e-6);
+    check_close (t, what, c.y, c.bf16 ? 4e-5 : 4e-6);
   }
   check_free (t);
 }
@@ -91,6 +96,19 @@ check_attention (Check *t)
     { .batch = 5, .rows = 33, .heads = 10, .dim = 64, .n0 = 40, .n1 = 105, .scale = 1 },
     { .batch = 4, .rows = 40, .heads = 13, .dim = 28, .n0 = 150, .window = 37, .scale = 1 },
     { .batch = 9, .rows = 9, .heads = 13, .dim = 63, .n0 = 3, .n1 = 49, .window = 4, .scale = 1 },
+    /* in 16 bits, some of them */
+    { .batch = 2, .rows = 1, .heads = 2, .dim = 64, .n0 = 91, .scale = 1, .bf16 = 1 },
+    { .batch = 1, .rows = 25, .heads = 3, .dim = 64, .n0 = 181, .n1 = 31, .scale = 1, .bf16 = 1 },
+    { .batch = 4,
+        .rows = 39,
+        .heads = 13,
+        .dim = 60,
+        .n0 = 150,
+        .window = 37,
+        .scale = 1,
+        .bf16 = 1 },
+    { .batch = 5, .rows = 33, .heads = 10, .dim = 64, .n0 = 40, .n1 = 105, .scale = 1, .bf16 = 1 },
+    { .batch = 1, .rows = 17, .heads = 2, .dim = 63, .n1 = 17, .window = 5, .scale = 1, .bf16 = 1 },
     /* wide heads */
     { .batch = 1, .rows = 18, .heads = 2, .dim = 96, .n0 = 40, .n1 = 9, .scale = 1 },
     { .batch = 2, .rows = 5, .heads = 1, .dim = 300, .n0 = 34, .n1 = 9, .window = 7, .scale = 1 },
