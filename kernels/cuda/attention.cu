@@ -25,7 +25,7 @@ run_attention (const AkAt *at, const void *args)
 static int
 is_aligned (AkRows v)
 {
-  return (uintptr_t) v.data % 16 == 0 && v.row % 4 == 0 && v.batch % 4 == 0;
+  return (uintptr_t) v.data % 16 == 0 && v.row % 4 == 0 && v.row <= UINT32_MAX && v.batch % 4 == 0;
 }
 
 /* Can 4 columns at a time be read and written? */

@@ -154,7 +154,7 @@ template <int EACH, int SHARING_, int SPLITS_, int KEYS_, int COLS> struct Float
   }
 };
 
-/* Few queries are spread over as many blocks as there are processors; many share what is read. */
+/* Few queries are spread over as many blocks as there are processors; many share the keys that are read. */
 template <int COLS>
 static void
 choose (const AkAt *at, const AkAttention *a, uint16_t *rounded, int vectors)
@@ -165,10 +165,10 @@ choose (const AkAt *at, const AkAttention *a, uint16_t *rounded, int vectors)
     ak_attention_launch<Floats<1, 1, 8, 16, COLS>> (at, a, rounded, vectors);
   else if (rows <= 8 || ak_blocks (rows, 8) * pairs <= FULL)
     ak_attention_launch<Floats<2, 1, 8, 16, COLS>> (at, a, rounded, vectors);
-  else if (ak_blocks (rows, 32) * pairs < FULL * 3 / 4)
+  else if (ak_blocks (rows, 32) * pairs < 2 * FULL)
     ak_attention_launch<Floats<4, 1, 8, 16, COLS>> (at, a, rounded, vectors);
   else
-    ak_attention_launch<Floats<4, 2, 4, 32, COLS>> (at, a, rounded, vectors);
+    ak_attention_launch<Floats<4, 2, 2, 32, COLS>> (at, a, rounded, vectors);
 }
 
 void

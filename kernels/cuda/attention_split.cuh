@@ -107,12 +107,15 @@ ak_bring_keys (float *tile, const AkRows &v0, const AkRows &v1, unsigned count, 
   const float *const from1 = v1.data + b * v1.batch + column;
 
   if (first < last && vectors) {
-#pragma unroll
+#pragma unroll 4
     for (unsigned j = 0; j < W::KEYS; j += AT_ONCE) {
       const unsigned key = first + j + own, at = key < last ? key : first;
-      const float *from = at < count ? from0 + at * v0.row : from1 + (at - count) * v1.row;
+      const int second = at >= count;
+      const float *from = second ? from1 : from0;
+      const unsigned row = (unsigned) (second ? v1.row : v0.row);
 
-      ak_async_copy (tile + (j + own) * ROW + c, from + c, key < last && c < dim);
+      from += (size_t) (at - (second ? count : 0)) * row + c;
+      ak_async_copy (tile + (j + own) * ROW + c, from, key < last && c < dim);
     }
   } else if (first < last) {
 #pragma unroll 1
@@ -133,6 +136,8 @@ template <class W> struct AkSplit
 {
   static constexpr int QUERIES = W::OWN * W::SHARING;
   static constexpr int WARPS = W::SHARING * W::SPLITS, THREADS = WARPS * AK_WARP;
+  static constexpr int BLOCKS =
+      WARPS > 4 ? 2 : 3; /* at once on a processor, at least: there are registers for that */
   static constexpr int TILE = W::KEYS * (W::K_ROW + W::V_ROW);
   static constexpr int TILES = W::SPLITS * TILE + WARPS * W::WEIGHTS;
   static constexpr int SUMS = W::SPLITS * QUERIES * (W::WIDTH + 2);
@@ -196,7 +201,7 @@ ak_attention_store (const AkAttention &a, float (&v)[4], size_t b, size_t row, s
 /* Grid: tiles of queries, batch · heads. `rounded`: where the result goes as bfloat16 as well, or NULL. */
 template <class W>
 static __global__ void
-__launch_bounds__ (AkSplit<W>::THREADS, 2)
+__launch_bounds__ (AkSplit<W>::THREADS, AkSplit<W>::BLOCKS)
     ak_attention_split (AkAttention a, uint16_t *rounded, int vectors)
 {
   typedef AkSplit<W> Split;

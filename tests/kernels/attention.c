@@ -92,10 +92,11 @@ check_attention (Check *t)
     { .batch = 2, .rows = 4, .heads = 2, .dim = 32, .n0 = 70, .n1 = 83, .scale = 4 },
     { .batch = 1, .rows = 25, .heads = 3, .dim = 64, .n0 = 181, .n1 = 31, .scale = 4 },
     { .batch = 1, .rows = 100, .heads = 12, .dim = 64, .n0 = 20, .n1 = 121, .scale = 1 },
+    { .batch = 3, .rows = 100, .heads = 4, .dim = 30, .n0 = 20, .n1 = 53, .scale = 1 },
     /* many: they share keys */
-    { .batch = 5, .rows = 33, .heads = 10, .dim = 64, .n0 = 40, .n1 = 105, .scale = 1 },
-    { .batch = 4, .rows = 40, .heads = 13, .dim = 28, .n0 = 150, .window = 37, .scale = 1 },
-    { .batch = 9, .rows = 9, .heads = 13, .dim = 63, .n0 = 3, .n1 = 49, .window = 4, .scale = 1 },
+    { .batch = 9, .rows = 33, .heads = 15, .dim = 64, .n0 = 10, .n1 = 105, .scale = 1 },
+    { .batch = 12, .rows = 40, .heads = 13, .dim = 28, .n0 = 150, .window = 37, .scale = 1 },
+    { .batch = 21, .rows = 9, .heads = 13, .dim = 63, .n0 = 3, .n1 = 49, .window = 4, .scale = 1 },
     /* in 16 bits, some of them */
     { .batch = 2, .rows = 1, .heads = 2, .dim = 64, .n0 = 91, .scale = 1, .bf16 = 1 },
     { .batch = 1, .rows = 25, .heads = 3, .dim = 64, .n0 = 181, .n1 = 31, .scale = 1, .bf16 = 1 },
@@ -121,15 +122,16 @@ check_attention (Check *t)
   one (t, (Case){ .batch = 1, .rows = 1, .heads = 4, .dim = 64, .n0 = 47, .n1 = 1, .scale = 1 }, 1);
   one (t, (Case){ .batch = 1, .rows = 25, .heads = 4, .dim = 64, .n0 = 47, .n1 = 47, .scale = 1 },
       1);
-  for (size_t n = 1, first = 181; n <= 100; first += n, n = n == 1 ? 5 : n == 5 ? 25 : 2 * n)
-    one (t,
-        (Case){ .batch = 1,
-            .rows = n,
-            .heads = 12,
-            .dim = 64,
-            .n0 = 181,
-            .n1 = first + n - 181,
-            .scale = 1 },
-        1);
-  one (t, (Case){ .batch = 1, .rows = 199, .heads = 16, .dim = 64, .n0 = 199, .scale = 0.125f }, 1);
+  for (int bf16 = 0; bf16 < 2; bf16++) {
+    Case c = { .batch = 1, .heads = 12, .dim = 64, .n0 = 181, .scale = 1, .bf16 = bf16 };
+
+    for (size_t n = 1; n <= 100; n = n == 1 ? 5 : n == 5 ? 25 : 2 * n) {
+      c.rows = n;
+      c.n1 += n;
+      one (t, c, 1);
+    }
+    c = (Case){ .rows = 199, .heads = 16, .dim = 64, .n0 = 199, .scale = 0.125f, .bf16 = bf16 };
+    for (c.batch = 1; c.batch <= 16; c.batch *= 16)
+      one (t, c, 1);
+  }
 }
