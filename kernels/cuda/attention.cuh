@@ -23,7 +23,7 @@ ak_attention_seen (const AkAttention &a, size_t row, size_t keys, size_t *lo, si
 void ak_cuda_attention_narrow (
     const AkAt *at, const AkAttention *a, uint16_t *rounded, int vectors);
 
-/* The same in pairs of bfloat16, for many rows, where `vectors` is not 0. */
+/* The same in pairs of bfloat16, where `vectors` is not 0. */
 void ak_cuda_attention_pairs (const AkAt *at, const AkAttention *a, uint16_t *rounded, int vectors);
 
 /* Of any number. y may be q if there are at most AK_ATTENTION_WHOLE; beyond that other blocks still read it. */

@@ -18,12 +18,13 @@ template <int N> struct Pairs
   }
 };
 
+/* c += a · b; what rests go into is added to `small`, so that fewer products wait for one another. */
 static __device__ inline void
-multiply (float (&c)[4], const Pairs<4> &a, const Pairs<2> &b)
+multiply (float (&c)[4], float (&small)[4], const Pairs<4> &a, const Pairs<2> &b)
 {
-  ak_tensor_add_pairs (c, a.rest, b.pair);
-  ak_tensor_add_pairs (c, a.pair, b.rest);
+  ak_tensor_add_pairs (small, a.rest, b.pair);
   ak_tensor_add_pairs (c, a.pair, b.pair);
+  ak_tensor_add_pairs (small, a.pair, b.rest);
 }
 
 /* With g = lane / 4 and t = lane % 4 a lane has queries g and g + 8; of 8 adjacent keys the scores of 2t and 2t + 1, of 8
@@ -73,9 +74,13 @@ template <int SHARING_, int SPLITS_, int KEYS_> struct Tensors
   __device__ inline void
   scores (const float *, const float *keys)
   {
+    float small[TILES][4];
+
 #pragma unroll
     for (int j = 0; j < TILES; j++)
-      s[j][0] = s[j][1] = s[j][2] = s[j][3] = 0;
+#pragma unroll
+      for (int i = 0; i < 4; i++)
+        s[j][i] = small[j][i] = 0;
 #pragma unroll
     for (int k = 0; k < STEPS; k++)
 #pragma unroll
@@ -86,8 +91,13 @@ template <int SHARING_, int SPLITS_, int KEYS_> struct Tensors
         ak_get (x, keys + (8 * j + g) * K_ROW + 16 * k + 4 * t);
         key.set (0, x[0], x[1]);
         key.set (1, x[2], x[3]);
-        multiply (s[j], q[k], key);
+        multiply (s[j], small[j], q[k], key);
       }
+#pragma unroll
+    for (int j = 0; j < TILES; j++)
+#pragma unroll
+      for (int i = 0; i < 4; i++)
+        s[j][i] += small[j][i];
   }
 
   __device__ inline void
@@ -150,7 +160,7 @@ template <int SHARING_, int SPLITS_, int KEYS_> struct Tensors
 
         value.set (0, at[8 * c], at[V_ROW + 8 * c]);
         value.set (1, at[8 * V_ROW + 8 * c], at[9 * V_ROW + 8 * c]);
-        multiply (result[c], weight, value);
+        multiply (result[c], result[c], weight, value);
       }
     }
   }

@@ -55,8 +55,8 @@ ak_put (float *to, const float (&from)[N])
 typedef struct
 {
   const AkAttention *a;
-  size_t keys, row; /* the warp's first query */
-  unsigned first;   /* key of the tile */
+  unsigned row;   /* the warp's first query */
+  unsigned first; /* key of the tile */
 } AkSeen;
 
 /* Of the warp's query `own`: keys `from` … `to` - 1 of the tile. */
@@ -66,7 +66,8 @@ ak_seen_of (const AkSeen *seen, unsigned own, int *from, int *to)
   size_t lo = 0, hi = 0;
 
   if (seen->row + own < seen->a->rows)
-    ak_attention_seen (*seen->a, seen->row + own, seen->keys, &lo, &hi);
+    ak_attention_seen (
+        *seen->a, seen->row + own, seen->a->keys[0].count + seen->a->keys[1].count, &lo, &hi);
   *from = (int) ((unsigned) lo - seen->first);
   *to = (int) ((unsigned) hi - seen->first);
 }
@@ -217,12 +218,13 @@ __launch_bounds__ (AkSplit<W>::THREADS, AkSplit<W>::BLOCKS)
   const size_t row0 = (size_t) blockIdx.x * Split::QUERIES;
   const size_t last_row = row0 + Split::QUERIES < a.rows ? row0 + Split::QUERIES - 1 : a.rows - 1;
   size_t head, b = ak_split (blockIdx.y, a.heads, &head), column = head * a.dim, begin, end, none;
-  AkSeen seen = { &a, a.keys[0].count + a.keys[1].count, row0 + part * W::OWN };
+  const size_t keys = a.keys[0].count + a.keys[1].count;
+  AkSeen seen = { &a, (unsigned) row0 + part * W::OWN };
   unsigned last;
   W w;
 
-  ak_attention_seen (a, row0, seen.keys, &begin, &none);
-  ak_attention_seen (a, last_row, seen.keys, &none, &end);
+  ak_attention_seen (a, row0, keys, &begin, &none);
+  ak_attention_seen (a, last_row, keys, &none, &end);
   begin = (unsigned) begin / W::KEYS * W::KEYS;
   last = (unsigned) end;
   for (unsigned i = threadIdx.x; i < Split::QUERIES * W::WIDTH / 4; i += Split::THREADS) {
