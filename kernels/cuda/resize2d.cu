@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Resizing, a thread a number of the result. Positions are computed at recording (resize2d_taps.h). */
-#include "launch.h"
+/* Resizing. Positions are computed at recording (resize2d_taps.h). */
+#include "vector.cuh"
 #include "../resize2d_taps.h"
 
 #include <stdlib.h>
+
+#define THREADS 256
 
 /* One axis on the device: its taps and weights. */
 typedef struct
@@ -12,15 +14,25 @@ typedef struct
   const float *weights;
 } Axis;
 
-/* Numbers of `x` that make one of `y`: along an axis, or two axes at once where there are at most two each. */
+/* The same of linear resizing: v x[first] + w x[first + more]. */
+typedef struct __align__ (16)
+{
+  uint16_t first, more;
+  float v, w;
+}
+Pair;
+
 typedef struct
 {
   AkResize2d a;
-  Axis down, across;
-  double *rows; /* of smooth resizing: [batch][out_height][in_width][channels] */
+  Axis down, across; /* of smooth resizing */
+  double *rows;      /* between them: [batch][out_height][in_width][channels] */
+  const Pair *pairs_down, *pairs_across;
+  int vectors; /* 4 numbers can be read and written at once */
+  AkAlso also; /* of linear resizing */
 } Resizer;
 
-/* The number of [batch][out_height][width][channels] that is this thread's. */
+/* Smooth resizing: the number of [batch][out_height][width][channels] that is this thread's. */
 typedef struct
 {
   uint32_t row, b, r, q, c; /* row: of all rows */
@@ -41,31 +53,39 @@ own_place (const AkResize2d *a, size_t row_width, Place *p)
   return p->b < a->batch;
 }
 
-/* Linear along both axes. */
+/* Linear along both axes: a block has numbers of one row of the result, a thread VEC adjacent channels of a pixel.
+ * `rounded`: where they go as bfloat16 as well, or NULL. */
+template <int VEC>
 static __global__ void
-linear_kernel (Resizer f)
+linear_kernel (Resizer f, uint16_t *rounded)
 {
   const AkResize2d *a = &f.a;
-  AkTaps down, across;
-  const float *x, *v, *w;
-  float s = 0;
-  Place p;
+  const uint32_t pieces = (uint32_t) a->channels / VEC, r = blockIdx.y, b = blockIdx.z;
+  const uint32_t i = blockIdx.x * THREADS + threadIdx.x, q = i / pieces, c = i % pieces * VEC;
+  float corner[4][VEC], s[VEC];
+  const float *x;
+  Pair down, across;
+  size_t right, below;
 
-  if (!own_place (a, a->out_width, &p) || !ak_in_spans (a->spans, p.r, p.q))
+  if (q >= a->out_width || !ak_in_spans (a->spans, r, q))
     return;
-  down = f.down.taps[p.r];
-  across = f.across.taps[p.q];
-  v = f.down.weights + down.at;
-  w = f.across.weights + across.at;
-  x = a->x.data + p.b * a->x.batch + (down.first * a->in_width + across.first) * a->x.row + p.c;
-  for (size_t j = 0; j < down.count; j++) {
-    float t = w[0] * x[j * a->in_width * a->x.row];
-
-    if (across.count > 1)
-      t += w[1] * x[(j * a->in_width + 1) * a->x.row];
-    s += v[j] * t;
-  }
-  a->y.data[p.b * a->y.batch + (p.r * a->out_width + p.q) * a->y.row + p.c] = s;
+  down = f.pairs_down[r];
+  across = f.pairs_across[q];
+  right = across.more * a->x.row;
+  below = down.more * a->in_width * a->x.row;
+  x = a->x.data + b * a->x.batch + ((size_t) down.first * a->in_width + across.first) * a->x.row +
+      c;
+  ak_fetch<VEC> (corner[0], x);
+  ak_fetch<VEC> (corner[1], x + right);
+  ak_fetch<VEC> (corner[2], x + below);
+  ak_fetch<VEC> (corner[3], x + below + right);
+  for (int k = 0; k < VEC; k++)
+    s[k] = down.v * (across.v * corner[0][k] + across.w * corner[1][k]) +
+           down.w * (across.v * corner[2][k] + across.w * corner[3][k]);
+  ak_put<VEC> (a->y.data + b * a->y.batch + ((size_t) r * a->out_width + q) * a->y.row + c, s);
+  if (rounded)
+    ak_put_rounded<VEC> (
+        rounded + (((size_t) b * a->out_height + r) * a->out_width + q) * a->channels + c, s);
 }
 
 /* weights · x, `step` numbers apart */
@@ -113,18 +133,28 @@ across_kernel (Resizer f)
 }
 
 static void
-resize2d_run (const AkAt *at, const void *args)
+linear_run (const AkAt *at, const void *args)
+{
+  const Resizer *f = (const Resizer *) args;
+  const AkResize2d *a = &f->a;
+  const size_t pieces = a->out_width * a->channels / (f->vectors ? 4 : 1);
+  const dim3 grid (ak_blocks (pieces, THREADS), (unsigned) a->out_height, (unsigned) a->batch);
+
+  if (f->vectors)
+    AK_LAUNCH (linear_kernel<4>, grid, THREADS, 0, at, *f, ak_rounded (at, &f->also));
+  else
+    AK_LAUNCH (linear_kernel<1>, grid, THREADS, 0, at, *f, ak_rounded (at, &f->also));
+}
+
+static void
+smooth_run (const AkAt *at, const void *args)
 {
   const Resizer *f = (const Resizer *) args;
   const AkResize2d *a = &f->a;
   size_t rows = a->batch * a->out_height * a->channels;
 
-  if (!f->rows) {
-    AK_LAUNCH (linear_kernel, ak_blocks (rows * a->out_width, 256), 256, 0, at, *f);
-    return;
-  }
-  AK_LAUNCH (down_kernel, ak_blocks (rows * a->in_width, 256), 256, 0, at, *f);
-  AK_LAUNCH (across_kernel, ak_blocks (rows * a->out_width, 256), 256, 0, at, *f);
+  AK_LAUNCH (down_kernel, ak_blocks (rows * a->in_width, THREADS), THREADS, 0, at, *f);
+  AK_LAUNCH (across_kernel, ak_blocks (rows * a->out_width, THREADS), THREADS, 0, at, *f);
 }
 
 /* Returns 0 after an error. */
@@ -151,28 +181,73 @@ make_axis (AkPlan *plan, Axis *axis, AkResize2dMode mode, size_t in, size_t out)
   return plan->status == AK_OK;
 }
 
+/* NULL after an error. */
+static const Pair *
+make_pairs (AkPlan *plan, AkResize2dMode mode, size_t in, size_t out)
+{
+  AkTaps *taps = (AkTaps *) calloc (out, sizeof *taps);
+  double *weights = (double *) calloc (out, 2 * sizeof *weights);
+  Pair *pairs = (Pair *) calloc (out, sizeof *pairs);
+  const void *kept = NULL;
+
+  if (taps && weights && pairs) {
+    ak_taps_make (mode, in, out, taps, weights);
+    for (size_t i = 0; i < out; i++) {
+      pairs[i].first = (uint16_t) taps[i].first;
+      pairs[i].more = taps[i].count > 1;
+      pairs[i].v = (float) weights[taps[i].at];
+      pairs[i].w = (float) weights[taps[i].at + 1];
+    }
+    kept = ak_cuda_constant (plan, pairs, out * sizeof *pairs);
+  } else {
+    ak_plan_fail (plan, AK_ERR_MEMORY);
+  }
+  free (taps);
+  free (weights);
+  free (pairs);
+  return (const Pair *) kept;
+}
+
+static void
+record_linear (AkPlan *plan, Resizer *f)
+{
+  const AkResize2d *a = &f->a;
+  Resizer *kept;
+
+  f->pairs_down = make_pairs (plan, a->mode, a->in_height, a->out_height);
+  f->pairs_across = make_pairs (plan, a->mode, a->in_width, a->out_width);
+  f->vectors = a->channels % 4 == 0 && ak_is_aligned (a->x) && ak_is_aligned (a->y);
+  if (!f->pairs_down || !f->pairs_across)
+    return;
+  kept = (Resizer *) ak_cuda_append (plan, linear_run, NULL, f, sizeof *f);
+  if (kept)
+    ak_offer (plan, a->y, a->batch, a->out_height * a->out_width, a->channels, &kept->also, 0);
+}
+
 static void
 resize2d_record (AkPlan *plan, const AkResize2d *a)
 {
   Resizer f = { *a };
   size_t most = a->in_width > a->out_width ? a->in_width : a->out_width;
 
-  /* a thread's number has 32 bits */
-  if (a->out_height > UINT32_MAX / a->batch ||
+  /* a thread's number has 32 bits, rows and pixels have 16 */
+  if (a->in_height > UINT16_MAX || a->in_width > UINT16_MAX || a->out_height > UINT16_MAX ||
+      a->batch > UINT16_MAX ||
       most > (UINT32_MAX - 255) / a->channels / (a->batch * a->out_height)) {
     ak_plan_fail (plan, AK_ERR_ARG);
+    return;
+  }
+  if (a->mode != AK_RESIZE2D_SMOOTH) {
+    record_linear (plan, &f);
     return;
   }
   if (!make_axis (plan, &f.down, a->mode, a->in_height, a->out_height) ||
       !make_axis (plan, &f.across, a->mode, a->in_width, a->out_width))
     return;
-  if (a->mode == AK_RESIZE2D_SMOOTH) {
-    f.rows = (double *) ak_plan_memory (
-        plan, a->batch * a->out_height * a->in_width * a->channels * sizeof *f.rows);
-    if (!f.rows)
-      return;
-  }
-  ak_cuda_append (plan, resize2d_run, NULL, &f, sizeof f);
+  f.rows = (double *) ak_plan_memory (
+      plan, a->batch * a->out_height * a->in_width * a->channels * sizeof *f.rows);
+  if (f.rows)
+    ak_cuda_append (plan, smooth_run, NULL, &f, sizeof f);
 }
 
 void
