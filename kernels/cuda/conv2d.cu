@@ -9,6 +9,7 @@
 #define BK 16      /* inputs at a time */
 #define BLOCKS 264 /* that fill a large card */
 #define MAX_SPLITS 16
+#define VECTORS_FROM 100000 /* sums */
 #define PAD 4 /* numbers behind rows of shared memory, so that fewer writes meet in a bank */
 
 /* A thread has TM × TN sums, and VEC adjacent inputs at a time to bring. */
@@ -88,36 +89,52 @@ __launch_bounds__ (THREADS, VEC == 4 ? 2 : 1) conv_kernel (AkConvJob f)
       __syncthreads ();
     }
   }
+#pragma unroll /* or the sums have to lie in memory */
   for (int r = 0; r < TM; r++)
+#pragma unroll
     for (int c = 0; c < TN; c++) {
       const unsigned m = m0 + tm + r, n = n0 + tn + c;
+      float s = acc[r][c];
 
       if (m >= f.m || n >= f.n)
         continue;
       if (f.splits > 1)
-        f.partial[((size_t) blockIdx.z * f.m + m) * f.n + n] = acc[r][c];
+        f.partial[((size_t) blockIdx.z * f.m + m) * f.n + n] = s;
       else
-        ak_conv_finish (&f, m, n, acc[r][c]);
+        ak_conv_finish<1> (&f, m, n, &s, NULL);
     }
 }
 
+/* A thread has VEC adjacent sums. */
+template <int VEC>
 static __global__ void
-sum_kernel (AkConvJob f)
+sum_kernel (AkConvJob f, uint16_t *rounded)
 {
-  const unsigned i = blockIdx.x * THREADS + threadIdx.x;
-  float s = 0;
+  const unsigned i = (blockIdx.x * THREADS + threadIdx.x) * VEC;
+  float s[VEC] = {}, part[VEC];
 
   if (i >= f.m * f.n || !ak_conv_wanted (&f, i / f.n))
     return;
-  for (unsigned z = 0; z < f.splits; z++)
-    s += f.partial[(size_t) z * f.m * f.n + i];
-  ak_conv_finish (&f, i / f.n, i % f.n, s);
+  for (unsigned z = 0; z < f.splits; z++) {
+    ak_fetch<VEC> (part, f.partial + (size_t) z * f.m * f.n + i);
+    for (int k = 0; k < VEC; k++)
+      s[k] += part[k];
+  }
+  ak_conv_finish<VEC> (&f, i / f.n, i % f.n, s, rounded);
 }
 
 void
-ak_cuda_conv2d_finish (const AkAt *at, const AkConvJob *f)
+ak_cuda_conv2d_finish (const AkAt *at, const AkConvJob *f, uint16_t *rounded)
 {
-  AK_LAUNCH (sum_kernel, ak_blocks ((size_t) f->m * f->n, THREADS), THREADS, 0, at, *f);
+  const AkRows bias = ak_same ((float *) f->a.bias);
+  const size_t n = (size_t) f->m * f->n;
+
+  /* a small result is better shared by many threads */
+  if (n >= VECTORS_FROM && f->n % 4 == 0 && ak_is_aligned (f->a.y) && ak_is_aligned (bias) &&
+      ak_is_aligned (f->a.out_scale) && ak_is_aligned (f->a.gate) && ak_is_aligned (f->a.residual))
+    AK_LAUNCH (sum_kernel<4>, ak_blocks (n / 4, THREADS), THREADS, 0, at, *f, rounded);
+  else
+    AK_LAUNCH (sum_kernel<1>, ak_blocks (n, THREADS), THREADS, 0, at, *f, rounded);
 }
 
 /* By AkConvShape. */
@@ -180,7 +197,7 @@ conv2d_run (const AkAt *at, const void *args)
   else
     launch_shape (at, &f, n->shape, n->vectors);
   if (f.splits > 1)
-    ak_cuda_conv2d_finish (at, &f);
+    ak_cuda_conv2d_finish (at, &f, NULL);
 }
 
 static size_t
@@ -246,7 +263,7 @@ conv2d_record (AkPlan *plan, const AkConv2d *a)
     return;
   n.bf16 = matrix->bf16;
   n.shape = choose_shape (f, n.bf16);
-  n.vectors = f->in % 4 == 0 && ak_conv_is_aligned (a->x);
+  n.vectors = f->in % 4 == 0 && ak_is_aligned (a->x);
   choose_splits (f, n.shape, n.bf16 ? AK_CONV_BF16_STEP : BK);
   if (f->splits > 1)
     ak_cuda_scratch (plan, (size_t) f->splits * f->m * f->n * sizeof (float));

@@ -4,13 +4,7 @@
 
 #include "conv2d.h"
 #include "math.cuh"
-
-/* Can 4 numbers at a time be read of rows whose length is a multiple of 4? */
-static inline int
-ak_conv_is_aligned (AkRows v)
-{
-  return (uintptr_t) v.data % 16 == 0 && v.row % 4 == 0 && v.batch % 4 == 0;
-}
+#include "vector.cuh"
 
 /* Where a window begins. */
 typedef struct
@@ -69,37 +63,54 @@ ak_conv_advance (AkInput *in, const AkConvJob *f, unsigned by)
   }
 }
 
-/* VEC numbers from `from` (aligned to all of them), or zeros. */
+/* VEC numbers from `from`, or zeros. */
 template <int VEC>
 static __device__ void
 ak_conv_fetch (float *to, const float *from)
 {
-  if constexpr (VEC == 4) {
-    const float4 v = from ? *(const float4 *) from : make_float4 (0, 0, 0, 0);
-
-    to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
-  } else {
-    to[0] = from ? *from : 0;
-  }
+  if (from)
+    ak_fetch<VEC> (to, from);
+  else
+    for (int i = 0; i < VEC; i++)
+      to[i] = 0;
 }
 
-/* residual + gate · act (out_scale · s + bias + noise) */
+/* residual + gate · act (out_scale · s + bias + noise) of the columns from n on. `rounded`: where it goes as bfloat16
+ * as well, [m][n], or NULL. */
+template <int VEC>
 static __device__ void
-ak_conv_finish (const AkConvJob *f, unsigned m, unsigned n, float s)
+ak_conv_finish (const AkConvJob *f, unsigned m, unsigned n, float *s, uint16_t *rounded)
 {
   const AkConv2d *a = &f->a;
   const size_t b = m / f->pixels, p = m % f->pixels;
+  float scale[VEC], bias[VEC], gate[VEC], residual[VEC];
+  float noise = 0;
 
   if (a->out_scale.data)
-    s *= a->out_scale.data[b * a->out_scale.batch + n];
+    ak_fetch<VEC> (scale, a->out_scale.data + b * a->out_scale.batch + n);
   if (a->bias)
-    s += a->bias[n];
+    ak_fetch<VEC> (bias, a->bias + n);
   if (a->noise.data)
-    s += a->noise.data[b * a->noise.batch + p * a->noise.row];
-  s = ak_act (s, a->activation);
+    noise = a->noise.data[b * a->noise.batch + p * a->noise.row];
   if (a->gate.data)
-    s *= a->gate.data[b * a->gate.batch + p * a->gate.row + n];
+    ak_fetch<VEC> (gate, a->gate.data + b * a->gate.batch + p * a->gate.row + n);
   if (a->residual.data)
-    s += a->residual.data[b * a->residual.batch + p * a->residual.row + n];
-  a->y.data[b * a->y.batch + p * a->y.row + n] = s;
+    ak_fetch<VEC> (residual, a->residual.data + b * a->residual.batch + p * a->residual.row + n);
+#pragma unroll
+  for (int i = 0; i < VEC; i++) {
+    if (a->out_scale.data)
+      s[i] *= scale[i];
+    if (a->bias)
+      s[i] += bias[i];
+    if (a->noise.data)
+      s[i] += noise;
+    s[i] = ak_act (s[i], a->activation);
+    if (a->gate.data)
+      s[i] *= gate[i];
+    if (a->residual.data)
+      s[i] += residual[i];
+  }
+  ak_put<VEC> (a->y.data + b * a->y.batch + p * a->y.row + n, s);
+  if (rounded)
+    ak_put_rounded<VEC> (rounded + (size_t) m * f->n + n, s);
 }

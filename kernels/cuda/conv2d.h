@@ -34,8 +34,9 @@ extern "C" {
 #define AK_CONV_BF16_STEP 32
 void ak_cuda_conv2d_bf16 (const AkAt *at, const AkConvJob *job, AkConvShape shape, int vectors);
 
-/* Launches what comes after the sums of job->splits in job->partial. */
-void ak_cuda_conv2d_finish (const AkAt *at, const AkConvJob *job);
+/* Launches what comes after the sums of job->splits in job->partial. `rounded`: where y goes as bfloat16 as well, or
+ * NULL. */
+void ak_cuda_conv2d_finish (const AkAt *at, const AkConvJob *job, uint16_t *rounded);
 
 /* Appends the operation as a library computes it; `job` is what it is without. Returns 0, with nothing appended, where our
  * own kernels are to do it. */

@@ -2,7 +2,6 @@
 /* The products of conv2d.cu with weights of bfloat16: inputs are rounded to it as they are read (after their scale), sums
  * are float, by tensor cores. */
 #include "conv2d.cuh"
-#include "tensor.cuh"
 
 #define BK AK_CONV_BF16_STEP
 #define ROW                                                                                        \
@@ -19,29 +18,14 @@ write_sums (const AkConvJob *f, const AkTensorSum *c, float *staging, unsigned m
   __syncwarp ();
   for (unsigned i = threadIdx.x % AK_WARP; i < AK_TENSOR * AK_TENSOR; i += AK_WARP) {
     const unsigned m = m0 + i / AK_TENSOR, n = n0 + i % AK_TENSOR;
-    const float s = staging[i / AK_TENSOR * SUM_ROW + i % AK_TENSOR];
+    float s = staging[i / AK_TENSOR * SUM_ROW + i % AK_TENSOR];
 
     if (m >= f->m || n >= f->n)
       continue;
     if (f->splits > 1)
       f->partial[((size_t) blockIdx.z * f->m + m) * f->n + n] = s;
     else
-      ak_conv_finish (f, m, n, s);
-  }
-}
-
-template <int VEC>
-static __device__ void
-put_rounded (uint16_t *to, const float *from)
-{
-  if constexpr (VEC == 4) {
-    uint2 v;
-
-    v.x = ak_tensor_round (from[0]) | (unsigned) ak_tensor_round (from[1]) << 16;
-    v.y = ak_tensor_round (from[2]) | (unsigned) ak_tensor_round (from[3]) << 16;
-    *(uint2 *) to = v;
-  } else {
-    to[0] = ak_tensor_round (from[0]);
+      ak_conv_finish<1> (f, m, n, &s, NULL);
   }
 }
 
@@ -74,7 +58,9 @@ __launch_bounds__ (AK_CONV_THREADS) bf16_kernel (AkConvJob f)
 
   if (f.a.spans && !__syncthreads_or (tid < BM && ak_conv_wanted (&f, m0 + tid)))
     return; /* all of the block */
+#pragma unroll
   for (int i = 0; i < MS; i++)
+#pragma unroll
     for (int j = 0; j < NS; j++)
       ak_tensor_zero (&sum[i][j]);
   for (int l = 0; l < A_LOADS; l++)
@@ -108,12 +94,15 @@ __launch_bounds__ (AK_CONV_THREADS) bf16_kernel (AkConvJob f)
       for (int i = 0; i < BK; i += AK_TENSOR) {
         AkTensorRight b[NS];
 
+#pragma unroll
         for (int c = 0; c < NS; c++)
           ak_tensor_right (b + c, b_tile + (buffer * BN + wn + c * AK_TENSOR) * ROW + i, ROW);
+#pragma unroll
         for (int r = 0; r < MS; r++) {
           AkTensorLeft a;
 
           ak_tensor_left (&a, a_tile + (buffer * BM + wm + r * AK_TENSOR) * ROW + i, ROW);
+#pragma unroll
           for (int c = 0; c < NS; c++)
             ak_tensor_add (&sum[r][c], &a, b + c);
         }
@@ -122,7 +111,7 @@ __launch_bounds__ (AK_CONV_THREADS) bf16_kernel (AkConvJob f)
     }
     if (k < end) {
       for (int l = 0; l < A_LOADS; l++)
-        put_rounded<VEC> (a_tile + (buffer * BM + a_row + l * A_ROWS) * ROW + a_lane, a_next[l]);
+        ak_put_rounded<VEC> (a_tile + (buffer * BM + a_row + l * A_ROWS) * ROW + a_lane, a_next[l]);
       for (int l = 0; l < B_LOADS; l++)
         if (B_LOADS * B_ROWS == BN || b_row + l * B_ROWS < BN)
           *(uint4 *) (b_tile + (buffer * BN + b_row + l * B_ROWS) * ROW + b_lane) = b_next[l];
@@ -130,7 +119,9 @@ __launch_bounds__ (AK_CONV_THREADS) bf16_kernel (AkConvJob f)
     }
   }
   __syncthreads (); /* nobody reads the tiles any more */
+#pragma unroll      /* or the sums have to lie in memory */
   for (int r = 0; r < MS; r++)
+#pragma unroll
     for (int c = 0; c < NS; c++)
       write_sums (&f, &sum[r][c], (float *) memory + warp * AK_TENSOR * SUM_ROW,
           m0 + wm + r * AK_TENSOR, n0 + wn + c * AK_TENSOR);

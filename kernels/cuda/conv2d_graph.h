@@ -47,8 +47,9 @@ int ak_cuda_conv2d_for_library (const AkConv2d *a, const AkCudaMatrix *m, AkConv
 /* Are the inputs rounded or scaled by a kernel first, so that they lie in the scratch? */
 int ak_cuda_conv2d_prepared (const AkConv2d *a, const AkCudaMatrix *m);
 
-/* Can all of the operation be one graph? Not if it reads what it writes: a library may write early. With floats only
- * bias and ReLU: what else engines would compile on the spot uses TF32. */
+/* Can all of the operation be one graph? Not if it reads what it writes: a library may write early. Not for several
+ * images with scales of their own or a noise for all of them, where engines err. With floats only bias and ReLU: what
+ * else engines would compile on the spot uses TF32. */
 int ak_cuda_conv2d_can_fuse (const AkConv2d *a, const AkCudaMatrix *m);
 
 /* The graph of the operation: all of it if `fused`, else the sums alone, which go to y if nothing follows. */
@@ -57,12 +58,12 @@ void ak_cuda_conv2d_graph (AkConvGraph *graph, const AkConv2d *a, const AkCudaMa
 /* Is `b` the same but for its addresses, and these no less aligned? Then the same plan computes it. */
 int ak_cuda_conv2d_same (const AkConvGraph *a, const AkConvGraph *b);
 
-/* Where things lie in the scratch, in bytes, each a multiple of 256; x begins it. */
+/* Where things lie in the scratch, in bytes, each a multiple of 256; x, which is given, comes first. */
 typedef struct
 {
-  size_t y, workspace, total;
+  size_t x, y, workspace, total;
 } AkConvScratch;
-AkConvScratch ak_cuda_conv2d_scratch (const AkConvGraph *graph, size_t workspace);
+AkConvScratch ak_cuda_conv2d_scratch (const AkConvGraph *graph, size_t x, size_t workspace);
 
 /* What an address is surely a multiple of: a power of two, at most 16. NULL, which stands for the scratch, is of 16. */
 int64_t ak_cuda_conv2d_alignment (const void *data);

@@ -6,12 +6,12 @@
 
 #define THREADS 256
 
-/* x · in_scale, dense, in floats or bfloat16. A thread has VEC adjacent numbers. */
+/* x · in_scale, dense, in floats or bfloat16. A thread has `vec` adjacent numbers. */
 typedef struct
 {
   AkRows x, in_scale;
-  unsigned batch, pixels, cols;
-  int bf16, vectors;
+  unsigned batch, pixels, cols, vec;
+  int bf16;
 } Prepare;
 
 template <int VEC>
@@ -19,20 +19,22 @@ static __global__ void
 prepare_kernel (Prepare a, void *to)
 {
   const size_t i = ((size_t) blockIdx.x * THREADS + threadIdx.x) * VEC;
-  size_t c, r = ak_split (i, a.cols, &c);
-  float v[VEC];
+  size_t c, p, r = ak_split (i, a.cols, &c), b = ak_split (r, a.pixels, &p);
+  float v[VEC], scale[VEC];
 
-  if (r >= (size_t) a.batch * a.pixels)
+  if (b >= a.batch)
     return;
-  ak_conv_fetch<VEC> (v, ak_row (a.x, a.pixels, r) + c);
-  for (int k = 0; k < VEC; k++) {
-    if (a.in_scale.data)
-      v[k] *= a.in_scale.data[r / a.pixels * a.in_scale.batch + c + k];
-    if (a.bf16)
-      ((uint16_t *) to)[i + k] = ak_to_bf16 (v[k]);
-    else
-      ((float *) to)[i + k] = v[k];
+  ak_fetch<VEC> (v, a.x.data + b * a.x.batch + p * a.x.row + c);
+  if (a.in_scale.data) {
+    ak_fetch<VEC> (scale, a.in_scale.data + b * a.in_scale.batch + c);
+#pragma unroll
+    for (int k = 0; k < VEC; k++)
+      v[k] *= scale[k];
   }
+  if (a.bf16)
+    ak_put_rounded<VEC> ((uint16_t *) to + i, v);
+  else
+    ak_put<VEC> ((float *) to + i, v);
 }
 
 static void
@@ -40,11 +42,14 @@ prepare_run (const AkAt *at, const void *args)
 {
   const Prepare *a = (const Prepare *) args;
   const size_t n = (size_t) a->batch * a->pixels * a->cols;
+  const unsigned blocks = ak_blocks (n / a->vec, THREADS);
 
-  if (a->vectors)
-    AK_LAUNCH (prepare_kernel<4>, ak_blocks (n / 4, THREADS), THREADS, 0, at, *a, at->scratch);
+  if (a->vec == 8)
+    AK_LAUNCH (prepare_kernel<8>, blocks, THREADS, 0, at, *a, at->scratch);
+  else if (a->vec == 4)
+    AK_LAUNCH (prepare_kernel<4>, blocks, THREADS, 0, at, *a, at->scratch);
   else
-    AK_LAUNCH (prepare_kernel<1>, ak_blocks (n, THREADS), THREADS, 0, at, *a, at->scratch);
+    AK_LAUNCH (prepare_kernel<1>, blocks, THREADS, 0, at, *a, at->scratch);
 }
 
 typedef struct
@@ -54,6 +59,7 @@ typedef struct
   AkConvScratch scratch;
   AkConvJob job; /* what is left to do after the sums */
   int unfinished;
+  AkAlso also; /* of what is left */
 } Node;
 
 static void
@@ -66,22 +72,72 @@ conv_run (const AkAt *at, const void *args)
   f.partial = (float *) (at->scratch + n->scratch.y);
   f.splits = 1;
   if (n->unfinished)
-    ak_cuda_conv2d_finish (at, &f);
+    ak_cuda_conv2d_finish (at, &f, ak_rounded (at, &n->also));
 }
 
 /* All of it in the library if it can, else the sums. */
 static int
-find (AkCuda *cuda, Node *n, const AkCudaMatrix *matrix)
+find (AkCuda *cuda, Node *n, const AkCudaMatrix *matrix, size_t *workspace)
 {
-  size_t workspace = 0;
-
   for (int fused = ak_cuda_conv2d_can_fuse (&n->job.a, matrix); fused >= 0 && !n->conv; fused--) {
     ak_cuda_conv2d_graph (&n->graph, &n->job.a, matrix, fused);
-    n->conv = ak_library_conv2d (cuda, &n->graph, &workspace);
+    n->conv = ak_library_conv2d (cuda, &n->graph, workspace);
   }
   n->unfinished = !n->graph.y_data;
-  n->scratch = ak_cuda_conv2d_scratch (&n->graph, workspace);
   return n->conv != NULL;
+}
+
+static void
+record_prepare (AkPlan *plan, const AkConvJob *job, int bf16)
+{
+  const AkConv2d *a = &job->a;
+  Prepare p = {};
+
+  p.x = a->x;
+  p.in_scale = a->in_scale;
+  p.batch = (unsigned) a->batch;
+  p.pixels = (unsigned) (a->height * a->width);
+  p.cols = job->in;
+  p.bf16 = bf16;
+  p.vec = !ak_is_aligned (a->x) || !ak_is_aligned (a->in_scale) || p.cols % 4 ? 1
+          : p.cols % 8                                                        ? 4
+                                                                              : 8;
+  ak_cuda_append (plan, prepare_run, NULL, &p, sizeof p);
+}
+
+/* Where in the scratch the inputs lie: as the operation before offers them, or where a kernel puts them. */
+static size_t
+record_inputs (AkPlan *plan, const AkConvJob *job, int bf16)
+{
+  const AkConv2d *a = &job->a;
+  const AkOffer *stands =
+      bf16 && !a->in_scale.data && job->in % 8 == 0
+          ? ak_cuda_offered (plan, a->x, a->batch, a->height * a->width, job->in)
+          : NULL;
+
+  if (!stands) {
+    record_prepare (plan, job, bf16);
+    return 0;
+  }
+  if (!stands->also)
+    return stands->scratch;
+  stands->also->on = 1;
+  stands->also->at = (stands->scratch + 255) / 256 * 256;
+  return stands->also->at;
+}
+
+/* To the next operation: the result, or the inputs again. */
+static void
+offer (AkPlan *plan, Node *kept, int bf16)
+{
+  const AkConvJob *job = &kept->job;
+  const AkConv2d *a = &job->a;
+  AkOffer inputs = { a->x, a->batch, a->height * a->width, job->in, NULL, kept->scratch.x };
+
+  if (kept->unfinished)
+    ak_offer (plan, a->y, a->batch, job->pixels, job->n, &kept->also, kept->scratch.total);
+  else if (bf16 && !a->in_scale.data && job->in % 8 == 0 && a->x.data != a->y.data)
+    ak_cuda_offer (plan, &inputs);
 }
 
 int
@@ -89,23 +145,18 @@ ak_cuda_conv2d_library (AkPlan *plan, const AkCudaMatrix *matrix, const AkConvJo
 {
   AkCuda *cuda = (AkCuda *) plan->dev;
   const AkConv2d *a = &job->a;
-  Node n = {};
-  Prepare p = {};
+  size_t workspace = 0, x = 0;
+  Node n = {}, *kept;
 
   n.job = *job;
-  if (!ak_cuda_conv2d_for_library (a, matrix, cuda->conv2d) || !find (cuda, &n, matrix))
+  if (!ak_cuda_conv2d_for_library (a, matrix, cuda->conv2d) || !find (cuda, &n, matrix, &workspace))
     return 0;
+  if (ak_cuda_conv2d_prepared (a, matrix))
+    x = record_inputs (plan, job, matrix->bf16);
+  n.scratch = ak_cuda_conv2d_scratch (&n.graph, x, workspace);
   ak_cuda_scratch (plan, n.scratch.total);
-  if (ak_cuda_conv2d_prepared (a, matrix)) {
-    p.x = a->x;
-    p.in_scale = a->in_scale;
-    p.batch = (unsigned) a->batch;
-    p.pixels = (unsigned) (a->height * a->width);
-    p.cols = job->in;
-    p.bf16 = matrix->bf16;
-    p.vectors = job->in % 4 == 0 && ak_conv_is_aligned (a->x);
-    ak_cuda_append (plan, prepare_run, NULL, &p, sizeof p);
-  }
-  ak_cuda_append (plan, conv_run, NULL, &n, sizeof n);
+  kept = (Node *) ak_cuda_append (plan, conv_run, NULL, &n, sizeof n);
+  if (kept)
+    offer (plan, kept, matrix->bf16);
   return 1;
 }

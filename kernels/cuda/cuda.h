@@ -18,7 +18,7 @@ typedef struct AkLibrary AkLibrary; /* what the libraries keep for a device: lib
 
 /* Who computes convolutions of images. */
 typedef enum {
-  AK_CONV_BY_AUTO,    /* the library where it has nothing to compute in vain */
+  AK_CONV_BY_AUTO,    /* the library where it is faster */
   AK_CONV_BY_OWN,     /* our kernels */
   AK_CONV_BY_LIBRARY, /* the library wherever it can */
 } AkConvBy;

@@ -65,8 +65,9 @@ void
 ak_library_conv2d_run (const AkAt *at, const AkLibraryConv *conv, const AkConvGraph *graph,
     const AkConvScratch *scratch)
 {
-  if (!ak_cudnn_run (at->cuda->library->cudnn, (const AkCudnnPlan *) conv, graph, at->scratch,
-          (float *) (at->scratch + scratch->y), at->scratch + scratch->workspace, at->stream) &&
+  if (!ak_cudnn_run (at->cuda->library->cudnn, (const AkCudnnPlan *) conv, graph,
+          at->scratch + scratch->x, (float *) (at->scratch + scratch->y),
+          at->scratch + scratch->workspace, at->stream) &&
       *at->status == AK_OK)
     *at->status = AK_ERR_DEVICE;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "kernels/conv2d.h"
+#include "kernels/resize2d.h"
 
 typedef struct
 {
@@ -140,6 +141,73 @@ deconv (Check *t, Deconv c)
   check_free (t);
 }
 
+/* Operations in a row, each on what one before it left: these may share rounded inputs. */
+typedef struct
+{
+  size_t side, channels;
+  Pair x, twice, left, right;
+  MatrixPair w3, w1;
+} Chain;
+
+static void
+record_chain (AkPlan *plan, int plain, void *data)
+{
+  const Chain *c = data;
+  const size_t side = 2 * c->side, pixels = side * side, n = c->channels;
+  const AkRows twice = ak_dense (AT (c->twice), pixels, n),
+               left = ak_dense (AT (c->left), pixels, n);
+  AkConv2d a = { .y = left,
+    .x = twice,
+    .matrix = plain ? c->w3.plain : c->w3.dev,
+    .activation = AK_ACT_LEAKY_RELU,
+    .batch = 1,
+    .height = side,
+    .width = side,
+    .stride = 1,
+    .padding = 1 };
+
+  ak_resize2d (plan, &(AkResize2d){ .y = twice,
+                         .x = ak_dense (AT (c->x), c->side * c->side, n),
+                         .mode = AK_RESIZE2D_LINEAR,
+                         .batch = 1,
+                         .in_height = c->side,
+                         .in_width = c->side,
+                         .out_height = side,
+                         .out_width = side,
+                         .channels = n });
+  ak_conv2d (plan, &a); /* of the resized, */
+  a.y = ak_dense (AT (c->right), pixels, n);
+  a.matrix = plain ? c->w1.plain : c->w1.dev;
+  a.padding = 0;
+  ak_conv2d (plan, &a); /* again of them, */
+  a.x = left;
+  a.residual = a.y;
+  ak_conv2d (plan, &a); /* added to what is there, */
+  a.x = a.y;
+  a.y = left;
+  a.residual = (AkRows){ 0 };
+  ak_conv2d (plan, &a); /* and of the sum */
+}
+
+static void
+chain (Check *t, Chain c)
+{
+  const size_t n = c.side * c.side * c.channels;
+  char what[80];
+
+  c.x = check_pair (t, n, 1);
+  c.twice = check_pair (t, 4 * n, 1);
+  c.left = check_pair (t, 4 * n, 1);
+  c.right = check_pair (t, 4 * n, 1);
+  c.w3 = check_matrix2d (t, c.channels, c.channels, 3, AK_BF16);
+  c.w1 = check_matrix2d (t, c.channels, c.channels, 1, AK_BF16);
+  snprintf (what, sizeof what, "conv2d after conv2d, %zux%zux%zu bf16", c.side, c.side, c.channels);
+  check_run (t, what, record_chain, &c);
+  check_close (t, what, c.right, 0.015);
+  check_close (t, what, c.left, 0.015);
+  check_free (t);
+}
+
 void
 check_conv2d (Check *t)
 {
@@ -169,6 +237,12 @@ check_conv2d (Check *t)
     { 2, 17, 19, 12, 50, 3, 1, 1, AK_ACT_RELU, .gate = 1, .residual = 1, .precision = AK_BF16 },
     { 1, 28, 42, 3, 17, 14, 14, 0, .precision = AK_BF16 },
     { 2, 11, 5, 16, 3, 1, 1, 0, .modulate = 1, .residual = 1, .precision = AK_BF16 },
+    { 1, 11, 5, 16, 3, 1, 1, 0, .modulate = 1, .residual = 1, .precision = AK_BF16 },
+    { 2, 11, 5, 16, 3, 1, 1, 0, .residual = 1, .precision = AK_BF16 },
+    { 2, 11, 5, 16, 3, 3, 1, 1, .modulate = 1, .residual = 1, .precision = AK_BF16 },
+    { 2, 11, 5, 16, 24, 1, 1, 0, .modulate = 1, .residual = 1, .precision = AK_BF16 },
+    { 2, 90, 50, 24, 16, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1, .gate = 1, .residual = 1,
+        .precision = AK_BF16 },
     { 1, 6, 6, 128, 200, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1, .precision = AK_BF16 },
     { 1, 100, 170, 8, 72, 3, 1, 1, .precision = AK_BF16 },
     { 1, 130, 140, 8, 129, 1, 1, 0, .pad = 1, .precision = AK_BF16 },
@@ -195,6 +269,9 @@ check_conv2d (Check *t)
     part.part = 1;
     one (t, part, 0);
   }
+  chain (t, (Chain){ 9, 24 });
+  chain (t, (Chain){ 40, 16 });
+  chain (t, (Chain){ 5, 12 });
   deconv (t, (Deconv){ 2, 3, 4, 6, 5, 4 });
   deconv (t, (Deconv){ 1, 5, 5, 32, 24, 2 });
   for (size_t i = 0; t->bench && i < sizeof benches / sizeof *benches; i++)

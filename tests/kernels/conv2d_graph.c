@@ -130,18 +130,22 @@ test_scratch (void)
   AkConvGraph g;
 
   ak_cuda_conv2d_graph (&g, &a, &m, 0); /* x and y where they are */
-  s = ak_cuda_conv2d_scratch (&g, 1000);
+  s = ak_cuda_conv2d_scratch (&g, 0, 1000);
   g_assert_cmpuint (s.workspace, ==, 0);
   g_assert_cmpuint (s.total, ==, 1024);
   a.bias = bias;
   ak_cuda_conv2d_graph (&g, &a, &rounded, 0); /* 2 · 60 · 16 numbers of 2 bytes, 2 · 60 · 24 of 4 */
-  s = ak_cuda_conv2d_scratch (&g, 1);
+  s = ak_cuda_conv2d_scratch (&g, 0, 1);
   g_assert_cmpuint (s.y, ==, 3840);
   g_assert_cmpuint (s.workspace, ==, 3840 + 11520);
   g_assert_cmpuint (s.total, ==, 3840 + 11520 + 256);
+  s = ak_cuda_conv2d_scratch (&g, 512, 1); /* behind what somebody else has there */
+  g_assert_cmpuint (s.x, ==, 512);
+  g_assert_cmpuint (s.y, ==, 512 + 3840);
+  g_assert_cmpuint (s.total, ==, 512 + 3840 + 11520 + 256);
   a.in_scale = ak_same (scale);
   ak_cuda_conv2d_graph (&g, &a, &m, 1); /* scaled floats */
-  s = ak_cuda_conv2d_scratch (&g, 0);
+  s = ak_cuda_conv2d_scratch (&g, 0, 0);
   g_assert_cmpuint (s.y, ==, 7680);
   g_assert_cmpuint (s.total, ==, 7680);
 }
@@ -150,7 +154,7 @@ static void
 test_choice (void)
 {
   const AkCudaMatrix m = matrix (24, 16, 3, 0), rounded = matrix (24, 16, 3, 1);
-  const AkCudaMatrix padded = matrix (24, 3, 3, 1);
+  const AkCudaMatrix padded = matrix (24, 3, 3, 1), large = matrix (128, 64, 3, 0);
   const AkSpan spans[3] = { { 0, 1 } };
   AkConv2d a = conv2d (24, 16);
   AkConvBy by;
@@ -162,15 +166,22 @@ test_choice (void)
   g_assert_false (ak_cuda_conv2d_by ("", &by));
   g_assert_false (ak_cuda_conv2d_by ("cuDNN", &by));
 
-  g_assert_true (ak_cuda_conv2d_for_library (&a, &m, AK_CONV_BY_AUTO));
-  g_assert_false (ak_cuda_conv2d_for_library (&a, &m, AK_CONV_BY_OWN));
-  g_assert_false (ak_cuda_conv2d_for_library (&a, &padded, AK_CONV_BY_LIBRARY));
-  a.spans = spans;
   g_assert_false (ak_cuda_conv2d_for_library (&a, &m, AK_CONV_BY_AUTO));
+  g_assert_false (ak_cuda_conv2d_for_library (&a, &large, AK_CONV_BY_AUTO));
   g_assert_true (ak_cuda_conv2d_for_library (&a, &m, AK_CONV_BY_LIBRARY));
+  g_assert_true (ak_cuda_conv2d_for_library (&a, &rounded, AK_CONV_BY_AUTO));
+  g_assert_false (ak_cuda_conv2d_for_library (&a, &rounded, AK_CONV_BY_OWN));
+  g_assert_false (ak_cuda_conv2d_for_library (&a, &padded, AK_CONV_BY_LIBRARY));
+  a.height = a.width = 32;
+  g_assert_true (ak_cuda_conv2d_for_library (&a, &large, AK_CONV_BY_AUTO));
+  a.spans = spans;
+  g_assert_false (ak_cuda_conv2d_for_library (&a, &large, AK_CONV_BY_AUTO));
+  g_assert_true (ak_cuda_conv2d_for_library (&a, &rounded, AK_CONV_BY_AUTO));
   a.spans = NULL;
-  a.in_scale = ak_same (scale);
-  g_assert_false (ak_cuda_conv2d_for_library (&a, &m, AK_CONV_BY_AUTO));
+  a.batch = 1;
+  a.height = a.width = 4;
+  g_assert_false (ak_cuda_conv2d_for_library (&a, &rounded, AK_CONV_BY_AUTO));
+  g_assert_true (ak_cuda_conv2d_for_library (&a, &rounded, AK_CONV_BY_LIBRARY));
 
   a.bias = bias;
   a.activation = AK_ACT_RELU;
@@ -179,6 +190,11 @@ test_choice (void)
   g_assert_false (ak_cuda_conv2d_can_fuse (&a, &m));
   g_assert_true (ak_cuda_conv2d_can_fuse (&a, &rounded));
   a.residual = a.y;
+  g_assert_false (ak_cuda_conv2d_can_fuse (&a, &rounded));
+  a.residual.data = residual;
+  a.out_scale = ak_same (scale);
+  g_assert_true (ak_cuda_conv2d_can_fuse (&a, &rounded));
+  a.batch = 2;
   g_assert_false (ak_cuda_conv2d_can_fuse (&a, &rounded));
 }
 

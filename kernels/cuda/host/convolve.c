@@ -78,7 +78,7 @@ void
 ak_library_conv2d_run (
     const AkAt *at, const AkLibraryConv *conv, const AkConvGraph *g, const AkConvScratch *scratch)
 {
-  const void *x = g->x_data ? g->x_data : at->scratch;
+  const void *x = g->x_data ? g->x_data : at->scratch + scratch->x;
   float *y = g->y_data ? g->y_data : (float *) (at->scratch + scratch->y);
   int64_t i[4];
 
