@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Step 5 of splat.h: a block of threads draws a tile, or CHANNELS of its channels, a thread a pixel. What decides
  * about a pixel is computed by operations that the compiler may not fuse, so that all variants decide alike. */
-#include "launch.h"
 #include "splat_priv.h"
+#include "vector.cuh"
 
 #define PIXELS (AK_SPLAT_TILE * AK_SPLAT_TILE)
 #define BATCH 64 /* splats whose colours lie ready */
@@ -16,8 +16,24 @@ typedef struct
   uint32_t place; /* among the tile's, from 1 */
 } Entry;
 
+/* The warps of the tile, each 8×4 pixels, two beside each other, that have pixels of the splat: a bit each. */
+static __device__ unsigned
+warps_of (const uint16_t *bounds)
+{
+  const int x0 = bounds[0] - (int) (blockIdx.x * AK_SPLAT_TILE), x1 = x0 + bounds[2] - bounds[0];
+  const int y0 = bounds[1] - (int) (blockIdx.y * AK_SPLAT_TILE), y1 = y0 + bounds[3] - bounds[1];
+  const unsigned columns = (x0 < 8 && x1 > 0) | (unsigned) (x0 < 16 && x1 > 8) << 1;
+  unsigned warps = 0;
+
+#pragma unroll
+  for (int r = 0; r < AK_SPLAT_TILE / 4; r++)
+    if (y0 < 4 * r + 4 && y1 > 4 * r)
+      warps |= columns << 2 * r;
+  return warps;
+}
+
 static __device__ void
-make_entry (Entry *e, const AkCudaShape *s, uint32_t place)
+make_entry (Entry *e, uint8_t *warps, const AkCudaShape *s, uint32_t place)
 {
   const float log2e = 1.44269504088896341f;
 
@@ -29,11 +45,13 @@ make_entry (Entry *e, const AkCudaShape *s, uint32_t place)
   e->opacity = s->opacity;
   e->index = s->index;
   e->place = place;
+  *warps = (uint8_t) warps_of (s->bounds);
 }
 
 /* Of the places from `at` on, one a thread, those that touch the tile, in order into `entries`; returns their number. */
 static __device__ uint32_t
-walk (const AkCudaSplatJob *job, uint32_t at, uint32_t drawn, uint32_t place, Entry *entries)
+walk (const AkCudaSplatJob *job, uint32_t at, uint32_t drawn, uint32_t place, Entry *entries,
+    uint8_t *warps)
 {
   __shared__ uint32_t sums[PIXELS / 32];
   const uint32_t x = blockIdx.x, y = blockIdx.y, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -55,7 +73,7 @@ walk (const AkCudaSplatJob *job, uint32_t at, uint32_t drawn, uint32_t place, En
   }
   before += (uint32_t) __popc (mask & ((1u << lane) - 1));
   if (touches)
-    make_entry (entries + before, s, place + before + 1);
+    make_entry (entries + before, warps + before, s, place + before + 1);
   return n;
 }
 
@@ -99,33 +117,51 @@ weigh (Pixel *p, const Entry *e, float rest)
 }
 
 /* Colours of `n` entries, the channels first … first + CHANNELS - 1, 0 beyond the last. */
-template <int CHANNELS>
+template <int CHANNELS, int VEC>
 static __device__ void
 fetch_colors (
     float *colors, const AkCudaSplatJob *job, const Entry *entries, uint32_t n, uint32_t first)
 {
   const uint32_t channels = (uint32_t) job->args.channels;
 
-  for (uint32_t i = threadIdx.x; i < n * CHANNELS; i += PIXELS) {
-    uint32_t c = first + i % CHANNELS;
+  for (uint32_t i = threadIdx.x * VEC; i < n * CHANNELS; i += PIXELS * VEC) {
+    const uint32_t c = first + i % CHANNELS;
+    float v[VEC] = {};
 
-    colors[i] =
-        c < channels ? job->args.colors[(size_t) entries[i / CHANNELS].index * channels + c] : 0;
+    if (c < channels)
+      ak_fetch<VEC> (v, job->args.colors + (size_t) entries[i / CHANNELS].index * channels + c);
+    ak_put<VEC> (colors + i, v);
   }
 }
 
-/* acc += weight · colour for a batch, with the whole picture. */
+/* Of the up to 32 entries from `warps` on those that the thread's warp has pixels of, a bit each. */
+static __device__ unsigned
+for_warp (const uint8_t *warps, uint32_t n)
+{
+  const uint32_t lane = threadIdx.x % AK_WARP;
+
+  return __ballot_sync (AK_ALL, lane < n && warps[lane] >> threadIdx.x / AK_WARP & 1);
+}
+
+/* acc += weight · colour for the `mask` of 32 entries, with the whole picture. */
 template <int CHANNELS>
 static __device__ void
-blend (float *acc, Pixel *pixel, const Entry *entries, const float *colors, uint32_t n, float rest)
+blend (
+    float *acc, Pixel *pixel, const Entry *entries, const float *colors, unsigned mask, float rest)
 {
-  for (uint32_t i = 0; i < n && !pixel->done; i++) {
-    float w = weigh (pixel, entries + i, rest);
+  for (; mask && !pixel->done; mask &= mask - 1) {
+    const int i = __ffs ((int) mask) - 1;
+    const float w = weigh (pixel, entries + i, rest);
+    float color[4];
 
     if (w > 0)
 #pragma unroll
-      for (int c = 0; c < CHANNELS; c++)
-        acc[c] += w * colors[i * CHANNELS + c];
+      for (int c = 0; c < CHANNELS; c += 4) {
+        ak_fetch<4> (color, colors + i * CHANNELS + c);
+#pragma unroll
+        for (int k = 0; k < 4; k++)
+          acc[c + k] += w * color[k];
+      }
   }
 }
 
@@ -134,41 +170,63 @@ blend (float *acc, Pixel *pixel, const Entry *entries, const float *colors, uint
 template <int CHANNELS>
 static __device__ void
 blend_squares (float *acc, float *front, Pixel *pixel, const Entry *entries, const float *colors,
-    uint32_t n, float rest, float *weights)
+    unsigned mask, float rest, float *weights)
 {
   const uint32_t square = threadIdx.x / 4 * 4, quarter = threadIdx.x % 4 * (CHANNELS / 4);
 
-  for (uint32_t from = 0; from < n; from += STEP) {
-    const uint32_t count = n - from < STEP ? n - from : STEP;
+  while (mask) {
+    unsigned same = mask;
 
-    for (uint32_t i = 0; i < count; i++) {
-      float w = weigh (pixel, entries + from + i, rest);
+    for (uint32_t k = 0; k < STEP && mask; k++, mask &= mask - 1) {
+      const int i = __ffs ((int) mask) - 1;
+      const float w = weigh (pixel, entries + i, rest);
 
-      weights[i * PIXELS + threadIdx.x] = w;
+      weights[k * PIXELS + threadIdx.x] = w;
       for (int c = 0; c < AK_SPLAT_FRONT; c++)
-        front[c] += w * colors[(from + i) * CHANNELS + c];
+        front[c] += w * colors[i * CHANNELS + c];
     }
     __syncwarp ();
-    for (uint32_t i = 0; i < count; i++) {
-      const float *four = weights + i * PIXELS + square;
-      float w = (four[0] + four[1]) + (four[2] + four[3]);
+    for (uint32_t k = 0; k < STEP && same; k++, same &= same - 1) {
+      const int i = __ffs ((int) same) - 1;
+      const float *four = weights + k * PIXELS + square;
+      const float w = (four[0] + four[1]) + (four[2] + four[3]);
 
       if (w > 0)
 #pragma unroll
         for (int c = 0; c < CHANNELS / 4; c++)
-          acc[c] += w * colors[(from + i) * CHANNELS + quarter + c];
+          acc[c] += w * colors[i * CHANNELS + quarter + c];
     }
     __syncwarp ();
   }
 }
 
+/* The thread's pixel of the whole picture. */
+template <int CHANNELS, int VEC>
+static __device__ void
+write_pixel (const AkSplat *s, size_t at, uint32_t first, const float *acc, float t)
+{
+  float v[VEC], background[VEC] = {};
+
+#pragma unroll
+  for (uint32_t c = 0; c < CHANNELS; c += VEC)
+    if (first + c < s->channels) {
+      if (s->background)
+        ak_fetch<VEC> (background, s->background + first + c);
+#pragma unroll
+      for (int k = 0; k < VEC; k++)
+        v[k] = acc[c + k] + background[k] * t;
+      ak_put<VEC> (s->image + at * s->channels + first + c, v);
+    }
+}
+
 /* Threads are numbered by squares of 2×2 pixels; a warp has 4×2 squares. */
-template <int CHANNELS, int HALF>
+template <int CHANNELS, int HALF, int VEC>
 static __global__ void
 draw_kernel (AkCudaSplatJob job)
 {
-  __shared__ Entry entries[PIXELS];
-  __shared__ float colors[BATCH * CHANNELS];
+  __shared__ __align__ (16) Entry entries[PIXELS];
+  __shared__ __align__ (16) float colors[BATCH * CHANNELS];
+  __shared__ uint8_t warps[PIXELS]; /* of entries, see warps_of() */
   __shared__ float weights[HALF ? STEP * PIXELS : 1];
   const AkSplat *s = &job.args;
   const AkSplatRange range = job.ranges[blockIdx.y * job.tiles_x + blockIdx.x];
@@ -187,10 +245,11 @@ draw_kernel (AkCudaSplatJob job)
     if (at < range.end) {
       n = range.end - at < PIXELS ? range.end - at : PIXELS;
       if (tid < n)
-        make_entry (entries + tid, job.ordered + job.place[1][at + tid], place + tid + 1);
+        make_entry (
+            entries + tid, warps + tid, job.ordered + job.place[1][at + tid], place + tid + 1);
       at += n;
     } else if (further < drawn) {
-      n = walk (&job, further, drawn, place, entries);
+      n = walk (&job, further, drawn, place, entries, warps);
       further += PIXELS;
     } else {
       break;
@@ -199,14 +258,20 @@ draw_kernel (AkCudaSplatJob job)
     for (uint32_t from = 0; from < n; from += BATCH) {
       const uint32_t count = n - from < BATCH ? n - from : BATCH;
 
+      if (!__syncthreads_or (!pixel.done))
+        break;
+      fetch_colors<CHANNELS, VEC> (colors, &job, entries + from, count, first);
       __syncthreads ();
-      fetch_colors<CHANNELS> (colors, &job, entries + from, count, first);
-      __syncthreads ();
-      if constexpr (HALF)
-        blend_squares<CHANNELS> (
-            acc, front, &pixel, entries + from, colors, count, s->rest, weights);
-      else
-        blend<CHANNELS> (acc, &pixel, entries + from, colors, count, s->rest);
+      for (uint32_t i = 0; i < count; i += AK_WARP) {
+        const unsigned mask = for_warp (warps + from + i, count - i);
+
+        if constexpr (HALF)
+          blend_squares<CHANNELS> (acc, front, &pixel, entries + from + i, colors + i * CHANNELS,
+              mask, s->rest, weights);
+        else
+          blend<CHANNELS> (acc, &pixel, entries + from + i, colors + i * CHANNELS, mask, s->rest);
+        __syncwarp ();
+      }
     }
   }
   if constexpr (HALF) { /* a square lies inside as a whole */
@@ -227,12 +292,8 @@ draw_kernel (AkCudaSplatJob job)
   }
   if (!inside)
     return;
-  if constexpr (!HALF) {
-    float *image = s->image + ((size_t) y * s->width + x) * s->channels;
-
-    for (uint32_t c = 0; c < CHANNELS && first + c < s->channels; c++)
-      image[first + c] = acc[c] + (s->background ? s->background[first + c] * pixel.t : 0);
-  }
+  if constexpr (!HALF)
+    write_pixel<CHANNELS, VEC> (s, (size_t) y * s->width + x, first, acc, pixel.t);
   if (first > 0)
     return;
   for (uint32_t c = 0; HALF && c < AK_SPLAT_FRONT; c++)
@@ -244,7 +305,17 @@ draw_kernel (AkCudaSplatJob job)
     s->details.contributions[(size_t) y * s->width + x] = pixel.last;
 }
 
-template <int CHANNELS>
+/* Do colours and pixels consist of four floats each? */
+static int
+has_vectors (const AkSplat *s)
+{
+  const uintptr_t all =
+      (uintptr_t) s->colors | (uintptr_t) s->background | (s->half ? 0 : (uintptr_t) s->image);
+
+  return s->channels % 4 == 0 && all % 16 == 0;
+}
+
+template <int CHANNELS, int VEC>
 static void
 draw (const AkAt *at, const AkCudaSplatJob *job)
 {
@@ -252,20 +323,30 @@ draw (const AkAt *at, const AkCudaSplatJob *job)
       job->tiles_x, job->tiles_y, (unsigned) ((job->args.channels + CHANNELS - 1) / CHANNELS));
 
   if (job->args.half)
-    AK_LAUNCH ((draw_kernel<CHANNELS, 1>), tiles, PIXELS, 0, at, *job);
+    AK_LAUNCH ((draw_kernel<CHANNELS, 1, VEC>), tiles, PIXELS, 0, at, *job);
   else
-    AK_LAUNCH ((draw_kernel<CHANNELS, 0>), tiles, PIXELS, 0, at, *job);
+    AK_LAUNCH ((draw_kernel<CHANNELS, 0, VEC>), tiles, PIXELS, 0, at, *job);
+}
+
+template <int CHANNELS>
+static void
+draw_any (const AkAt *at, const AkCudaSplatJob *job)
+{
+  if (has_vectors (&job->args))
+    draw<CHANNELS, 4> (at, job);
+  else
+    draw<CHANNELS, 1> (at, job);
 }
 
 void
 ak_cuda_splat_draw (const AkAt *at, const AkCudaSplatJob *job)
 {
   if (job->args.channels <= 4)
-    draw<4> (at, job);
+    draw_any<4> (at, job);
   else if (job->args.channels <= 8)
-    draw<8> (at, job);
+    draw_any<8> (at, job);
   else if (job->args.channels <= 16)
-    draw<16> (at, job);
+    draw_any<16> (at, job);
   else
-    draw<32> (at, job);
+    draw_any<32> (at, job);
 }
