@@ -42,16 +42,18 @@ ak_cuda_conv2d_prepared (const AkConv2d *a, const AkCudaMatrix *m)
   return m->bf16 || a->in_scale.data;
 }
 
-int
-ak_cuda_conv2d_can_fuse (const AkConv2d *a, const AkCudaMatrix *m)
+AkConvExtent
+ak_cuda_conv2d_extent (const AkConv2d *a, const AkCudaMatrix *m)
 {
-  if (a->residual.data == a->y.data || a->gate.data == a->y.data)
-    return 0;
   /* cuDNN 9.14 computes wrong sums for two images of 11 × 5 pixels, 1 × 1 windows, scales and noise */
   if (a->batch > 1 && (a->out_scale.data || a->noise.data))
-    return 0;
+    return AK_CONV_SUMS;
+  if (a->residual.data == a->y.data || a->gate.data == a->y.data)
+    return m->bf16 ? AK_CONV_ACTIVATED : AK_CONV_SUMS;
   return m->bf16 || !(a->out_scale.data || a->noise.data || a->gate.data || a->residual.data ||
-                        (a->activation != AK_ACT_NONE && a->activation != AK_ACT_RELU));
+                        (a->activation != AK_ACT_NONE && a->activation != AK_ACT_RELU))
+             ? AK_CONV_ALL
+             : AK_CONV_SUMS;
 }
 
 /* `columns` numbers at each of [batch][height][width] pixels. Without strides between pixels or batch items there is one
@@ -82,7 +84,8 @@ step (AkConvGraph *g, AkConvStepKind kind, AkConvTensor tensor, const float *dat
 }
 
 static void
-add_steps (AkConvGraph *g, const AkConv2d *a, size_t n, size_t height, size_t width)
+add_steps (
+    AkConvGraph *g, const AkConv2d *a, AkConvExtent extent, size_t n, size_t height, size_t width)
 {
   const AkRows out_scale = { a->out_scale.data, 0, a->out_scale.batch };
 
@@ -91,21 +94,42 @@ add_steps (AkConvGraph *g, const AkConv2d *a, size_t n, size_t height, size_t wi
   step (g, AK_CONV_ADD, tensor_of (a->noise, a->batch, 1, height, width), a->noise.data);
   if (a->activation != AK_ACT_NONE)
     g->step[g->steps++] = (AkConvStep){ .kind = AK_CONV_ACTIVATE, .activation = a->activation };
-  step (g, AK_CONV_MULTIPLY, tensor_of (a->gate, a->batch, n, height, width), a->gate.data);
-  step (g, AK_CONV_ADD, tensor_of (a->residual, a->batch, n, height, width), a->residual.data);
+  if (extent == AK_CONV_ALL) {
+    step (g, AK_CONV_MULTIPLY, tensor_of (a->gate, a->batch, n, height, width), a->gate.data);
+    step (g, AK_CONV_ADD, tensor_of (a->residual, a->batch, n, height, width), a->residual.data);
+  }
+  /* the engines that cuDNN 9 proposes for less than two steps give no floats from bfloat16, and those it falls back on take
+   * two or three times as long as its proposals for more: none is a step as well */
+  while (g->w.bf16 && g->steps < 2)
+    g->step[g->steps++] = (AkConvStep){ .kind = AK_CONV_ACTIVATE, .activation = AK_ACT_NONE };
 }
 
-/* Does nothing follow the sums? */
+AkConv2d
+ak_cuda_conv2d_rest (const AkConv2d *a, AkConvExtent extent)
+{
+  AkConv2d rest = *a;
+
+  if (extent >= AK_CONV_ACTIVATED) {
+    rest.out_scale = rest.noise = (AkRows){ 0 };
+    rest.bias = NULL;
+    rest.activation = AK_ACT_NONE;
+  }
+  if (extent == AK_CONV_ALL)
+    rest.gate = rest.residual = (AkRows){ 0 };
+  return rest;
+}
+
 static int
-is_plain (const AkConv2d *a)
+is_nothing (const AkConv2d *a)
 {
   return !a->out_scale.data && !a->bias && !a->noise.data && a->activation == AK_ACT_NONE &&
          !a->gate.data && !a->residual.data;
 }
 
 void
-ak_cuda_conv2d_graph (AkConvGraph *g, const AkConv2d *a, const AkCudaMatrix *m, int fused)
+ak_cuda_conv2d_graph (AkConvGraph *g, const AkConv2d *a, const AkCudaMatrix *m, AkConvExtent extent)
 {
+  const AkConv2d rest = ak_cuda_conv2d_rest (a, extent);
   const size_t side = m->base.side, in = m->base.in;
   const size_t height = ak_conv_rows (a->height, side, a->stride, 1, a->padding, a->padding);
   const size_t width = ak_conv_rows (a->width, side, a->stride, 1, a->padding, a->padding);
@@ -118,9 +142,9 @@ ak_cuda_conv2d_graph (AkConvGraph *g, const AkConv2d *a, const AkCudaMatrix *m, 
   g->x_data = ak_cuda_conv2d_prepared (a, m) ? NULL : a->x.data;
   g->w = (AkConvTensor){ { (int64_t) m->n, c, s, s }, { (int64_t) m->kp, 1, s * c, c }, m->bf16 };
   g->w_data = m->data;
-  if (fused)
-    add_steps (g, a, m->n, height, width);
-  if (fused || is_plain (a)) {
+  if (extent > AK_CONV_SUMS)
+    add_steps (g, a, extent, m->n, height, width);
+  if (is_nothing (&rest)) {
     g->y = tensor_of (a->y, a->batch, m->n, height, width);
     g->y_data = a->y.data;
   } else {

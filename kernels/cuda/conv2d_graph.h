@@ -47,13 +47,24 @@ int ak_cuda_conv2d_for_library (const AkConv2d *a, const AkCudaMatrix *m, AkConv
 /* Are the inputs rounded or scaled by a kernel first, so that they lie in the scratch? */
 int ak_cuda_conv2d_prepared (const AkConv2d *a, const AkCudaMatrix *m);
 
-/* Can all of the operation be one graph? Not if it reads what it writes: a library may write early. Not for several
+/* How much of an operation is the graph, the rest being done by a kernel of ours. */
+typedef enum {
+  AK_CONV_SUMS,      /* nothing but the sums */
+  AK_CONV_ACTIVATED, /* up to the activation */
+  AK_CONV_ALL,
+} AkConvExtent;
+
+/* How much of the operation can the graph be? Not all of it if it reads what it writes: a library may write early. Not for several
  * images with scales of their own or a noise for all of them, where engines err. With floats only bias and ReLU: what
  * else engines would compile on the spot uses TF32. */
-int ak_cuda_conv2d_can_fuse (const AkConv2d *a, const AkCudaMatrix *m);
+AkConvExtent ak_cuda_conv2d_extent (const AkConv2d *a, const AkCudaMatrix *m);
 
-/* The graph of the operation: all of it if `fused`, else the sums alone, which go to y if nothing follows. */
-void ak_cuda_conv2d_graph (AkConvGraph *graph, const AkConv2d *a, const AkCudaMatrix *m, int fused);
+/* The graph of so much of the operation. It goes to y if nothing is left: that is, for sums, if nothing follows. */
+void ak_cuda_conv2d_graph (
+    AkConvGraph *graph, const AkConv2d *a, const AkCudaMatrix *m, AkConvExtent extent);
+
+/* What is left of it to do: the operation without its first steps. */
+AkConv2d ak_cuda_conv2d_rest (const AkConv2d *a, AkConvExtent extent);
 
 /* Is `b` the same but for its addresses, and these no less aligned? Then the same plan computes it. */
 int ak_cuda_conv2d_same (const AkConvGraph *a, const AkConvGraph *b);

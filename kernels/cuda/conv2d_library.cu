@@ -57,7 +57,7 @@ typedef struct
   AkConvGraph graph;
   const AkLibraryConv *conv;
   AkConvScratch scratch;
-  AkConvJob job; /* what is left to do after the sums */
+  AkConvJob job; /* what is left to do after the graph */
   int unfinished;
   AkAlso also; /* of what is left */
 } Node;
@@ -75,12 +75,16 @@ conv_run (const AkAt *at, const void *args)
     ak_cuda_conv2d_finish (at, &f, ak_rounded (at, &n->also));
 }
 
-/* All of it in the library if it can, else the sums. */
+/* As much of it as the library can. */
 static int
 find (AkCuda *cuda, Node *n, const AkCudaMatrix *matrix, size_t *workspace)
 {
-  for (int fused = ak_cuda_conv2d_can_fuse (&n->job.a, matrix); fused >= 0 && !n->conv; fused--) {
-    ak_cuda_conv2d_graph (&n->graph, &n->job.a, matrix, fused);
+  const AkConv2d a = n->job.a;
+  int extent = ak_cuda_conv2d_extent (&a, matrix);
+
+  for (; extent >= AK_CONV_SUMS && !n->conv; extent--) {
+    ak_cuda_conv2d_graph (&n->graph, &a, matrix, (AkConvExtent) extent);
+    n->job.a = ak_cuda_conv2d_rest (&a, (AkConvExtent) extent);
     n->conv = ak_library_conv2d (cuda, &n->graph, workspace);
   }
   n->unfinished = !n->graph.y_data;

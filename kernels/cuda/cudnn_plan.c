@@ -96,12 +96,11 @@ mode_of (const AkConvStep *s)
   if (s->kind != AK_CONV_ACTIVATE)
     return s->kind == AK_CONV_ADD ? CUDNN_POINTWISE_ADD : CUDNN_POINTWISE_MUL;
   switch (s->activation) {
-    case AK_ACT_NONE:
-      break;
     case AK_ACT_GELU:
       return CUDNN_POINTWISE_GELU_FWD;
     case AK_ACT_GELU_TANH:
       return CUDNN_POINTWISE_GELU_APPROX_TANH_FWD;
+    case AK_ACT_NONE:
     case AK_ACT_LEAKY_RELU:
     case AK_ACT_RELU:
       return CUDNN_POINTWISE_RELU_FWD;
@@ -124,11 +123,12 @@ pointwise (AkCudnnPlan *p, const AkConvStep *s, Descriptor x, Descriptor with, D
   Descriptor op = part (p, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
   cudnnPointwiseMode_t mode = mode_of (s);
   cudnnDataType_t type = CUDNN_DATA_FLOAT;
-  const double slope = 0.2;
+  const double slope = s->activation == AK_ACT_LEAKY_RELU ? 0.2 : 1;
 
   set (p, d, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode);
   set (p, d, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &type);
-  if (s->kind == AK_CONV_ACTIVATE && s->activation == AK_ACT_LEAKY_RELU)
+  if (s->kind == AK_CONV_ACTIVATE &&
+      (s->activation == AK_ACT_LEAKY_RELU || s->activation == AK_ACT_NONE))
     set (p, d, CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP_SLOPE, CUDNN_TYPE_DOUBLE, 1, &slope);
   finalize (p, d);
   set_part (p, op, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, d);

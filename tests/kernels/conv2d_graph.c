@@ -50,7 +50,7 @@ test_plain (void)
   AkConv2d a = conv2d (24, 16);
   AkConvGraph g;
 
-  ak_cuda_conv2d_graph (&g, &a, &m, 0);
+  ak_cuda_conv2d_graph (&g, &a, &m, AK_CONV_SUMS);
   check_tensor (&g.x, FOUR (2, 16, 6, 10), FOUR (960, 1, 160, 16), 0);
   check_tensor (&g.w, FOUR (24, 16, 3, 3), FOUR (144, 1, 48, 16), 0);
   check_tensor (&g.y, FOUR (2, 24, 6, 10), FOUR (1440, 1, 240, 24), 0);
@@ -71,12 +71,12 @@ test_strides (void)
   a.x.batch = 1300;
   a.y = (AkRows){ y, 30, 500 };
   a.stride = 2;
-  ak_cuda_conv2d_graph (&g, &a, &m, 0);
+  ak_cuda_conv2d_graph (&g, &a, &m, AK_CONV_SUMS);
   check_tensor (&g.x, FOUR (2, 16, 6, 10), FOUR (1300, 1, 200, 20), 0);
   check_tensor (&g.y, FOUR (2, 24, 3, 5), FOUR (500, 1, 150, 30), 0);
   a.batch = 1; /* without a stride that anybody needs */
   a.x.batch = a.y.batch = 0;
-  ak_cuda_conv2d_graph (&g, &a, &m, 0);
+  ak_cuda_conv2d_graph (&g, &a, &m, AK_CONV_SUMS);
   check_tensor (&g.x, FOUR (1, 16, 6, 10), FOUR (1200, 1, 200, 20), 0);
   check_tensor (&g.y, FOUR (1, 24, 3, 5), FOUR (450, 1, 150, 30), 0);
 }
@@ -96,7 +96,7 @@ test_steps (void)
   a.activation = AK_ACT_LEAKY_RELU;
   a.gate = (AkRows){ gate, 0, 24 };
   a.residual = (AkRows){ residual, 48, 2880 };
-  ak_cuda_conv2d_graph (&g, &a, &m, 1);
+  ak_cuda_conv2d_graph (&g, &a, &m, AK_CONV_ALL);
   g_assert_cmpuint (g.steps, ==, AK_CONV_STEPS);
   g_assert_true (g.y_data == y && !g.x_data);
   check_tensor (&g.x, FOUR (2, 16, 6, 10), FOUR (960, 1, 160, 16), 1);
@@ -114,8 +114,29 @@ test_steps (void)
   check_tensor (&g.step[4].tensor, FOUR (2, 24, 1, 1), FOUR (24, 1, 24, 24), 0);
   g_assert_cmpint (g.step[5].kind, ==, AK_CONV_ADD);
   check_tensor (&g.step[5].tensor, FOUR (2, 24, 6, 10), FOUR (2880, 1, 480, 48), 0);
+  /* what is left reads y */
+  ak_cuda_conv2d_graph (&g, &a, &m, AK_CONV_ACTIVATED);
+  g_assert_cmpuint (g.steps, ==, 4);
+  g_assert_null (g.y_data);
+  a = ak_cuda_conv2d_rest (&a, AK_CONV_ACTIVATED);
+  g_assert_true (!a.out_scale.data && !a.bias && !a.noise.data && a.activation == AK_ACT_NONE);
+  g_assert_true (a.gate.data == gate && a.residual.data == residual);
+  a.bias = bias;
+  /* a single step gets company */
+  a.gate = a.residual = (AkRows){ 0 };
+  ak_cuda_conv2d_graph (&g, &a, &m, AK_CONV_ALL);
+  g_assert_cmpuint (g.steps, ==, 2);
+  g_assert_cmpint (g.step[1].kind, ==, AK_CONV_ACTIVATE);
+  g_assert_cmpint (g.step[1].activation, ==, AK_ACT_NONE);
+  g_assert_true (g.y_data == y);
+  a.out_scale = a.noise = (AkRows){ 0 };
+  a.bias = NULL;
+  a.activation = AK_ACT_NONE;
+  ak_cuda_conv2d_graph (&g, &a, &m, AK_CONV_ALL);
+  g_assert_cmpuint (g.steps, ==, 2);
+  a.bias = bias;
   /* the sums alone go to the scratch, dense */
-  ak_cuda_conv2d_graph (&g, &a, &m, 0);
+  ak_cuda_conv2d_graph (&g, &a, &m, AK_CONV_SUMS);
   g_assert_cmpuint (g.steps, ==, 0);
   g_assert_null (g.y_data);
   check_tensor (&g.y, FOUR (2, 24, 6, 10), FOUR (1440, 1, 240, 24), 0);
@@ -129,12 +150,13 @@ test_scratch (void)
   AkConvScratch s;
   AkConvGraph g;
 
-  ak_cuda_conv2d_graph (&g, &a, &m, 0); /* x and y where they are */
+  ak_cuda_conv2d_graph (&g, &a, &m, AK_CONV_SUMS); /* x and y where they are */
   s = ak_cuda_conv2d_scratch (&g, 0, 1000);
   g_assert_cmpuint (s.workspace, ==, 0);
   g_assert_cmpuint (s.total, ==, 1024);
   a.bias = bias;
-  ak_cuda_conv2d_graph (&g, &a, &rounded, 0); /* 2 · 60 · 16 numbers of 2 bytes, 2 · 60 · 24 of 4 */
+  ak_cuda_conv2d_graph (
+      &g, &a, &rounded, AK_CONV_SUMS); /* 2 · 60 · 16 numbers of 2 bytes, 2 · 60 · 24 of 4 */
   s = ak_cuda_conv2d_scratch (&g, 0, 1);
   g_assert_cmpuint (s.y, ==, 3840);
   g_assert_cmpuint (s.workspace, ==, 3840 + 11520);
@@ -144,7 +166,7 @@ test_scratch (void)
   g_assert_cmpuint (s.y, ==, 512 + 3840);
   g_assert_cmpuint (s.total, ==, 512 + 3840 + 11520 + 256);
   a.in_scale = ak_same (scale);
-  ak_cuda_conv2d_graph (&g, &a, &m, 1); /* scaled floats */
+  ak_cuda_conv2d_graph (&g, &a, &m, AK_CONV_ALL); /* scaled floats */
   s = ak_cuda_conv2d_scratch (&g, 0, 0);
   g_assert_cmpuint (s.y, ==, 7680);
   g_assert_cmpuint (s.total, ==, 7680);
@@ -185,17 +207,18 @@ test_choice (void)
 
   a.bias = bias;
   a.activation = AK_ACT_RELU;
-  g_assert_true (ak_cuda_conv2d_can_fuse (&a, &m));
+  g_assert_cmpint (ak_cuda_conv2d_extent (&a, &m), ==, AK_CONV_ALL);
   a.activation = AK_ACT_LEAKY_RELU;
-  g_assert_false (ak_cuda_conv2d_can_fuse (&a, &m));
-  g_assert_true (ak_cuda_conv2d_can_fuse (&a, &rounded));
+  g_assert_cmpint (ak_cuda_conv2d_extent (&a, &m), ==, AK_CONV_SUMS);
+  g_assert_cmpint (ak_cuda_conv2d_extent (&a, &rounded), ==, AK_CONV_ALL);
   a.residual = a.y;
-  g_assert_false (ak_cuda_conv2d_can_fuse (&a, &rounded));
+  g_assert_cmpint (ak_cuda_conv2d_extent (&a, &m), ==, AK_CONV_SUMS);
+  g_assert_cmpint (ak_cuda_conv2d_extent (&a, &rounded), ==, AK_CONV_ACTIVATED);
   a.residual.data = residual;
   a.out_scale = ak_same (scale);
-  g_assert_true (ak_cuda_conv2d_can_fuse (&a, &rounded));
+  g_assert_cmpint (ak_cuda_conv2d_extent (&a, &rounded), ==, AK_CONV_ALL);
   a.batch = 2;
-  g_assert_false (ak_cuda_conv2d_can_fuse (&a, &rounded));
+  g_assert_cmpint (ak_cuda_conv2d_extent (&a, &rounded), ==, AK_CONV_SUMS);
 }
 
 /* A plan may be shared by graphs of other addresses, unless these are less aligned. */
@@ -214,22 +237,22 @@ test_same (void)
   g_assert_cmpint (ak_cuda_conv2d_alignment (memory + 2), ==, 8);
   a.x.data = memory;
   a.bias = memory;
-  ak_cuda_conv2d_graph (&g, &a, &m, 1);
+  ak_cuda_conv2d_graph (&g, &a, &m, AK_CONV_ALL);
   a.x.data = a.y.data = other;
   a.bias = other;
-  ak_cuda_conv2d_graph (&h, &a, &m, 1);
+  ak_cuda_conv2d_graph (&h, &a, &m, AK_CONV_ALL);
   g_assert_true (ak_cuda_conv2d_same (&g, &h));
   a.bias = other + 1;
-  ak_cuda_conv2d_graph (&h, &a, &m, 1);
+  ak_cuda_conv2d_graph (&h, &a, &m, AK_CONV_ALL);
   g_assert_false (ak_cuda_conv2d_same (&g, &h));
   g_assert_true (ak_cuda_conv2d_same (&h, &g));
   a.bias = other;
   a.x.row = 20;
-  ak_cuda_conv2d_graph (&h, &a, &m, 1);
+  ak_cuda_conv2d_graph (&h, &a, &m, AK_CONV_ALL);
   g_assert_false (ak_cuda_conv2d_same (&g, &h));
   a.x.row = 16;
   a.activation = AK_ACT_RELU;
-  ak_cuda_conv2d_graph (&h, &a, &m, 1);
+  ak_cuda_conv2d_graph (&h, &a, &m, AK_CONV_ALL);
   g_assert_false (ak_cuda_conv2d_same (&g, &h));
 }
 

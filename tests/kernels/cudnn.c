@@ -39,7 +39,7 @@ static const struct
 };
 
 static AkConvGraph
-graph_of (size_t i, int bf16, int *fused)
+graph_of (size_t i, int bf16, AkConvExtent *extent)
 {
   const size_t pixels = cases[i].side_of_image * cases[i].side_of_image;
   AkCudaMatrix m = { .base = { .out = cases[i].out, .in = cases[i].in, .side = cases[i].side },
@@ -64,14 +64,16 @@ graph_of (size_t i, int bf16, int *fused)
     a.noise = (AkRows){ memory, 1, 0 };
     a.gate = a.residual = ak_dense (memory + 16, pixels, cases[i].out);
   }
-  *fused = *fused && ak_cuda_conv2d_can_fuse (&a, &m);
-  ak_cuda_conv2d_graph (&g, &a, &m, *fused);
+  if (*extent > ak_cuda_conv2d_extent (&a, &m))
+    *extent = AK_CONV_SUMS;
+  ak_cuda_conv2d_graph (&g, &a, &m, *extent);
   return g;
 }
 
 int
 main (void)
 {
+  static const char *const names[] = { "sums", "up to the activation", "all" };
   char problem[256];
   unsigned failures = 0;
 
@@ -89,16 +91,18 @@ main (void)
     }
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
       for (int bf16 = 0; bf16 <= here; bf16++)
-        for (int wanted = 0; wanted < 2; wanted++) {
-          int fused = wanted;
-          AkConvGraph g = graph_of (i, bf16, &fused);
-          const AkCudnnPlan *plan = fused == wanted ? ak_cudnn_plan (cudnn, &g) : NULL;
-          const int good = fused != wanted || (plan && plan == ak_cudnn_plan (cudnn, &g) &&
-                                                  ak_cudnn_workspace (plan) <= AK_CUDNN_WORKSPACE);
+        for (int wanted = AK_CONV_SUMS; wanted <= AK_CONV_ALL; wanted++) {
+          AkConvExtent extent = (AkConvExtent) wanted;
+          AkConvGraph g = graph_of (i, bf16, &extent);
+          const AkCudnnPlan *plan =
+              extent == (AkConvExtent) wanted ? ak_cudnn_plan (cudnn, &g) : NULL;
+          const int good = extent != (AkConvExtent) wanted ||
+                           (plan && plan == ak_cudnn_plan (cudnn, &g) &&
+                               ak_cudnn_workspace (plan) <= AK_CUDNN_WORKSPACE);
 
-          if (fused == wanted)
+          if (extent == (AkConvExtent) wanted)
             printf ("%s: capability %s, case %zu, %s, %s\n", good ? "ok" : "FAILED", cards[c].name,
-                i, bf16 ? "bf16" : "f32", fused ? "fused" : "sums");
+                i, bf16 ? "bf16" : "f32", names[extent]);
           failures += !good;
         }
     ak_cudnn_close (cudnn);
