@@ -2,7 +2,7 @@
 /* Two-dimensional convolutions as products of windows by weights, where the windows are read from the image on the way
  * and never written down: rows are pixels of the result, columns its channels, and a block has BM × BN of them. Sums are
  * float, in a fixed order. Where the result is too small for all of a card, several blocks share the sum. Those with
- * weights of bfloat16 are in conv2d_bf16.cu; conv2d_library.cu is asked first. */
+ * weights of bfloat16 are in conv2d_bf16.cu; conv2d_narrow.cu and conv2d_library.cu are asked first. */
 #include "conv2d.cuh"
 
 #define THREADS AK_CONV_THREADS
@@ -259,6 +259,9 @@ conv2d_record (AkPlan *plan, const AkConv2d *a)
   f->n = (unsigned) matrix->n;
   f->k = (unsigned) matrix->k;
   f->kp = (unsigned) matrix->kp;
+  if (((const AkCuda *) plan->dev)->conv2d != AK_CONV_BY_LIBRARY &&
+      ak_cuda_conv2d_narrow (plan, f, matrix->bf16))
+    return;
   if (ak_cuda_conv2d_library (plan, matrix, f))
     return;
   n.bf16 = matrix->bf16;

@@ -38,6 +38,9 @@ void ak_cuda_conv2d_bf16 (const AkAt *at, const AkConvJob *job, AkConvShape shap
  * NULL. */
 void ak_cuda_conv2d_finish (const AkAt *at, const AkConvJob *job, uint16_t *rounded);
 
+/* Appends the operation if it is one of single pixels to few channels; else returns 0. */
+int ak_cuda_conv2d_narrow (AkPlan *plan, const AkConvJob *job, int bf16);
+
 /* Appends the operation as a library computes it; `job` is what it is without. Returns 0, with nothing appended, where our
  * own kernels are to do it. */
 int ak_cuda_conv2d_library (AkPlan *plan, const AkCudaMatrix *matrix, const AkConvJob *job);
