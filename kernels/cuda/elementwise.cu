@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Operations on each number by itself. */
 #include "math.cuh"
+#include "vector.cuh"
 
 #define THREADS 256
 
@@ -16,18 +17,6 @@ static __device__ float
 value (const AkActivate &a, size_t r, size_t c)
 {
   return ak_act (ak_row (a.x, a.rows, r)[c], a.activation);
-}
-
-static __device__ float
-value (const AkBlend &a, size_t r, size_t c)
-{
-  float v = ak_row (a.a, a.rows, r)[c];
-
-  if (a.alpha != 1) /* a copy keeps every bit */
-    v *= a.alpha;
-  if (a.b.data)
-    v += a.beta * ak_row (a.b, a.rows, r)[c];
-  return v;
 }
 
 static __device__ float
@@ -86,6 +75,62 @@ record_each (AkPlan *plan, const Given *args)
   ak_cuda_append (plan, run_each<Args>, NULL, &a, sizeof a);
 }
 
+/* A thread has VEC adjacent numbers. `rounded`: where they go as bfloat16 as well, or NULL. */
+template <int VEC>
+static __global__ void
+blend (AkBlend a, uint16_t *rounded)
+{
+  const size_t i = own_number () * VEC;
+  size_t c, r = ak_split (i, a.cols, &c);
+  float v[VEC], other[VEC];
+
+  if (r >= a.batch * a.rows)
+    return;
+  ak_fetch<VEC> (v, ak_row (a.a, a.rows, r) + c);
+  if (a.b.data)
+    ak_fetch<VEC> (other, ak_row (a.b, a.rows, r) + c);
+#pragma unroll
+  for (int k = 0; k < VEC; k++) {
+    if (a.alpha != 1) /* a copy keeps every bit */
+      v[k] *= a.alpha;
+    if (a.b.data)
+      v[k] += a.beta * other[k];
+  }
+  ak_put<VEC> (ak_row (a.y, a.rows, r) + c, v);
+  if (rounded)
+    ak_put_rounded<VEC> (rounded + i, v);
+}
+
+typedef struct
+{
+  AkBlend a;
+  AkAlso also;
+} BlendNode;
+
+static void
+run_blend (const AkAt *at, const void *args)
+{
+  const BlendNode *node = (const BlendNode *) args;
+  const AkBlend *a = &node->a;
+  const size_t n = a->batch * a->rows * a->cols;
+
+  if (a->cols % 4 == 0 && ak_is_aligned (a->y) && ak_is_aligned (a->a) && ak_is_aligned (a->b))
+    AK_LAUNCH (
+        blend<4>, ak_blocks (n / 4, THREADS), THREADS, 0, at, *a, ak_rounded (at, &node->also));
+  else
+    AK_LAUNCH (blend<1>, ak_blocks (n, THREADS), THREADS, 0, at, *a, ak_rounded (at, &node->also));
+}
+
+static void
+record_blend (AkPlan *plan, const AkBlend *args)
+{
+  const BlendNode node = { *args, {} };
+  BlendNode *kept = (BlendNode *) ak_cuda_append (plan, run_blend, NULL, &node, sizeof node);
+
+  if (kept)
+    ak_offer (plan, args->y, args->batch, args->rows, args->cols, &kept->also, 0);
+}
+
 /* A thread has a column of a batch item. */
 static __global__ void
 mean (AkMean a)
@@ -119,7 +164,7 @@ void
 ak_cuda_elementwise_init (AkOps *ops)
 {
   ops->activate = record_each<AkActivate>;
-  ops->blend = record_each<AkBlend>;
+  ops->blend = record_blend;
   ops->affine = record_each<AkAffine>;
   ops->finite = record_each<Finite>;
   ops->mean = record_mean;

@@ -18,8 +18,8 @@ typedef struct
   double u[2];
   float conic[3], opacity;
   uint16_t bounds[4];
-  uint32_t index; /* of the splat */
-} AkCudaShape;
+  uint32_t index;                             /* of the splat */
+} __attribute__ ((aligned (16))) AkCudaShape; /* so that 16 bytes at a time are copied */
 
 /* What a run finds out; on the device. */
 typedef struct

@@ -186,7 +186,17 @@ record_chain (AkPlan *plan, int plain, void *data)
   a.x = a.y;
   a.y = left;
   a.residual = (AkRows){ 0 };
-  ak_conv2d (plan, &a); /* and of the sum */
+  ak_conv2d (plan, &a); /* of the sum, */
+  ak_blend (plan, &(AkBlend){ .y = twice,
+                      .a = twice,
+                      .b = a.y,
+                      .alpha = 1,
+                      .beta = 0.5f,
+                      .batch = 1,
+                      .rows = pixels,
+                      .cols = n });
+  a.x = twice;
+  ak_conv2d (plan, &a); /* and of two of them */
 }
 
 static void
