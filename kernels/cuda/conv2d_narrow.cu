@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Convolutions of single pixels to at most four channels, as colours are: nothing but reading the image. Eight lanes have
- * a pixel, each four of its channels at a time. */
+/* Convolutions of single pixels to at most four channels, as colours are: nothing but reading the image. Several lanes
+ * have a pixel, each four of its channels at a time: eight lanes, or a warp where there are many channels and few pixels. */
 #include "conv2d.cuh"
 
-#define LANES 8  /* of a pixel */
-#define PIXELS 4 /* of such lanes at once */
-#define MOST 4   /* channels of the result */
-#define GROUPS (AK_CONV_THREADS / LANES)
+#define MOST 4 /* channels of the result */
+#define FEW 64 /* channels that eight lanes are enough for */
 
 typedef struct
 {
@@ -30,11 +28,12 @@ fetch_weights (float *to, const AkConvJob *f, unsigned n, unsigned c)
   }
 }
 
-/* Grid: pixels, batch items. */
-template <int N, int BF16>
+/* LANES have PIXELS at once. Grid: pixels, batch items. */
+template <int N, int BF16, int LANES, int PIXELS>
 static __global__ void
 narrow_kernel (AkConvJob f)
 {
+  constexpr unsigned GROUPS = AK_CONV_THREADS / LANES;
   const unsigned lane = threadIdx.x % LANES, b = blockIdx.y;
   const unsigned group = (blockIdx.x * AK_CONV_THREADS + threadIdx.x) / LANES;
   const float *x[PIXELS];
@@ -48,6 +47,7 @@ narrow_kernel (AkConvJob f)
                ? f.a.x.data + b * f.a.x.batch + m * f.a.x.row
                : NULL;
   }
+#pragma unroll 4
   for (unsigned c = 4 * lane; c < f.in; c += 4 * LANES) {
     float scale[4] = { 1, 1, 1, 1 }, w[N][4], v[PIXELS][4];
 
@@ -88,16 +88,28 @@ narrow_kernel (AkConvJob f)
   }
 }
 
+template <int N, int BF16>
+static void
+launch (const AkAt *at, const AkConvJob *f)
+{
+  const unsigned pixels = f->pixels, batch = (unsigned) f->a.batch;
+
+  if (f->in <= FEW)
+    AK_LAUNCH ((narrow_kernel<N, BF16, 8, 4>),
+        dim3 (ak_blocks (pixels, AK_CONV_THREADS / 2), batch), AK_CONV_THREADS, 0, at, *f);
+  else
+    AK_LAUNCH ((narrow_kernel<N, BF16, AK_WARP, 1>),
+        dim3 (ak_blocks (pixels, AK_CONV_THREADS / AK_WARP), batch), AK_CONV_THREADS, 0, at, *f);
+}
+
 template <int N>
 static void
-launch (const AkAt *at, const Node *node)
+launch_any (const AkAt *at, const Node *node)
 {
-  const dim3 grid (ak_blocks (node->f.pixels, GROUPS * PIXELS), (unsigned) node->f.a.batch);
-
   if (node->bf16)
-    AK_LAUNCH ((narrow_kernel<N, 1>), grid, AK_CONV_THREADS, 0, at, node->f);
+    launch<N, 1> (at, &node->f);
   else
-    AK_LAUNCH ((narrow_kernel<N, 0>), grid, AK_CONV_THREADS, 0, at, node->f);
+    launch<N, 0> (at, &node->f);
 }
 
 static void
@@ -106,13 +118,13 @@ narrow_run (const AkAt *at, const void *args)
   const Node *node = (const Node *) args;
 
   if (node->f.n == 1)
-    launch<1> (at, node);
+    launch_any<1> (at, node);
   else if (node->f.n == 2)
-    launch<2> (at, node);
+    launch_any<2> (at, node);
   else if (node->f.n == 3)
-    launch<3> (at, node);
+    launch_any<3> (at, node);
   else
-    launch<4> (at, node);
+    launch_any<4> (at, node);
 }
 
 int

@@ -253,6 +253,7 @@ check_conv2d (Check *t)
     { 2, 31, 19, 44, 1, 1, 1, 0, AK_ACT_RELU, .pad = 4, .gate = 1, .precision = AK_BF16 },
     { 1, 31, 19, 36, 2, 1, 1, 0, .modulate = 1, .precision = AK_BF16 },
     { 2, 40, 41, 12, 4, 1, 1, 0, .modulate = 1, .residual = 1 },
+    { 2, 5, 7, 328, 3, 1, 1, 0, .modulate = 1, .residual = 1, .precision = AK_BF16 },
     { 2, 11, 5, 16, 24, 1, 1, 0, .modulate = 1, .residual = 1, .precision = AK_BF16 },
     { 2, 90, 50, 24, 16, 3, 1, 1, AK_ACT_LEAKY_RELU, .modulate = 1, .gate = 1, .residual = 1,
         .precision = AK_BF16 },
