@@ -6,6 +6,7 @@
 
 #define PIXELS (AK_SPLAT_TILE * AK_SPLAT_TILE)
 #define BATCH 64 /* splats whose colours lie ready */
+#define AHEAD 4  /* splats of which a pixel finds alpha at once */
 #define STEP 8   /* splats whose weights do, with `half`; divides BATCH */
 
 /* A splat ready for the tile: from its middle pixel's exponent of 2, a dx² + b dx dy + c dy², with dx = x - pixel. */
@@ -85,21 +86,25 @@ typedef struct
   int32_t last;
 } Pixel;
 
+/* How much of what is behind it the splat covers. */
+static __device__ float
+alpha_of (const Pixel *p, const Entry *e)
+{
+  const float dx = __fsub_rn (e->x, p->x), dy = __fsub_rn (e->y, p->y);
+  float power = __fmaf_rn (
+      __fmaf_rn (e->a, dx, __fmul_rn (e->b, dy)), dx, __fmul_rn (e->c, __fmul_rn (dy, dy)));
+
+  power = fminf (fmaxf (power, -126), 0);
+  return fminf (__fmul_rn (exp2f (power), e->opacity), AK_SPLAT_SOLID);
+}
+
 /* What the splat adds its colour with. */
 static __device__ float
-weigh (Pixel *p, const Entry *e, float rest)
+weigh (Pixel *p, const Entry *e, float alpha, float rest)
 {
-  float dx, dy, power, alpha, w, next;
+  float w, next;
 
-  if (p->done)
-    return 0;
-  dx = __fsub_rn (e->x, p->x);
-  dy = __fsub_rn (e->y, p->y);
-  power = __fmaf_rn (
-      __fmaf_rn (e->a, dx, __fmul_rn (e->b, dy)), dx, __fmul_rn (e->c, __fmul_rn (dy, dy)));
-  power = fminf (fmaxf (power, -126), 0);
-  alpha = fminf (__fmul_rn (exp2f (power), e->opacity), AK_SPLAT_SOLID);
-  if (!(alpha >= AK_SPLAT_FAINT))
+  if (p->done || !(alpha >= AK_SPLAT_FAINT))
     return 0;
   w = __fmul_rn (alpha, p->t);
   next = __fsub_rn (p->t, w);
@@ -143,25 +148,36 @@ for_warp (const uint8_t *warps, uint32_t n)
   return __ballot_sync (AK_ALL, lane < n && warps[lane] >> threadIdx.x / AK_WARP & 1);
 }
 
-/* acc += weight · colour for the `mask` of 32 entries, with the whole picture. */
+/* acc += weight · colour for the `mask` of 32 entries, with the whole picture. What they cover is found for several at
+ * once, as none waits for another there. */
 template <int CHANNELS>
 static __device__ void
 blend (
     float *acc, Pixel *pixel, const Entry *entries, const float *colors, unsigned mask, float rest)
 {
-  for (; mask && !pixel->done; mask &= mask - 1) {
-    const int i = __ffs ((int) mask) - 1;
-    const float w = weigh (pixel, entries + i, rest);
-    float color[4];
+  while (mask && !pixel->done) {
+    int at[AHEAD];
+    float alpha[AHEAD];
 
-    if (w > 0)
 #pragma unroll
-      for (int c = 0; c < CHANNELS; c += 4) {
-        ak_fetch<4> (color, colors + i * CHANNELS + c);
+    for (int k = 0; k < AHEAD; k++, mask &= mask - 1) {
+      at[k] = mask ? __ffs ((int) mask) - 1 : 0;
+      alpha[k] = mask ? alpha_of (pixel, entries + at[k]) : 0;
+    }
 #pragma unroll
-        for (int k = 0; k < 4; k++)
-          acc[c + k] += w * color[k];
-      }
+    for (int k = 0; k < AHEAD; k++) {
+      const float w = weigh (pixel, entries + at[k], alpha[k], rest);
+      float color[4];
+
+      if (w > 0)
+#pragma unroll
+        for (int c = 0; c < CHANNELS; c += 4) {
+          ak_fetch<4> (color, colors + at[k] * CHANNELS + c);
+#pragma unroll
+          for (int j = 0; j < 4; j++)
+            acc[c + j] += w * color[j];
+        }
+    }
   }
 }
 
@@ -179,7 +195,7 @@ blend_squares (float *acc, float *front, Pixel *pixel, const Entry *entries, con
 
     for (uint32_t k = 0; k < STEP && mask; k++, mask &= mask - 1) {
       const int i = __ffs ((int) mask) - 1;
-      const float w = weigh (pixel, entries + i, rest);
+      const float w = weigh (pixel, entries + i, alpha_of (pixel, entries + i), rest);
 
       weights[k * PIXELS + threadIdx.x] = w;
       for (int c = 0; c < AK_SPLAT_FRONT; c++)
