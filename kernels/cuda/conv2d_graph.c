@@ -30,10 +30,10 @@ ak_cuda_conv2d_for_library (const AkConv2d *a, const AkCudaMatrix *m, AkConvBy b
   if (by != AK_CONV_BY_AUTO)
     return by == AK_CONV_BY_LIBRARY;
   /* as measured on an H100 (kernels-check --bench --only=conv2d): in bfloat16 the library is up to six times as fast, spans
-   * or not, unless there is next to nothing to do; in float only large sums of many columns are faster there. Avatars have
+   * or not; in float only large sums of many columns are faster there. Avatars have
    * one image at a time, and of several cuDNN 9.14 got one case wrong (see below): not worth the trust */
   if (m->bf16)
-    return a->batch == 1 && rows > 16;
+    return a->batch == 1;
   return !a->spans && rows >= 1024 && m->n >= 128 && m->k >= 512;
 }
 

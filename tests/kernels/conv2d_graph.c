@@ -202,9 +202,6 @@ test_choice (void)
   g_assert_false (ak_cuda_conv2d_for_library (&a, &large, AK_CONV_BY_AUTO));
   g_assert_true (ak_cuda_conv2d_for_library (&a, &rounded, AK_CONV_BY_AUTO));
   a.spans = NULL;
-  a.height = a.width = 4;
-  g_assert_false (ak_cuda_conv2d_for_library (&a, &rounded, AK_CONV_BY_AUTO));
-  g_assert_true (ak_cuda_conv2d_for_library (&a, &rounded, AK_CONV_BY_LIBRARY));
 
   a.bias = bias;
   a.activation = AK_ACT_RELU;
