@@ -38,6 +38,13 @@ ak_smaller_side (unsigned width, unsigned height)
   return width < height ? width : height;
 }
 
+/* Where the middle of pixel j of n lies, from 1 (the first) to -1 along the smaller side of `m` pixels. */
+AK_EVERYWHERE double
+ak_pixel_middle (unsigned j, unsigned n, double m)
+{
+  return ((double) n - 1 - 2.0 * j) / m;
+}
+
 /* The pixels whose middles lie in [low, high], of n: the middle of pixel j is at (n - 1 - 2j) / m. */
 AK_EVERYWHERE void
 ak_pixel_range (double low, double high, double n, double m, int *first, int *last)
@@ -73,15 +80,13 @@ ak_edge (const AkSeen *a, const AkSeen *b, double x, double y)
   return (x - a->x) * (b->y - a->y) - (y - a->y) * (b->x - a->x);
 }
 
-/* The depth of the face v0, v1, v2 at the middle of the pixel in column c and row r, and the `weights` of v0 and v1
- * there; 0 if the face does not cover it. */
+/* The depth of the face v0, v1, v2 at (x, y), the middle of a pixel, and the `weights` of v0 and v1 there; 0 if the face
+ * does not cover it. */
 AK_EVERYWHERE double
-ak_face_depth (const AkSeen *v0, const AkSeen *v1, const AkSeen *v2, double face_area,
-    unsigned width, unsigned height, int c, int r, double weights[2])
+ak_face_depth (const AkSeen *v0, const AkSeen *v1, const AkSeen *v2, double face_area, double x,
+    double y, double weights[2])
 {
-  const double m = ak_smaller_side (width, height);
   const double sign = face_area > 0 ? 1 : -1, area = face_area + 1e-8;
-  const double x = ((double) width - 1 - 2.0 * c) / m, y = ((double) height - 1 - 2.0 * r) / m;
   const double w0 = ak_edge (v1, v2, x, y), w1 = ak_edge (v2, v0, x, y),
                w2 = ak_edge (v0, v1, x, y);
   double t0, t1, t2, sum;

@@ -3,7 +3,14 @@
 #pragma once
 
 #include "draw.h"
-#include "launch.h"
+#include "mesh.cuh"
+
+/* Bands of a picture. */
+static inline __host__ __device__ unsigned
+ak_bands (int height)
+{
+  return ((unsigned) height + AK_DRAW_BAND - 1) / AK_DRAW_BAND;
+}
 
 /* 0xAABBGGRR with the colour times alpha. */
 static __device__ uint32_t

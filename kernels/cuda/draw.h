@@ -23,17 +23,18 @@ typedef struct
   float r, g, b, q; /* sRGB 0 … 255, depth */
 } AkLook;
 
-/* A face as planes over the picture: edges that are >= 0 inside (top and left edges included), and
- * r, g, b, q. All from the face's first vertex, `gx` and `gy` per 1/256 pixel. */
-typedef struct
+/* A face as planes over the picture: r, g, b, q from the face's first vertex, `gx` and `gy` per 1/256 pixel, and edges
+ * a_k x + b_k y + c_k that are >= 0 inside (top and left edges included). */
+typedef struct alignas (16)
 {
-  int32_t x[3], y[3]; /* vertices */
-  int32_t a[3], b[3]; /* edge k, from vertex k to the next: a_k (x - x_k) + b_k (y - y_k) - out_k */
-  int32_t out[3];     /* 1 if points on the edge belong to the neighbour */
-  int32_t x0, y0, x1, y1; /* pixels whose middles its box holds */
   float at[4], gx[4], gy[4];
-  float low[4], high[4]; /* of the vertices */
-  uint32_t part;         /* the face's part, in the place of alpha */
+  float low[4], high[4];  /* of the vertices */
+  int32_t x, y;           /* the first vertex */
+  uint32_t part;          /* the face's part, in the place of alpha */
+  int32_t unused;         /* what follows is at a multiple of 16 bytes */
+  int32_t x0, y0, x1, y1; /* pixels whose middles its box holds */
+  int64_t c[3];
+  int32_t a[3], b[3];
 } AkPlanes;
 
 /* What a pixel shows. */
@@ -59,21 +60,20 @@ typedef struct
   float middle_x, middle_y; /* 1/256 pixels */
   int width, height, stride;
   const AkDrawLook *look;
-  float *normals;
   AkPoint *points;
   AkLook *looks;
   uint8_t
       *front; /* [F + 1]: is the face seen from the front; the last, which there is not, is not */
   AkPlanes *planes; /* [F], of those */
-  AkLargeFaces large;
-  unsigned long long
-      *keys;       /* with margins: q's bits, and below them the face's number, inverted; 0: none */
-  AkPixel *pixels; /* with margins */
-  unsigned long long *outer, *inner; /* shares and edges of outlines */
-  uint32_t *colors;                  /* that pixels are blended with */
-  uint8_t *shares;                   /* 0 … 127 of 255; 0: none */
-  uint8_t *
-      crossings; /* [2]: to the right and below; a share, and AK_CROSS_NEXT if the next pixel gets it */
+  AkFaceLists faces;
+  unsigned long long *keys; /* with margins, 0: none; of surfaces q's bits, and below them the
+                             * face's number, inverted; then of outlines, see outline.cu */
+  AkPixel *pixels;          /* with margins */
+  uint8_t *shares;          /* that the pixel was blended with, 0 … 127 of 255; 0: none */
+  uint32_t *n_listed;       /* [1 + bands]: outlines, and crossings of each band */
+  uint32_t *outlines;       /* edges between a face that is seen and one that is not, or none */
+  uint8_t *crossings; /* [2]: to the right and below; a share, and AK_CROSS_NEXT if the next pixel
+                       * gets it; all 0 between runs */
   uint32_t
       *listed; /* of each band: pixels where something crosses, times 2, plus 1 for those below */
   uint32_t *rgba;
@@ -84,7 +84,7 @@ typedef struct
 extern "C" {
 #endif
 
-/* Blends d->rgba, which holds the resolved picture, along outlines and crossings. */
+/* Blends d->rgba, which holds the resolved picture, along the outlines that are listed and along crossings. */
 void ak_cuda_edges (const AkAt *at, const AkDraw *d);
 
 #ifdef __cplusplus

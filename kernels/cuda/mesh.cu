@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "mesh.h"
-#include "launch.h"
+#include "mesh.cuh"
 
 #include <stdlib.h>
 
@@ -11,39 +10,15 @@ typedef struct
   const float *vertices;
 } Normals;
 
-/* A thread a vertex, which goes through its faces. */
 static __global__ void
 normals_kernel (Normals a)
 {
-  const size_t v = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
-  double n[3] = { 0, 0, 0 }, length;
+  const size_t i = (size_t) blockIdx.x * AK_NORMAL_THREADS + threadIdx.x, v = i / AK_NORMAL_LANES;
+  float normal[3];
 
-  if (v >= a.mesh.base.vertices)
-    return;
-  for (uint32_t k = a.mesh.first_face[v]; k < a.mesh.first_face[v + 1]; k++) {
-    const uint32_t *i = a.mesh.indices + 3 * (size_t) a.mesh.vertex_faces[k];
-    const float *v0 = a.vertices + 3 * (size_t) i[0], *v1 = a.vertices + 3 * (size_t) i[1],
-                *v2 = a.vertices + 3 * (size_t) i[2];
-    const float ax = v2[0] - v1[0], ay = v2[1] - v1[1], az = v2[2] - v1[2];
-    const float bx = v0[0] - v1[0], by = v0[1] - v1[1], bz = v0[2] - v1[2];
-
-    n[0] += ay * bz - az * by;
-    n[1] += az * bx - ax * bz;
-    n[2] += ax * by - ay * bx;
-  }
-  length = sqrt (n[0] * n[0] + n[1] * n[1] + n[2] * n[2]);
-  if (length < 1e-6)
-    length = 1e-6;
-  for (int c = 0; c < 3; c++)
-    a.normals[3 * v + c] = (float) (n[c] / length);
-}
-
-void
-ak_cuda_normals (const AkAt *at, const AkCudaMesh *mesh, float *normals, const float *vertices)
-{
-  Normals a = { *mesh, normals, vertices };
-
-  AK_LAUNCH (normals_kernel, ak_blocks (mesh->base.vertices, 128), 128, 0, at, a);
+  ak_normal (&a.mesh, a.vertices, v, normal);
+  for (int c = 0; c < 3 && v < a.mesh.base.vertices && i % AK_NORMAL_LANES == 0; c++)
+    a.normals[3 * v + c] = normal[c];
 }
 
 static void
@@ -51,7 +26,8 @@ normals_run (const AkAt *at, const void *args)
 {
   const Normals *a = (const Normals *) args;
 
-  ak_cuda_normals (at, &a->mesh, a->normals, a->vertices);
+  AK_LAUNCH (normals_kernel, ak_blocks (AK_NORMAL_LANES * a->mesh.base.vertices, AK_NORMAL_THREADS),
+      AK_NORMAL_THREADS, 0, at, *a);
 }
 
 static void
@@ -62,21 +38,22 @@ mesh_normals (AkPlan *plan, const AkMesh *mesh, float *normals, const float *ver
   ak_cuda_append (plan, normals_run, NULL, &a, sizeof a);
 }
 
-AkLargeFaces
-ak_large_faces (AkPlan *plan, const AkMesh *mesh)
+AkFaceLists
+ak_face_lists (AkPlan *plan, const AkMesh *mesh)
 {
-  AkLargeFaces large = { (uint32_t *) ak_plan_memory (plan, sizeof *large.n),
-    (uint32_t *) ak_plan_memory (plan, mesh->faces * sizeof *large.faces) };
+  AkFaceLists lists = { (uint32_t *) ak_plan_memory (plan, 2 * sizeof *lists.n),
+    (uint32_t *) ak_plan_memory (plan, mesh->faces * sizeof *lists.small),
+    (uint32_t *) ak_plan_memory (plan, mesh->faces * sizeof *lists.large) };
 
-  return large;
+  return lists;
 }
 
 static void
 mesh_free (AkMesh *base)
 {
   AkCudaMesh *m = (AkCudaMesh *) base;
-  void *memory[] = { m->indices, m->first_face, m->vertex_faces, m->edge_vertices, m->edge_faces,
-    m->albedo, m->materials, m->face_part };
+  void *memory[] = { m->indices, m->first_face, m->vertex_faces, m->eight_faces, m->edge_vertices,
+    m->edge_faces, m->albedo, m->materials, m->face_part };
 
   for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
     base->dev->ops.free (base->dev, memory[i]);
@@ -100,6 +77,7 @@ copy_mesh (AkCudaMesh *to, const AkMeshPack *from, AkStatus *status)
   COPY (indices, 3 * F * sizeof *from->indices);
   COPY (first_face, (V + 1) * sizeof *from->first_face);
   COPY (vertex_faces, 3 * F * sizeof *from->vertex_faces);
+  COPY (eight_faces, AK_NORMAL_LANES * V * sizeof *from->eight_faces);
   COPY (edge_vertices, 2 * from->n_edges * sizeof *from->edge_vertices);
   COPY (edge_faces, 2 * from->n_edges * sizeof *from->edge_faces);
   COPY (albedo, 3 * padded * sizeof *from->albedo);

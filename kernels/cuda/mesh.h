@@ -12,19 +12,14 @@ extern "C" {
 /* All arrays are device memory. */
 typedef AkMeshPack AkCudaMesh;
 
-/* normals [V][3] as of ak_mesh_normals() */
-void ak_cuda_normals (
-    const AkAt *at, const AkCudaMesh *mesh, float *normals, const float *vertices);
-
-/* Faces are drawn by a warp each, but those with more pixels in their box by many blocks, which take a row at a time:
- * their numbers are listed. */
+/* Faces with pixels in their box. Those with more than AK_FACE_LARGE are drawn by many blocks, the others by a warp each. */
 #define AK_FACE_LARGE 1024
 typedef struct
 {
-  uint32_t *n, *faces; /* [1], [F] */
-} AkLargeFaces;
-AkLargeFaces ak_large_faces (AkPlan *plan, const AkMesh *mesh);
-#define AK_LARGE_BLOCKS 256
+  uint32_t *n;             /* [2]: how many small and large ones */
+  uint32_t *small, *large; /* [F] */
+} AkFaceLists;
+AkFaceLists ak_face_lists (AkPlan *plan, const AkMesh *mesh);
 
 /* ak_picture_write(), for operations that end with a picture. */
 void ak_cuda_picture (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba);

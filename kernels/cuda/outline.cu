@@ -7,13 +7,15 @@
 #define SAME_SURFACE 0.012f
 #define NEARER 0.0002f
 
-#define NO_INNER 0xffffffffffffffffull
 #define THREADS 128
 #define SETTLERS 256
 #define READY 0x80000000u
+#define OUTLINE_BLOCKS 256 /* a warp an outline at a time */
 
-/* What is done with an outline's pixels: their keys first, then the winners' colours. */
-typedef enum { OUTER, INNER, INNER_COLORS } Stage;
+/* What is done with an outline's pixels: their keys first, then the winners' blending. A key's highest bit says that
+ * the pixel's middle is outside. */
+typedef enum { OUTER, INNER, BLEND } Stage;
+#define OUTER_KEY 0x8000000000000000ull
 
 /* What a pixel shows; background beyond what was drawn. */
 static __device__ AkPixel
@@ -53,49 +55,64 @@ mixed (const AkLook *a, const AkLook *b, float t)
          byte_of (a->b + t * (b->b - a->b)) << 16 | 0xff000000;
 }
 
+/* Gives a pixel a share of a color. */
+static __device__ void
+blend (const AkDraw *d, size_t at, uint32_t share, uint32_t color)
+{
+  const uint32_t pixel = d->rgba[at];
+  uint32_t out = d->look->alpha ? 0 : pixel & 0xff000000;
+
+  for (int k = 0; k < (d->look->alpha ? 32 : 24); k += 8)
+    out |= ((pixel >> k & 255) * (255 - share) + (color >> k & 255) * share + 127) / 255 << k;
+  d->rgba[at] = out;
+  d->shares[at] = (uint8_t) share;
+}
+
+static __device__ unsigned long long *
+key_at (const AkDraw *d, int x, int y)
+{
+  return d->keys + (size_t) (y + AK_DRAW_MARGIN) * d->stride + x;
+}
+
 /* The outline's share of a pixel whose middle is outside: of several the largest counts, then the first edge's. */
 static __device__ void
 put_outer (const AkDraw *d, Stage stage, uint32_t edge, int x, int y, float share, const AkLook *a,
     const AkLook *b, float along)
 {
   const unsigned s = (unsigned) (255 * share);
-  const size_t at = (size_t) y * d->stride + x;
-  const unsigned long long key = (unsigned long long) s << 32 | (~edge & 0xffffffffu);
+  const unsigned long long key = OUTER_KEY | (unsigned long long) s << 32 | (~edge & 0xffffffffu);
 
   if (!is_wanted (d, x, y) || !s)
     return;
-  if (stage == OUTER) {
-    atomicMax (d->outer + at, key);
-  } else if (stage == INNER && d->outer[at] == key) {
-    d->shares[at] = (uint8_t) s;
-    d->colors[at] = mixed (a, b, along);
-  }
+  if (stage == OUTER)
+    atomicMax (key_at (d, x, y), key);
+  else if (stage == BLEND && *key_at (d, x, y) == key)
+    blend (d, (size_t) y * d->stride + x, s, mixed (a, b, along));
 }
 
 /* What lies beyond gets the share of a pixel whose middle is inside: the smallest counts, and only where no outline's
- * own does, there or beyond. */
+ * own does, there (its key is larger) or beyond. */
 static __device__ void
 put_inner (const AkDraw *d, Stage stage, uint32_t edge, int x, int y, int beyond_x, int beyond_y,
     float share, AkPixel beyond)
 {
   const unsigned s = (unsigned) (255 * share);
-  const size_t at = (size_t) y * d->stride + x;
-  const unsigned long long key = (unsigned long long) s << 32 | edge;
+  const unsigned long long key = (unsigned long long) (255 - s) << 32 | (~edge & 0xffffffffu);
 
-  if (stage == OUTER || !is_wanted (d, x, y) || !s || d->outer[at])
+  if (stage == OUTER || !is_wanted (d, x, y) || !s)
     return;
-  if (is_wanted (d, beyond_x, beyond_y) && same_band (d, y, beyond_y) &&
-      d->outer[(size_t) beyond_y * d->stride + beyond_x])
+  if (stage == BLEND) {
+    if (*key_at (d, x, y) == key)
+      blend (d, (size_t) y * d->stride + x, s, ak_shown (d, beyond));
     return;
-  if (stage == INNER) {
-    atomicMin (d->inner + at, key);
-  } else if (d->inner[at] == key) {
-    d->shares[at] = (uint8_t) s;
-    d->colors[at] = ak_shown (d, beyond);
   }
+  if (!is_wanted (d, beyond_x, beyond_y) || !same_band (d, y, beyond_y) ||
+      !(*key_at (d, beyond_x, beyond_y) & OUTER_KEY))
+    atomicMax (key_at (d, x, y), key);
 }
 
-/* Follows the edge `number` between the vertices, of the seen face with the vertex `opposite`, along its longer axis. */
+/* Follows the edge `number` between the vertices, of the seen face with the vertex `opposite`, along its longer axis:
+ * each lane of the warp takes every AK_WARP-th pixel. */
 static __device__ void
 follow (const AkDraw *d, Stage stage, uint32_t number, const uint32_t vertex[2], uint32_t opposite,
     uint32_t part)
@@ -104,7 +121,7 @@ follow (const AkDraw *d, Stage stage, uint32_t number, const uint32_t vertex[2],
   const AkLook *la = d->looks + vertex[0], *lb = d->looks + vertex[1];
   const int steep = abs (b.y - a.y) > abs (b.x - a.x);
   int inward, from, to;
-  float dx, dy, first, inverse;
+  float dx, dy, inverse;
 
   if (steep) { /* exchange the axes: from here on x is the longer one */
     swap.x = a.y, swap.y = a.x, a = swap;
@@ -124,9 +141,8 @@ follow (const AkDraw *d, Stage stage, uint32_t number, const uint32_t vertex[2],
   from = max (from, 0);
   to = min (to, steep ? d->height : d->width);
   inverse = to > from ? 1 / dx : 0;
-  first = (float) (256 * from - a.x);
-  for (int i = from; i < to; i++, first += 256) {
-    const float along = first * inverse, at = (float) a.y + dy * along;
+  for (int i = from + (int) (threadIdx.x % AK_WARP); i < to; i += AK_WARP) {
+    const float along = (float) (256 * i - a.x) * inverse, at = (float) a.y + dy * along;
     const float q = la->q + along * (lb->q - la->q);
     const int j = ((int) at + 128) >> 8, x = steep ? j : i, y = steep ? i : j;
     const float offset = at * (1.0f / 256) - (float) j, share = 0.5f - fabsf (offset);
@@ -147,36 +163,29 @@ follow (const AkDraw *d, Stage stage, uint32_t number, const uint32_t vertex[2],
   }
 }
 
-/* A thread an edge: outlines lie between a face that is seen and one that is not, or none. */
-static __global__ void
-outlines_kernel (AkDraw d, Stage stage)
+/* For `blocks` blocks. */
+static __device__ void
+outlines (const AkDraw *d, Stage stage, unsigned blocks)
 {
-  const size_t e = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
-  const uint32_t *i, *vertex = d.mesh.edge_vertices + 2 * e, *faces = d.mesh.edge_faces + 2 * e;
-  uint32_t face;
-  int seen;
+  const uint32_t n = *d->n_listed, warps = blocks * (THREADS / AK_WARP);
 
-  if (e >= d.mesh.n_edges || !d.look->antialias)
-    return;
-  seen = d.front[faces[0]];
-  if (seen == d.front[faces[1]])
-    return;
-  face = faces[!seen];
-  i = d.mesh.indices + 3 * (size_t) face;
-  follow (&d, stage, (uint32_t) e, vertex, i[0] ^ i[1] ^ i[2] ^ vertex[0] ^ vertex[1],
-      d.mesh.face_part[face]);
+  for (uint32_t k = (blockIdx.x * THREADS + threadIdx.x) / AK_WARP; k < n; k += warps) {
+    const uint32_t e = d->outlines[k];
+    const uint32_t *vertex = d->mesh.edge_vertices + 2 * (size_t) e;
+    const uint32_t *faces = d->mesh.edge_faces + 2 * (size_t) e;
+    const uint32_t face = faces[!d->front[faces[0]]];
+    const uint32_t *i = d->mesh.indices + 3 * (size_t) face;
+
+    follow (
+        d, stage, e, vertex, i[0] ^ i[1] ^ i[2] ^ vertex[0] ^ vertex[1], d->mesh.face_part[face]);
+  }
 }
 
 static __global__ void
-clear_kernel (AkDraw d)
+outlines_kernel (AkDraw d, Stage stage)
 {
-  const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
-
-  if (i >= (size_t) d.stride * d.height || !d.look->antialias)
-    return;
-  d.outer[i] = 0;
-  d.inner[i] = NO_INNER;
-  d.shares[i] = 0;
+  if (d.look->antialias)
+    outlines (&d, stage, gridDim.x);
 }
 
 /* The change of depth from the pixel to the next one in the direction (dx, dy), from that neighbour or the
@@ -193,19 +202,16 @@ slope (const AkDraw *d, AkPixel p, int x, int y, int dx, int dy)
 
 /* Where the surfaces of the pixel (x, y) and of the next one in the direction (dx, dy), which shows another part, cross
  * between their middles: the share that the one of the two gets of the other's colour, and AK_CROSS_NEXT if it is
- * the next. 0 if they do not, if the edge runs along that direction, or if an outline was there. */
+ * the next. 0 if they do not, or if the edge runs along that direction. */
 static __device__ unsigned
 cross (const AkDraw *d, int x, int y, int dx, int dy)
 {
   const AkPixel a = pixel_at (d, x, y), b = pixel_at (d, x + dx, y + dy);
-  const size_t at = (size_t) y * d->stride + x;
   const int next = same_band (d, y, y + dy);
   float along, across, t;
   unsigned share = 0;
 
   if (!(a.color >> 24) || !(b.color >> 24) || a.color >> 24 == b.color >> 24)
-    return 0;
-  if (d->shares[at] || (next && d->shares[at + (size_t) dy * d->stride + dx]))
     return 0;
   along = slope (d, a, x, y, dx, dy) - slope (d, b, x + dx, y + dy, dx, dy);
   across = slope (d, a, x, y, dy, dx) - slope (d, b, x + dx, y + dy, dy, dx);
@@ -219,16 +225,31 @@ cross (const AkDraw *d, int x, int y, int dx, int dy)
   return share && t >= 0.5f ? share | AK_CROSS_NEXT : share;
 }
 
+/* The outlines' first stage by the first OUTLINE_BLOCKS blocks, crossings by the others. */
 static __global__ void
-crossings_kernel (AkDraw d)
+edges_kernel (AkDraw d)
 {
-  const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
-  const int x = (int) (i % d.stride), y = (int) (i / d.stride);
+  size_t i;
+  int x, y;
 
-  if (y >= d.height || !d.look->antialias)
+  if (!d.look->antialias)
     return;
-  d.crossings[2 * i] = (uint8_t) cross (&d, x, y, 1, 0);
-  d.crossings[2 * i + 1] = (uint8_t) cross (&d, x, y, 0, 1);
+  if (blockIdx.x < OUTLINE_BLOCKS) {
+    outlines (&d, OUTER, OUTLINE_BLOCKS);
+    return;
+  }
+  i = (size_t) (blockIdx.x - OUTLINE_BLOCKS) * THREADS + threadIdx.x;
+  x = (int) (i % d.stride), y = (int) (i / d.stride);
+  for (int down = 0; down < 2 && y < d.height; down++) {
+    const unsigned crossing = cross (&d, x, y, !down, down);
+    const int band = y / AK_DRAW_BAND;
+
+    if (crossing) {
+      d.crossings[2 * i + down] = (uint8_t) crossing;
+      d.listed[2 * (size_t) band * AK_DRAW_BAND * d.stride +
+               atomicAdd (d.n_listed + 1 + band, 1u)] = (uint32_t) (2 * i + down);
+    }
+  }
 }
 
 /* Crossings are settled in the order of blocks of 4×2 pixels, in each those to the right first. */
@@ -238,29 +259,37 @@ rank (const AkDraw *d, int x, int y, int down)
   return ((uint32_t) (y / 2 * (d->stride / 4) + x / 4) * 2 + down) * 8 + y % 2 * 4 + x % 4;
 }
 
-/* Is there a crossing at (x, y), not settled and earlier than `own`? */
+/* Is there a crossing at (x, y), not settled and earlier than `own`, that would give a share to a pixel of that one, where
+ * it is or the `next`, or must find that pixel as it was before that one gives it its share (`given`)? */
 static __device__ int
-is_earlier (const AkDraw *d, int x, int y, int down, int row, uint32_t own)
+is_earlier (const AkDraw *d, int x, int y, int down, int next, int given, int row, uint32_t own)
 {
-  return x >= 0 && x < d->stride && same_band (d, row, y) &&
-         d->crossings[2 * ((size_t) y * d->stride + x) + down] && rank (d, x, y, down) < own;
+  unsigned crossing;
+
+  if (x < 0 || x >= d->stride || !same_band (d, row, y) || rank (d, x, y, down) >= own)
+    return 0;
+  crossing = d->crossings[2 * ((size_t) y * d->stride + x) + down];
+  return crossing && (given || (crossing > AK_CROSS_NEXT) == next);
 }
 
-/* Can the crossing number c be settled: is no earlier one left that has one of its two pixels? */
+/* Can the crossing number c be settled? */
 static __device__ int
 is_ready (const AkDraw *d, uint32_t c)
 {
   const int x = (int) (c / 2 % d->stride), y = (int) (c / 2 / d->stride), down = c & 1;
+  const int gives_next = d->crossings[c] > AK_CROSS_NEXT;
   const uint32_t own = rank (d, x, y, down);
+  int wait = 0;
 
   for (int k = 0; k < 2; k++) {
-    const int px = x + (k && !down), py = y + (k && down);
+    const int px = x + (k && !down), py = y + (k && down), given = k == gives_next;
 
-    if (is_earlier (d, px, py, 0, y, own) || is_earlier (d, px, py, 1, y, own) ||
-        is_earlier (d, px - 1, py, 0, y, own) || is_earlier (d, px, py - 1, 1, y, own))
-      return 0;
+    wait |= is_earlier (d, px, py, 0, 0, given, y, own) |
+            is_earlier (d, px, py, 1, 0, given, y, own) |
+            is_earlier (d, px - 1, py, 0, 1, given, y, own) |
+            is_earlier (d, px, py - 1, 1, 1, given, y, own);
   }
-  return 1;
+  return !wait;
 }
 
 /* Gives the pixel its share, if none of the two has one. */
@@ -275,35 +304,22 @@ settle (const AkDraw *d, uint32_t c)
   d->crossings[c] = 0;
   if (d->shares[at] || (same_band (d, y, next_y) && d->shares[next]))
     return;
-  if (crossing & AK_CROSS_NEXT) {
-    d->shares[next] = (uint8_t) (crossing & ~AK_CROSS_NEXT);
-    d->colors[next] = ak_shown (d, pixel_at (d, x, y));
-  } else {
-    d->shares[at] = (uint8_t) crossing;
-    d->colors[at] = ak_shown (d, pixel_at (d, next_x, next_y));
-  }
+  if (crossing & AK_CROSS_NEXT)
+    blend (d, next, crossing & ~AK_CROSS_NEXT, ak_shown (d, pixel_at (d, x, y)));
+  else
+    blend (d, at, crossing, ak_shown (d, pixel_at (d, next_x, next_y)));
 }
 
 /* A block a band. A crossing waits for the earlier ones beside it, so each round settles some. */
 static __global__ void
 settle_kernel (AkDraw d)
 {
-  __shared__ uint32_t n;
-  const size_t first = 2 * (size_t) blockIdx.x * AK_DRAW_BAND * d.stride;
-  const int rows = min (AK_DRAW_BAND, d.height - (int) blockIdx.x * AK_DRAW_BAND);
-  const uint32_t most = 2 * (uint32_t) rows * (uint32_t) d.stride;
-  uint32_t *list = d.listed + first;
-  int left = 1;
+  const uint32_t n = d.n_listed[1 + blockIdx.x];
+  uint32_t *list = d.listed + 2 * (size_t) blockIdx.x * AK_DRAW_BAND * d.stride;
+  int left = n > 0;
 
   if (!d.look->antialias)
     return;
-  if (threadIdx.x == 0)
-    n = 0;
-  __syncthreads ();
-  for (uint32_t i = threadIdx.x; i < most; i += SETTLERS)
-    if (d.crossings[first + i])
-      list[atomicAdd (&n, 1u)] = (uint32_t) first + i;
-  __syncthreads ();
   while (left) {
     left = 0;
     for (uint32_t i = threadIdx.x; i < n; i += SETTLERS)
@@ -321,34 +337,13 @@ settle_kernel (AkDraw d)
   }
 }
 
-static __global__ void
-blend_kernel (AkDraw d)
-{
-  const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
-  uint32_t pixel, out, share;
-
-  if (i >= (size_t) d.stride * d.height || !d.look->antialias || !d.shares[i])
-    return;
-  pixel = d.rgba[i];
-  share = d.shares[i];
-  out = d.look->alpha ? 0 : pixel & 0xff000000;
-  for (int k = 0; k < (d.look->alpha ? 32 : 24); k += 8)
-    out |= ((pixel >> k & 255) * (255 - share) + (d.colors[i] >> k & 255) * share + 127) / 255 << k;
-  d.rgba[i] = out;
-}
-
 void
 ak_cuda_edges (const AkAt *at, const AkDraw *d)
 {
   const unsigned pixels = ak_blocks ((size_t) d->stride * d->height, THREADS);
-  const unsigned edges = ak_blocks (d->mesh.n_edges, THREADS);
-  const unsigned bands = ak_blocks ((size_t) d->height, AK_DRAW_BAND);
 
-  AK_LAUNCH (clear_kernel, pixels, THREADS, 0, at, *d);
-  AK_LAUNCH (outlines_kernel, edges, THREADS, 0, at, *d, OUTER);
-  AK_LAUNCH (outlines_kernel, edges, THREADS, 0, at, *d, INNER);
-  AK_LAUNCH (outlines_kernel, edges, THREADS, 0, at, *d, INNER_COLORS);
-  AK_LAUNCH (crossings_kernel, pixels, THREADS, 0, at, *d);
-  AK_LAUNCH (settle_kernel, bands, SETTLERS, 0, at, *d);
-  AK_LAUNCH (blend_kernel, pixels, THREADS, 0, at, *d);
+  AK_LAUNCH (edges_kernel, OUTLINE_BLOCKS + pixels, THREADS, 0, at, *d);
+  AK_LAUNCH (outlines_kernel, OUTLINE_BLOCKS, THREADS, 0, at, *d, INNER);
+  AK_LAUNCH (outlines_kernel, OUTLINE_BLOCKS, THREADS, 0, at, *d, BLEND);
+  AK_LAUNCH (settle_kernel, ak_bands (d->height), SETTLERS, 0, at, *d);
 }

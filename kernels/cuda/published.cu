@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The published look (model spec, section 9), in double: first the depth of each pixel, then the lowest of the faces
- * that have it, then its colour. All three compute a face's depth alike, since nothing is fused. */
-#include "launch.h"
-#include "mesh.h"
+/* The published look (model spec, section 9), in double: of each pixel the nearest face, the lowest one of equals, then
+ * its colour. A pixel's key, the smallest, is the upper half of a depth and the face. Where faces agree in that half
+ * the pixel is close: there the whole depth is found first, then the lowest of the faces that have it. All compute a
+ * face's depth alike, since nothing is fused. */
+#include "mesh.cuh"
 
 #include "../published_look.h"
 
@@ -12,115 +13,143 @@ typedef struct
   const float *vertices;
   double scale;
   unsigned width, height;
+  double *across, *down; /* [width], [height]: the pixels' middles */
   AkFragments out;
   float *normals;
   AkSeen *seen;   /* [V] */
   AkFaceBox *box; /* [F] */
-  AkLargeFaces large;
-  unsigned long long
-      *depth;     /* [height][width]: bits of a double, ordered as it is since it is positive */
-  uint32_t *face; /* [height][width] */
-  uint8_t *rgba;  /* [height][width][4], or NULL */
+  AkFaceLists faces;
+  unsigned long long *keys;  /* [height][width] */
+  uint32_t *n_close;         /* is there a close pixel? */
+  uint8_t *close;            /* [height][width]; of those that are: */
+  unsigned long long *depth; /* bits of a double, ordered as it is since it is positive */
+  uint32_t *face;
+  uint32_t *rgba; /* [height][width], or NULL */
 } Published;
 
+#define CLOSE_BLOCKS 256
 #define NO_FACE 0xffffffffu
-#define NO_DEPTH 0xffffffffffffffffull
+#define NO_DEPTH 0xffffffffffffffffull /* also as a key */
 
+/* The vertices, the pixels' middles, and what later kernels find empty. */
 static __global__ void
-see_kernel (Published p)
+vertices_kernel (Published p)
 {
-  const size_t v = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+  const size_t i = (size_t) blockIdx.x * AK_NORMAL_THREADS + threadIdx.x, v = i / AK_NORMAL_LANES;
+  const size_t pixels = (size_t) p.width * p.height;
+  const size_t threads = (size_t) gridDim.x * AK_NORMAL_THREADS;
+  const double m = ak_smaller_side (p.width, p.height);
+  float normal[3];
 
-  if (v < p.mesh.base.vertices)
-    p.seen[v] = ak_see (p.vertices + 3 * v, p.scale);
+  for (size_t k = i; k < pixels; k += threads) {
+    p.keys[k] = NO_DEPTH;
+    p.close[k] = 0;
+  }
+  for (size_t k = i; k < p.width; k += threads)
+    p.across[k] = ak_pixel_middle ((unsigned) k, p.width, m);
+  for (size_t k = i; k < p.height; k += threads)
+    p.down[k] = ak_pixel_middle ((unsigned) k, p.height, m);
+  if (i < 2)
+    p.faces.n[i] = 0;
+  if (i == 0)
+    *p.n_close = 0;
+  ak_normal (&p.mesh, p.vertices, v, normal);
+  if (v >= p.mesh.base.vertices || i % AK_NORMAL_LANES)
+    return;
+  p.seen[v] = ak_see (p.vertices + 3 * v, p.scale);
+  for (int c = 0; c < 3; c++)
+    p.normals[3 * v + c] = normal[c];
 }
 
 static __global__ void
 box_kernel (Published p)
 {
-  const size_t f = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+  const size_t f = (size_t) blockIdx.x * AK_FACE_THREADS + threadIdx.x;
   const uint32_t *i = p.mesh.indices + 3 * f;
-  AkFaceBox box;
+  double pixels = 0;
 
-  if (f >= p.mesh.base.faces)
-    return;
-  box = ak_face_box (p.seen + i[0], p.seen + i[1], p.seen + i[2], p.width, p.height);
-  p.box[f] = box;
-  if (box.x0 <= box.x1 && box.y0 <= box.y1 &&
-      (double) (box.x1 - box.x0 + 1) * (box.y1 - box.y0 + 1) > AK_FACE_LARGE)
-    p.large.faces[atomicAdd (p.large.n, 1u)] = (uint32_t) f;
+  if (f < p.mesh.base.faces) {
+    const AkFaceBox box =
+        ak_face_box (p.seen + i[0], p.seen + i[1], p.seen + i[2], p.width, p.height);
+
+    if (box.x0 <= box.x1 && box.y0 <= box.y1) {
+      p.box[f] = box;
+      pixels = (double) (box.x1 - box.x0 + 1) * (box.y1 - box.y0 + 1);
+    }
+  }
+  ak_list_face (&p.faces, (uint32_t) f, pixels);
 }
 
-static __global__ void
-clear_kernel (Published p)
+/* A face that is drawn. */
+typedef struct
 {
-  const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+  AkSeen corner[3];
+  double area;
+  int x0, y0, x1, y1;
+} Face;
 
-  if (i == 0)
-    *p.large.n = 0;
-  if (i >= (size_t) p.width * p.height)
-    return;
-  p.depth[i] = NO_DEPTH;
-  p.face[i] = NO_FACE;
-}
-
-/* ak_face_depth() of face f. */
-static __device__ double
-depth_at (const Published *p, uint32_t f, int c, int r, double weights[2])
+static __device__ Face
+face_at (const Published *p, uint32_t f)
 {
   const uint32_t *i = p->mesh.indices + 3 * (size_t) f;
+  const AkFaceBox box = p->box[f];
 
-  return ak_face_depth (p->seen + i[0], p->seen + i[1], p->seen + i[2], p->box[f].area, p->width,
-      p->height, c, r, weights);
+  return Face{ { p->seen[i[0]], p->seen[i[1]], p->seen[i[2]] }, box.area, box.x0, box.y0, box.x1,
+    box.y1 };
 }
 
-/* Draws one pixel: its depth, or once that is known the face. */
-static __device__ void
-cover (const Published *p, uint32_t f, int c, int r, int faces)
+/* ak_face_depth() of a pixel. */
+static __device__ double
+depth_at (const Published *p, const Face *f, int x, int y, double weights[2])
 {
-  const size_t at = (size_t) r * p->width + c;
-  double weights[2], z = depth_at (p, f, c, r, weights);
-  unsigned long long bits = (unsigned long long) __double_as_longlong (z);
-
-  if (!(z > 0))
-    return;
-  if (!faces)
-    atomicMin (p->depth + at, bits);
-  else if (p->depth[at] == bits)
-    atomicMin (p->face + at, f);
+  return ak_face_depth (
+      f->corner, f->corner + 1, f->corner + 2, f->area, p->across[x], p->down[y], weights);
 }
 
 static __global__ void
-cover_kernel (Published p, int faces)
+cover_kernel (Published p)
 {
-  const size_t f = (size_t) blockIdx.x * (blockDim.x / AK_WARP) + threadIdx.x / AK_WARP;
-  int columns, n;
-  AkFaceBox box;
+  ak_cover_faces (
+      &p.faces, [&p] (uint32_t f) { return face_at (&p, f); },
+      [&p] (const Face &face, uint32_t f, int x, int y) {
+        const size_t at = (size_t) y * p.width + x;
+        double weights[2];
+        const double z = depth_at (&p, &face, x, y, weights);
+        unsigned long long key, old;
 
-  if (f >= p.mesh.base.faces)
-    return;
-  box = p.box[f];
-  columns = box.x1 - box.x0 + 1;
-  if (columns <= 0 || (double) columns * (box.y1 - box.y0 + 1) > AK_FACE_LARGE)
-    return;
-  n = columns * (box.y1 - box.y0 + 1);
-  for (int i = threadIdx.x % AK_WARP; i < n; i += AK_WARP)
-    cover (&p, (uint32_t) f, box.x0 + i % columns, box.y0 + i / columns, faces);
+        if (!(z > 0))
+          return;
+        key = ((unsigned long long) __double_as_longlong (z) & ~0xffffffffull) | f;
+        old = atomicMin (p.keys + at, key);
+        if ((old ^ key) >> 32)
+          return;
+        p.close[at] = 1;
+        p.depth[at] = NO_DEPTH;
+        p.face[at] = NO_FACE;
+        *p.n_close = 1;
+      });
 }
 
+/* The depths of close pixels, or once those are known the faces. */
 static __global__ void
-cover_large_kernel (Published p, int faces)
+close_kernel (Published p, int faces)
 {
-  const uint32_t n = *p.large.n;
+  if (!*p.n_close)
+    return;
+  ak_cover_faces (
+      &p.faces, [&p] (uint32_t f) { return face_at (&p, f); },
+      [&p, faces] (const Face &face, uint32_t f, int x, int y) {
+        const size_t at = (size_t) y * p.width + x;
+        double weights[2], z = p.close[at] ? depth_at (&p, &face, x, y, weights) : 0;
+        const unsigned long long bits = (unsigned long long) __double_as_longlong (z);
 
-  for (uint32_t i = 0; i < n; i++) {
-    const uint32_t f = p.large.faces[i];
-    const AkFaceBox box = p.box[f];
-
-    for (int r = box.y0 + (int) ((blockIdx.x + i) % gridDim.x); r <= box.y1; r += (int) gridDim.x)
-      for (int c = box.x0 + (int) threadIdx.x; c <= box.x1; c += (int) blockDim.x)
-        cover (&p, f, c, r, faces);
-  }
+        if (!(z > 0))
+          return;
+        if (!faces)
+          atomicMin (p.depth + at, bits);
+        else if (p.depth[at] == bits)
+          atomicMin (p.face + at, f);
+      });
 }
 
 static __global__ void
@@ -132,16 +161,20 @@ shade_kernel (Published p)
 
   if (at >= (size_t) p.width * p.height)
     return;
-  face = p.face[at];
+  face = p.close[at] ? p.face[at] : (uint32_t) p.keys[at];
   if (face != NO_FACE) {
-    z = depth_at (&p, face, (int) (at % p.width), (int) (at / p.width), weights);
+    const Face f = face_at (&p, face);
+
+    z = depth_at (&p, &f, (int) (at % p.width), (int) (at / p.width), weights);
     ak_shade_published (
         rgb, p.vertices, p.normals, p.mesh.indices + 3 * (size_t) face, weights, p.scale);
   }
   if (p.rgba) {
+    uint32_t pixel = face != NO_FACE ? 0xff000000 : 0;
+
     for (int k = 0; k < 3; k++)
-      p.rgba[4 * at + k] = (uint8_t) (255 * rgb[k]);
-    p.rgba[4 * at + 3] = face != NO_FACE ? 255 : 0;
+      pixel |= (uint32_t) (uint8_t) (255 * rgb[k]) << 8 * k;
+    p.rgba[at] = pixel;
   }
   if (p.out.face)
     p.out.face[at] = (int32_t) face;
@@ -160,14 +193,12 @@ published_run (const AkAt *at, const void *args)
   const size_t V = p->mesh.base.vertices, F = p->mesh.base.faces;
   const unsigned pixels = ak_blocks ((size_t) p->width * p->height, 256);
 
-  ak_cuda_normals (at, &p->mesh, p->normals, p->vertices);
-  AK_LAUNCH (clear_kernel, pixels, 256, 0, at, *p);
-  AK_LAUNCH (see_kernel, ak_blocks (V, 128), 128, 0, at, *p);
-  AK_LAUNCH (box_kernel, ak_blocks (F, 128), 128, 0, at, *p);
-  for (int faces = 0; faces < 2; faces++) {
-    AK_LAUNCH (cover_kernel, ak_blocks (F, 4), 4 * AK_WARP, 0, at, *p, faces);
-    AK_LAUNCH (cover_large_kernel, AK_LARGE_BLOCKS, 128, 0, at, *p, faces);
-  }
+  AK_LAUNCH (vertices_kernel, ak_blocks (AK_NORMAL_LANES * V, AK_NORMAL_THREADS), AK_NORMAL_THREADS,
+      0, at, *p);
+  AK_LAUNCH (box_kernel, ak_blocks (F, AK_FACE_THREADS), AK_FACE_THREADS, 0, at, *p);
+  AK_LAUNCH (cover_kernel, ak_cover_blocks (F), AK_COVER_THREADS, 0, at, *p);
+  for (int faces = 0; faces < 2; faces++)
+    AK_LAUNCH (close_kernel, CLOSE_BLOCKS, AK_COVER_THREADS, 0, at, *p, faces);
   AK_LAUNCH (shade_kernel, pixels, 256, 0, at, *p);
 }
 
@@ -177,12 +208,20 @@ record (AkPlan *plan, Published *p, const AkMesh *mesh)
   const size_t pixels = (size_t) p->width * p->height;
 
   p->mesh = *(const AkCudaMesh *) mesh;
-  p->normals = (float *) ak_plan_memory (plan, 3 * mesh->vertices * sizeof *p->normals);
-  p->seen = (AkSeen *) ak_plan_memory (plan, mesh->vertices * sizeof *p->seen);
-  p->box = (AkFaceBox *) ak_plan_memory (plan, mesh->faces * sizeof *p->box);
-  p->large = ak_large_faces (plan, mesh);
-  p->depth = (unsigned long long *) ak_plan_memory (plan, pixels * sizeof *p->depth);
-  p->face = (uint32_t *) ak_plan_memory (plan, pixels * sizeof *p->face);
+  p->faces = ak_face_lists (plan, mesh);
+#define MEMORY(field, n)                                                                           \
+  *(void **) &p->field = ak_plan_memory (plan, (size_t) (n) * sizeof *p->field)
+  MEMORY (across, p->width);
+  MEMORY (down, p->height);
+  MEMORY (normals, 3 * mesh->vertices);
+  MEMORY (seen, mesh->vertices);
+  MEMORY (box, mesh->faces);
+  MEMORY (keys, pixels);
+  MEMORY (n_close, 1);
+  MEMORY (close, pixels);
+  MEMORY (depth, pixels);
+  MEMORY (face, pixels);
+#undef MEMORY
   if (plan->status == AK_OK)
     ak_cuda_append (plan, published_run, NULL, p, sizeof *p);
 }
@@ -211,9 +250,9 @@ mesh_draw_published (
   p.scale = scale;
   p.width = picture->width;
   p.height = picture->height;
-  p.rgba = (uint8_t *) ak_plan_memory (plan, 4 * (size_t) p.width * p.height);
+  p.rgba = (uint32_t *) ak_plan_memory (plan, (size_t) p.width * p.height * sizeof *p.rgba);
   record (plan, &p, mesh);
-  ak_cuda_picture (plan, picture, p.rgba);
+  ak_cuda_picture (plan, picture, (const uint8_t *) p.rgba);
 }
 
 void

@@ -296,6 +296,55 @@ check_formats (Check *t, const Scene *s)
   }
 }
 
+/* Four faces one behind the other, nearer together than half of a depth's bits tell: the nearest is seen, the lowest of
+ * the two that are. */
+static void
+check_near (Check *t)
+{
+  static const float depth[] = { 0.1f, 0.1f + 2e-7f, 0.1f + 2e-7f, 0.1f + 1e-7f };
+  static const float white[3] = { 1, 1, 1 };
+  Scene s = { 0 };
+  int32_t *seen = malloc (SIDE * SIDE * sizeof *seen);
+  AkMesh *mesh;
+  AkPlan *plan = ak_plan_new (t->dev);
+  AkQueue *queue = ak_queue_new (t->dev);
+  float *vertices;
+  AkFragments out = { ak_plan_memory (plan, SIDE * SIDE * sizeof *seen), NULL, NULL, NULL };
+  size_t n = 0, wrong = 0;
+  AkStatus status;
+
+  for (size_t i = 0; i < 4; i++) {
+    vertex (&s, -0.1f, -0.1f, depth[i], white);
+    vertex (&s, 0.1f, -0.1f, depth[i], white);
+    vertex (&s, 0, 0.1f, depth[i], white);
+    face (&s, 3 * i, 3 * i + 1, 3 * i + 2);
+  }
+  mesh = ak_mesh_new (t->dev,
+      &(AkMeshDesc){ .vertices = s.n_vertices, .faces = s.n_faces, .indices = s.indices }, NULL);
+  vertices = ak_plan_memory (plan, 3 * s.n_vertices * sizeof *vertices);
+  ak_mesh_fragments (plan, mesh, vertices, 1, SIDE, SIDE, &out);
+  status = ak_plan_finish (plan);
+  for (int i = 0; i < 2 && status == AK_OK; i++) {
+    ak_upload (queue, vertices, s.vertices, 3 * s.n_vertices * sizeof *vertices);
+    ak_plan_run (plan, queue, NULL);
+    ak_download (queue, seen, out.face, SIDE * SIDE * sizeof *seen);
+    status = ak_queue_sync (queue);
+  }
+  for (size_t i = 0; i < SIDE * SIDE && status == AK_OK; i++) {
+    n += seen[i] >= 0;
+    wrong += seen[i] >= 0 && seen[i] != 1;
+  }
+  t->checks++;
+  if (status != AK_OK || n < SIDE * SIDE / 4 || wrong) {
+    t->failures++;
+    printf ("draw: FAILED: of %zu pixels %zu show another face than the nearest\n", n, wrong);
+  }
+  ak_plan_free (plan);
+  ak_queue_free (queue);
+  ak_mesh_free (mesh);
+  free (seen);
+}
+
 /* Means of FINE x FINE pixels, premultiplied: [SIDE][SIDE][4], 0 … 255. */
 static float *
 shrink (const uint8_t *fine)
@@ -460,6 +509,7 @@ check_draw (Check *t)
     printf ("draw: cannot be drawn\n");
     t->failures++;
   }
+  check_near (t);
   check_formats (t, &s);
   check_border (t, &s);
   check_again (t, &s);
