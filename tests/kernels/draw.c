@@ -335,7 +335,7 @@ check_near (Check *t)
     wrong += seen[i] >= 0 && seen[i] != 1;
   }
   t->checks++;
-  if (status != AK_OK || n < SIDE * SIDE / 4 || wrong) {
+  if (status != AK_OK || n < SIDE * SIDE / 8 || wrong) {
     t->failures++;
     printf ("draw: FAILED: of %zu pixels %zu show another face than the nearest\n", n, wrong);
   }
