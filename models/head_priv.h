@@ -52,3 +52,14 @@ AkFlame *am_head_pack (const AmHead *head, AkDevice *dev, const float *shape, si
 /* What ak_flame_pose() reads, from a motion frame: `in` [expressions + 3 joints], zeroed once by the caller.
  * Without `turn` the global rotation is left out. What is not finite counts as 0. */
 void am_head_pose_input (const AmHead *head, const float *motion, gboolean turn, float *in);
+
+/* Of a poser's own device. */
+AkDevice *am_poser_device (const AmPoser *poser);
+
+/* Records posing into the plan of another; the result is where [V][3] will be, in memory of the device that lives as long
+ * as the poser. am_poser_upload() gives it, on that plan's queue, what it reads. */
+const float *am_poser_record (AmPoser *poser, AkPlan *plan);
+AkStatus am_poser_upload (AmPoser *poser, const float *motion, AkQueue *queue);
+
+/* Unlike the address never that of another poser; not 0. */
+guint am_poser_number (const AmPoser *poser);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Drawing a head: a plan of one operation, recorded anew when the picture's size or format changes. */
+/* Drawing a head: a plan of one operation, or of posing and drawing, recorded anew when the picture's size or format
+ * changes. */
 #include "meshview.h"
 #include "device.h"
 #include "error.h"
+#include "head_priv.h"
 #include "kernels/raster.h"
 
 #include <math.h>
@@ -21,6 +23,7 @@ struct _AmMeshView
   float scale;
   float *vertices; /* [V][3] on the device */
   AkPlan *plan;    /* for `picture`, or NULL */
+  guint poser;     /* number of the one that is part of it; 0: none */
   AkPicture picture;
   AkDrawStyle style;
   uint32_t background; /* 0xAARRGGBB, A not used */
@@ -103,16 +106,18 @@ am_mesh_view_set_background (AmMeshView *view, uint32_t argb)
   view->background = argb;
 }
 
-/* Makes the plan fit the picture. */
+/* Makes the plan fit the picture and the poser (may be NULL). */
 static AkStatus
-record (AmMeshView *view, const AmPicture *picture)
+record (AmMeshView *view, AmPoser *poser, const AmPicture *picture)
 {
+  const guint number = poser ? am_poser_number (poser) : 0;
+  const float *vertices = view->vertices;
   AkPicture *p = &view->picture;
   AkStatus status;
 
-  if (view->plan && (int) p->pixels == (int) picture->pixels && p->width == picture->width &&
-      p->height == picture->height && p->on_device == picture->on_device &&
-      p->pinned == picture->pinned)
+  if (view->plan && view->poser == number && (int) p->pixels == (int) picture->pixels &&
+      p->width == picture->width && p->height == picture->height &&
+      p->on_device == picture->on_device && p->pinned == picture->pinned)
     return AK_OK;
   g_clear_pointer (&view->plan, ak_plan_free);
   p->pixels = (AkPixels) picture->pixels;
@@ -120,17 +125,42 @@ record (AmMeshView *view, const AmPicture *picture)
   p->pinned = picture->pinned;
   p->width = picture->width;
   p->height = picture->height;
+  view->poser = number;
   view->plan = ak_plan_new (view->dev);
   if (!view->plan)
     return AK_ERR_MEMORY;
+  if (poser)
+    vertices = am_poser_record (poser, view->plan);
   if (view->colored)
-    ak_mesh_draw (view->plan, view->mesh, view->vertices, view->scale, p, &view->style);
+    ak_mesh_draw (view->plan, view->mesh, vertices, view->scale, p, &view->style);
   else
-    ak_mesh_draw_published (view->plan, view->mesh, view->vertices, view->scale, p);
+    ak_mesh_draw_published (view->plan, view->mesh, vertices, view->scale, p);
   status = ak_plan_finish (view->plan);
   if (status != AK_OK)
     g_clear_pointer (&view->plan, ak_plan_free);
   return status;
+}
+
+/* What is read at each run. */
+static void
+prepare (AmMeshView *view, const AmPicture *picture)
+{
+  view->picture.alpha = picture->alpha;
+  /* alpha is the coverage of the head: what is behind it is then up to who composes */
+  view->style.background = picture->alpha ? 0 : view->background | 0xff000000u;
+  view->picture.bt709 = picture->bt709;
+  memcpy (view->picture.plane, picture->plane, sizeof view->picture.plane);
+  memcpy (view->picture.stride, picture->stride, sizeof view->picture.stride);
+}
+
+static gboolean
+run (AmMeshView *view, AkStatus status, GError **error)
+{
+  if (status == AK_OK)
+    status = ak_plan_run (view->plan, view->queue, NULL);
+  if (status == AK_OK)
+    status = ak_queue_sync (view->queue);
+  return am_error_from_status (status, "drawing", error);
 }
 
 gboolean
@@ -138,20 +168,28 @@ am_mesh_view_draw (
     AmMeshView *view, const float *vertices, const AmPicture *picture, GError **error)
 {
   size_t bytes = 3 * sizeof (float) * am_head_info (view->head)->vertices;
-  AkStatus status = record (view, picture);
+  AkStatus status = record (view, NULL, picture);
 
-  if (status == AK_OK) {
-    view->picture.alpha = picture->alpha;
-    /* alpha is the coverage of the head: what is behind it is then up to who composes */
-    view->style.background = picture->alpha ? 0 : view->background | 0xff000000u;
-    view->picture.bt709 = picture->bt709;
-    memcpy (view->picture.plane, picture->plane, sizeof view->picture.plane);
-    memcpy (view->picture.stride, picture->stride, sizeof view->picture.stride);
+  prepare (view, picture);
+  if (status == AK_OK)
     status = ak_upload (view->queue, view->vertices, vertices, bytes);
+  return run (view, status, error);
+}
+
+gboolean
+am_mesh_view_draw_motion (
+    AmMeshView *view, AmPoser *poser, const float *motion, const AmPicture *picture, GError **error)
+{
+  AkStatus status;
+
+  if (am_poser_device (poser) != view->dev) {
+    g_set_error (error, AM_ERROR, AM_ERROR_DEVICE,
+        "mesh view: the head is posed on another device than it is drawn on");
+    return FALSE;
   }
+  status = record (view, poser, picture);
+  prepare (view, picture);
   if (status == AK_OK)
-    status = ak_plan_run (view->plan, view->queue, NULL);
-  if (status == AK_OK)
-    status = ak_queue_sync (view->queue);
-  return am_error_from_status (status, "drawing", error);
+    status = am_poser_upload (poser, motion, view->queue);
+  return run (view, status, error);
 }

@@ -51,6 +51,10 @@ void am_mesh_view_set_background (AmMeshView *view, uint32_t argb);
 gboolean am_mesh_view_draw (
     AmMeshView *view, const float *vertices, const AmPicture *picture, GError **error);
 
+/* Poses a frame (as am_poser_run()) and draws it, on the device of both, which must be one. */
+gboolean am_mesh_view_draw_motion (AmMeshView *view, AmPoser *poser, const float *motion,
+    const AmPicture *picture, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AmMeshView, am_mesh_view_free)
 
 G_END_DECLS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Posing a head: one plan of one operation. */
+/* Posing a head: one plan of one operation, or that operation in the plan of who draws the head. */
 #include "head_priv.h"
 #include "device.h"
 
@@ -10,6 +10,7 @@
 
 struct _AmPoser
 {
+  guint number;
   AmHead *head;
   AkDevice *dev;
   AkQueue *queue;
@@ -86,11 +87,40 @@ am_head_check_shape (const AmHead *head, const float *shape, size_t n_shape, GEr
   return TRUE;
 }
 
+AkDevice *
+am_poser_device (const AmPoser *poser)
+{
+  return poser->dev;
+}
+
+guint
+am_poser_number (const AmPoser *poser)
+{
+  return poser->number;
+}
+
+const float *
+am_poser_record (AmPoser *poser, AkPlan *plan)
+{
+  ak_flame_pose (plan, poser->flame, poser->vertices, poser->dev_in,
+      poser->dev_in + poser->head->info.expressions);
+  return poser->vertices;
+}
+
+AkStatus
+am_poser_upload (AmPoser *poser, const float *motion, AkQueue *queue)
+{
+  am_head_pose_input (poser->head, motion, TRUE, poser->in);
+  return ak_upload (queue, poser->dev_in, poser->in, poser->n_in * sizeof (float));
+}
+
 static gboolean
 build (AmPoser *poser, const float *shape, size_t n_shape, float scale, AkStatus *status)
 {
+  static guint posers; /* so far */
   size_t E = poser->head->info.expressions, V = poser->head->info.vertices;
 
+  poser->number = g_atomic_int_add (&posers, 1) + 1;
   poser->flame = am_head_pack (poser->head, poser->dev, shape, n_shape, scale, TRUE, status);
   if (!poser->flame)
     return FALSE;
@@ -104,7 +134,7 @@ build (AmPoser *poser, const float *shape, size_t n_shape, float scale, AkStatus
   }
   poser->dev_in = ak_plan_memory (poser->plan, poser->n_in * sizeof (float));
   poser->vertices = ak_plan_memory (poser->plan, 3 * V * sizeof (float));
-  ak_flame_pose (poser->plan, poser->flame, poser->vertices, poser->dev_in, poser->dev_in + E);
+  am_poser_record (poser, poser->plan);
   *status = ak_plan_finish (poser->plan);
   return *status == AK_OK;
 }
@@ -164,10 +194,8 @@ am_head_pose_input (const AmHead *head, const float *motion, gboolean turn, floa
 gboolean
 am_poser_run (AmPoser *poser, const float *motion, float *vertices, GError **error)
 {
-  AkStatus status;
+  AkStatus status = am_poser_upload (poser, motion, poser->queue);
 
-  am_head_pose_input (poser->head, motion, TRUE, poser->in);
-  status = ak_upload (poser->queue, poser->dev_in, poser->in, poser->n_in * sizeof (float));
   if (status == AK_OK)
     status = ak_plan_run (poser->plan, poser->queue, NULL);
   if (status == AK_OK)

@@ -139,16 +139,37 @@ typedef struct
   size_t at[3];    /* where they begin */
 } Source;
 
+/* Bytes of plane `k` if it has no gaps, else 0. */
+static size_t
+tight (const AkPicture *p, int k)
+{
+  const size_t bytes = row_bytes (p->pixels, p->width, k);
+
+  return p->stride[k] == (ptrdiff_t) bytes ? bytes * rows_of (p->height, k) : 0;
+}
+
+/* What lies in one piece is one copy. */
 static AkStatus
 copy_planes (AkStream stream, const void *args)
 {
   const Source *source = *(const Source *const *) args;
   const AkPicture *p = source->picture;
+  const int planes = (int) ak_picture_planes (p->pixels);
   AkStatus status = AK_OK;
 
-  for (int k = 0; k < (int) ak_picture_planes (p->pixels) && status == AK_OK; k++)
-    status = ak_rt_download_rows (stream, p->plane[k], (size_t) p->stride[k],
-        source->planes + source->at[k], row_bytes (p->pixels, p->width, k), rows_of (p->height, k));
+  for (int k = 0; k < planes && status == AK_OK;) {
+    const int first = k++;
+    const uint8_t *from = source->planes + source->at[first];
+    size_t n = tight (p, first);
+
+    while (n && k < planes && tight (p, k) && p->plane[k] == p->plane[first] + n)
+      n += tight (p, k++);
+    if (n)
+      status = ak_rt_download (stream, p->plane[first], from, n);
+    else
+      status = ak_rt_download_rows (stream, p->plane[first], (size_t) p->stride[first], from,
+          row_bytes (p->pixels, p->width, first), rows_of (p->height, first));
+  }
   return status;
 }
 

@@ -155,8 +155,7 @@ draw (GstArtalkRenderer *renderer, const float *motion, const AmPicture *picture
   GstFlameMesh *self = GST_FLAME_MESH (renderer);
 
   refresh_if_changed (self);
-  return am_poser_run (self->poser, motion, self->vertices, error) &&
-         am_mesh_view_draw (self->view, self->vertices, picture, error);
+  return am_mesh_view_draw_motion (self->view, self->poser, motion, picture, error);
 }
 
 static gsize

@@ -181,7 +181,7 @@ check_planes (Check *t, const Scene *s, AkPixels pixels, unsigned width, unsigne
   free (planes[1]);
 }
 
-/* Planes one after the other, with gaps behind the rows. */
+/* Planes one after the other; with gaps behind the rows if there is alpha. */
 #define GAP 5
 
 static size_t
@@ -192,7 +192,13 @@ lay_out (AkPicture *p, uint8_t *bytes)
   for (unsigned k = 0; k < ak_picture_planes (p->pixels); k++) {
     size_t rows = k ? (p->height + 1) / 2 : p->height;
 
-    p->stride[k] = 4 * (ptrdiff_t) p->width + GAP;
+    if (p->alpha)
+      p->stride[k] = 4 * (ptrdiff_t) p->width + GAP;
+    else if (ak_picture_planes (p->pixels) == 1)
+      p->stride[k] =
+          (p->pixels == AK_PIXELS_RGB || p->pixels == AK_PIXELS_BGR ? 3 : 4) * (ptrdiff_t) p->width;
+    else
+      p->stride[k] = k ? (p->width + 1) / 2 * (p->pixels == AK_PIXELS_NV12 ? 2 : 1) : p->width;
     p->plane[k] = bytes ? bytes + at : NULL;
     at += rows * (size_t) p->stride[k];
   }

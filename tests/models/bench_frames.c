@@ -24,6 +24,7 @@
 typedef struct
 {
   const char *device;
+  AkDevice *opened; /* where pictures are page-locked, as the elements' own are; NULL: nowhere */
   AkPrecision precision;
   unsigned side;
   AmLook look;
@@ -63,13 +64,23 @@ picture_new (const Subject *s)
 {
   const size_t pixels = (size_t) s->side * s->side, half = (s->side + 1) / 2;
   const gboolean planes = s->pixels == AM_PIXELS_I420;
-  uint8_t *bytes = g_malloc0 (4 * pixels);
+  uint8_t *bytes = s->opened ? ak_pin (s->opened, 4 * pixels) : g_malloc0 (4 * pixels);
 
   return (AmPicture){ .pixels = s->pixels,
+    .pinned = s->opened != NULL,
     .width = s->side,
     .height = s->side,
     .plane = { bytes, bytes + pixels, bytes + pixels + half * half },
     .stride = { planes ? s->side : 4 * (ptrdiff_t) s->side, (ptrdiff_t) half, (ptrdiff_t) half } };
+}
+
+static void
+picture_free (const Subject *s, AmPicture *picture)
+{
+  if (s->opened)
+    ak_unpin (s->opened, picture->plane[0]);
+  else
+    g_free (picture->plane[0]);
 }
 
 /* What draws frames of one stream. */
@@ -78,7 +89,7 @@ typedef struct
   AmAvatarView *avatar;
   AmPoser *poser;
   AmMeshView *mesh;
-  float *vertices, *motion;
+  float *motion;
   const AmHeadInfo *info;
 } Drawer;
 
@@ -91,7 +102,6 @@ drawer_open (Drawer *d, const Subject *s, GError **error)
     d->avatar = am_avatar_view_new (s->avatar, s->head, NULL, error);
     return d->avatar != NULL;
   }
-  d->vertices = g_new (float, 3 * (size_t) d->info->vertices);
   d->poser = am_poser_new (s->head, s->device, NULL, 0, 1, error);
   d->mesh = d->poser ? am_mesh_view_new (s->head, s->device, s->look, TRUE, 1, error) : NULL;
   return d->mesh != NULL;
@@ -103,8 +113,7 @@ drawer_draw (Drawer *d, unsigned frame, const AmPicture *picture, GError **error
   move (d->motion, d->info, frame);
   if (d->avatar)
     return am_avatar_view_draw (d->avatar, d->motion, picture, NULL, error);
-  return am_poser_run (d->poser, d->motion, d->vertices, error) &&
-         am_mesh_view_draw (d->mesh, d->vertices, picture, error);
+  return am_mesh_view_draw_motion (d->mesh, d->poser, d->motion, picture, error);
 }
 
 static void
@@ -113,7 +122,6 @@ drawer_close (Drawer *d)
   g_clear_pointer (&d->avatar, am_avatar_view_free);
   g_clear_pointer (&d->mesh, am_mesh_view_free);
   g_clear_pointer (&d->poser, am_poser_free);
-  g_free (d->vertices);
   g_free (d->motion);
 }
 
@@ -136,7 +144,7 @@ stream_run (gpointer data)
   for (unsigned i = 0; i < s->frames && good; i++)
     good = drawer_draw (&drawer, WARM + i, &picture, &s->error);
   drawer_close (&drawer);
-  g_free (picture.plane[0]);
+  picture_free (s->subject, &picture);
   return NULL;
 }
 
@@ -235,7 +243,7 @@ draw_some (const Subject *s, unsigned frames, uint8_t *bytes, GError **error)
     memcpy (bytes + i * size, picture.plane[0], size);
   }
   drawer_close (&drawer);
-  g_free (picture.plane[0]);
+  picture_free (s, &picture);
   return good;
 }
 
@@ -252,6 +260,7 @@ compare (const Subject *s, const char *name, const char *folder, unsigned side, 
   int worst = 0;
   gboolean good;
 
+  exact.opened = NULL;
   exact.avatar = published_avatar_new (folder, side, "cpu", AK_F32, &exact.head, error);
   good = exact.avatar && draw_some (s, frames, a, error) && draw_some (&exact, frames, b, error);
   am_avatar_unref (exact.avatar);
@@ -349,6 +358,7 @@ main (int argc, char **argv)
     printf ("SKIPPED: %s\n", ak_device_problem ());
     return 77;
   }
+  s.opened = device;
   if (small)
     s.side = 64;
   if (with_mesh) {

@@ -205,6 +205,45 @@ test_draw (void)
   }
 }
 
+/* Posing and drawing in one is as doing one after the other, whatever the view drew before and with whom. */
+static void
+test_draw_motion (void)
+{
+  g_autofree guint8 *two = g_malloc0 (4 * SIDE * SIDE), *one = g_malloc0 (4 * SIDE * SIDE);
+  AmPicture picture = { .pixels = AM_PIXELS_RGBA,
+    .width = SIDE,
+    .height = SIDE,
+    .plane = { two },
+    .stride = { 4 * SIDE } };
+  g_autoptr (AmMeshView) view = NULL;
+  g_autoptr (GError) error = NULL;
+  Face f;
+
+  face_open (&f, NULL);
+  view = am_mesh_view_new (f.head, "cpu", AM_LOOK_COLOR, TRUE, 1, &error);
+  g_assert_no_error (error);
+  for (int i = 0; i < 3; i++) {
+    const float shape = (float) i;
+
+    f.motion[JAW] = 0.1f * (float) (i + 1);
+    am_poser_free (f.poser);
+    f.poser = am_poser_new (f.head, "cpu", &shape, 1, 1, &error);
+    g_assert_no_error (error);
+    pose (&f);
+    picture.plane[0] = two;
+    am_mesh_view_draw (view, f.vertices, &picture, &error);
+    g_assert_no_error (error);
+    for (int again = 0; again < 2; again++) {
+      memset (one, 0, 4 * SIDE * SIDE);
+      picture.plane[0] = one;
+      am_mesh_view_draw_motion (view, f.poser, f.motion, &picture, &error);
+      g_assert_no_error (error);
+      g_assert_cmpmem (one, 4 * SIDE * SIDE, two, 4 * SIDE * SIDE);
+    }
+  }
+  face_close (&f);
+}
+
 static void
 test_list (void)
 {
@@ -325,6 +364,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/faces/move", test_move);
   g_test_add_func ("/faces/draw", test_draw);
+  g_test_add_func ("/faces/draw-motion", test_draw_motion);
   g_test_add_func ("/faces/list", test_list);
   g_test_add_func ("/faces/bad", test_bad);
   g_test_add_func ("/faces/file", test_file);
