@@ -31,32 +31,30 @@ ak_flame_rotation (double R[9], const float *r)
   R[8] = 1 - c * (x * x + y * y);
 }
 
-/* m [J][12]: the skinning matrices times scale, from the rotations and the unposed joints. G: scratch. */
+/* Row i of G[j], the place of joint j and of what hangs on it, once that row of its parent is there. */
 AK_DEVICE_FN void
-ak_flame_skin_matrices (float *m, double (*G)[12], size_t joints, const int32_t *parents,
-    float scale, double (*R)[9], const double *joint)
+ak_flame_place_row (
+    double (*G)[12], size_t j, int i, const int32_t *parents, double (*R)[9], const double *joint)
 {
-  for (size_t j = 0; j < joints; j++) {
-    const double *p = j ? G[parents[j]] : NULL;
-    double at[3];
+  const double *p = j ? G[parents[j]] + 4 * i : NULL;
+  double at[3];
 
-    for (int k = 0; k < 3; k++)
-      at[k] = joint[3 * j + (size_t) k] - (p ? joint[3 * parents[j] + k] : 0);
-    for (int i = 0; i < 3; i++) {
-      for (int k = 0; k < 3; k++)
-        G[j][4 * i + k] =
-            p ? p[4 * i] * R[j][k] + p[4 * i + 1] * R[j][3 + k] + p[4 * i + 2] * R[j][6 + k]
-              : R[j][3 * i + k];
-      G[j][4 * i + 3] =
-          p ? p[4 * i] * at[0] + p[4 * i + 1] * at[1] + p[4 * i + 2] * at[2] + p[4 * i + 3] : at[i];
-    }
-    for (int i = 0; i < 3; i++) {
-      const double *g = G[j] + 4 * i;
-      double move = g[3] - g[0] * joint[3 * j] - g[1] * joint[3 * j + 1] - g[2] * joint[3 * j + 2];
+  for (int k = 0; k < 3; k++)
+    at[k] = joint[3 * j + (size_t) k] - (p ? joint[3 * parents[j] + k] : 0);
+  for (int k = 0; k < 3; k++)
+    G[j][4 * i + k] =
+        p ? p[0] * R[j][k] + p[1] * R[j][3 + k] + p[2] * R[j][6 + k] : R[j][3 * i + k];
+  G[j][4 * i + 3] = p ? p[0] * at[0] + p[1] * at[1] + p[2] * at[2] + p[3] : at[i];
+}
 
-      for (int k = 0; k < 3; k++)
-        m[12 * j + (size_t) (4 * i + k)] = (float) (g[k] * scale);
-      m[12 * j + (size_t) (4 * i + 3)] = (float) (move * scale);
-    }
-  }
+/* Row i of the skinning matrix m [J][12] of joint j, times scale. */
+AK_DEVICE_FN void
+ak_flame_skin_row (float *m, double (*G)[12], size_t j, int i, float scale, const double *joint)
+{
+  const double *g = G[j] + 4 * i;
+  double move = g[3] - g[0] * joint[3 * j] - g[1] * joint[3 * j + 1] - g[2] * joint[3 * j + 2];
+
+  for (int k = 0; k < 3; k++)
+    m[12 * j + (size_t) (4 * i + k)] = (float) (g[k] * scale);
+  m[12 * j + (size_t) (4 * i + 3)] = (float) (move * scale);
 }

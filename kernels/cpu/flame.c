@@ -222,7 +222,11 @@ pose_run (AkCpu *cpu, const void *args)
       p->by[E + 9 * (j - 1) + i] = (float) (R[j][i] - (i % 4 == 0));
   }
   p->add (f, p->planes, p->by);
-  ak_flame_skin_matrices (m, G, J, f->parents, f->scale, R, joint);
+  for (size_t j = 0; j < J; j++)
+    for (int i = 0; i < 3; i++) {
+      ak_flame_place_row (G, j, i, f->parents, R, joint);
+      ak_flame_skin_row (m, G, j, i, f->scale, joint);
+    }
   p->skin (f, p->planes, m, p->vertices);
 }
 

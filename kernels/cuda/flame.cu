@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* FLAME on CUDA: one block poses the joints, then the vertices follow, each with all directions as one product. */
+/* FLAME on CUDA: a block takes some vertices, each with all directions as one product. Every block poses the joints
+ * itself, while its other warps add up what does not depend on them: that is sooner there than from another kernel. */
 #include "launch.h"
 #include "../flame_pack.h"
 #include "../flame_priv.h"
@@ -11,6 +12,8 @@
 
 #define LANES 32 /* vertices of a block */
 #define GROUPS 8 /* of directions, added up by a warp each */
+#define JOINTS AK_FLAME_MAX_JOINTS
+#define THREADS (LANES * GROUPS + 4 * JOINTS) /* the last ones: coordinates of joints, rotations */
 
 /* Device memory, but for the sizes; coordinates are planes [3][padded]. */
 typedef struct
@@ -31,74 +34,88 @@ typedef struct
   AkCudaFlame f;
   float *vertices; /* [V][3] */
   const float *expression, *pose;
-  float *m;       /* [J][12] skinning matrices */
-  float *correct; /* [9 (J-1)] of the pose's directions */
 } Pose;
 
-static __global__ void
-joints_kernel (Pose p)
+/* Coordinate i of the joints before they turn. */
+static __device__ double
+joint_at (const Pose *p, size_t i)
 {
-  __shared__ double R[AK_FLAME_MAX_JOINTS][9], G[AK_FLAME_MAX_JOINTS][12];
-  __shared__ double joint[3 * AK_FLAME_MAX_JOINTS];
-  const size_t J = p.f.base.joints, i = threadIdx.x;
+  const size_t n = 3 * p->f.base.joints;
+  double at = p->f.joints[i];
 
-  if (i < J) {
-    ak_flame_rotation (R[i], p.pose + 3 * i);
-    for (size_t k = 0; i > 0 && k < 9; k++)
-      p.correct[9 * (i - 1) + k] = (float) (R[i][k] - (k % 4 == 0));
-  }
-  if (i < 3 * J) {
-    double at = p.f.joints[i];
-
-    for (size_t e = 0; e < p.f.base.expressions; e++)
-      at += p.expression[e] * p.f.joint_dirs[3 * J * e + i];
-    joint[i] = at;
-  }
-  __syncthreads ();
-  if (i == 0)
-    ak_flame_skin_matrices (p.m, G, J, p.f.parents, p.f.scale, R, joint);
+#pragma unroll 10
+  for (size_t e = 0; e < p->f.base.expressions; e++)
+    at += p->expression[e] * p->f.joint_dirs[n * e + i];
+  return at;
 }
 
-/* A lane a vertex; each warp adds up every GROUPS-th direction, the first one then does the rest. */
 static __global__ void
-vertices_kernel (Pose p)
+pose_kernel (Pose p)
 {
+  __shared__ double R[JOINTS][9], G[JOINTS][12], joint[3 * JOINTS];
+  __shared__ float correct[9 * JOINTS], m[12 * JOINTS];
   __shared__ float part[GROUPS][3][LANES];
   const size_t E = p.f.base.expressions, J = p.f.base.joints, P = p.f.padded;
   const size_t directions = E + 9 * (J - 1);
   const unsigned lane = threadIdx.x % LANES, group = threadIdx.x / LANES;
   const size_t v = (size_t) blockIdx.x * LANES + lane; /* < padded */
+  const float *plane = p.f.directions + v;
   float at[3] = { 0, 0, 0 };
-  double sum[3] = { 0, 0, 0 };
+  double sum = 0;
+  size_t d = group;
 
-  for (size_t d = group; d < directions; d += GROUPS) {
-    const float c = d < E ? p.expression[d] : p.correct[d - E];
+  if (group < GROUPS) { /* the expressions' directions */
+#pragma unroll 4
+    for (; d < E; d += GROUPS)
+      for (size_t k = 0; k < 3; k++)
+        at[k] += p.expression[d] * plane[(3 * d + k) * P];
+  } else if (threadIdx.x - LANES * GROUPS < 3 * JOINTS) {
+    const size_t i = threadIdx.x - LANES * GROUPS;
 
-    for (size_t k = 0; k < 3; k++)
-      at[k] += c * p.f.directions[(3 * d + k) * P + v];
+    if (i < 3 * J)
+      joint[i] = joint_at (&p, i);
+  } else {
+    const size_t i = threadIdx.x - LANES * GROUPS - 3 * JOINTS;
+
+    if (i < J) {
+      ak_flame_rotation (R[i], p.pose + 3 * i);
+      for (size_t k = 0; i > 0 && k < 9; k++)
+        correct[9 * (i - 1) + k] = (float) (R[i][k] - (k % 4 == 0));
+    }
   }
-  for (int k = 0; k < 3; k++)
-    part[group][k][lane] = at[k];
   __syncthreads ();
-  if (group > 0 || v >= p.f.base.vertices)
+  if (group < GROUPS) { /* the pose's */
+#pragma unroll 4
+    for (; d < directions; d += GROUPS)
+      for (size_t k = 0; k < 3; k++)
+        at[k] += correct[d - E] * plane[(3 * d + k) * P];
+    for (int k = 0; k < 3; k++)
+      part[group][k][lane] = at[k];
+  } else if (threadIdx.x - LANES * GROUPS < 3) {
+    const int i = (int) (threadIdx.x - LANES * GROUPS);
+
+    for (size_t j = 0; j < J; j++)
+      ak_flame_place_row (G, j, i, p.f.parents, R, joint);
+    for (size_t j = 0; j < J; j++)
+      ak_flame_skin_row (m, G, j, i, p.f.scale, joint);
+  }
+  __syncthreads ();
+  if (group >= 3 || v >= p.f.base.vertices)
     return;
-  for (size_t k = 0; k < 3; k++) {
+  for (size_t k = 0; k < 3; k++) { /* a warp a coordinate */
     at[k] = p.f.shaped[k * P + v];
     for (int g = 0; g < GROUPS; g++)
       at[k] += part[g][k][lane];
   }
+#pragma unroll 5
   for (size_t j = 0; j < J; j++) {
-    const float w = p.f.weights[j * P + v];
+    const float w = p.f.weights[j * P + v], *row = m + 12 * j + 4 * group;
 
-    for (int i = 0; i < 3 && w != 0; i++) {
-      const float *row = p.m + 12 * j + 4 * i;
-
-      sum[i] += (double) w * ((double) row[0] * at[0] + (double) row[1] * at[1] +
-                                 (double) row[2] * at[2] + row[3]);
-    }
+    if (w != 0)
+      sum += (double) w *
+             ((double) row[0] * at[0] + (double) row[1] * at[1] + (double) row[2] * at[2] + row[3]);
   }
-  for (size_t i = 0; i < 3; i++)
-    p.vertices[3 * v + i] = (float) sum[i];
+  p.vertices[3 * v + group] = (float) sum;
 }
 
 static void
@@ -106,21 +123,16 @@ pose_run (const AkAt *at, const void *args)
 {
   const Pose *p = (const Pose *) args;
 
-  AK_LAUNCH (joints_kernel, 1, 3 * AK_FLAME_MAX_JOINTS, 0, at, *p);
-  AK_LAUNCH (vertices_kernel, (unsigned) (p->f.padded / LANES), LANES * GROUPS, 0, at, *p);
+  AK_LAUNCH (pose_kernel, (unsigned) (p->f.padded / LANES), THREADS, 0, at, *p);
 }
 
 static void
 flame_pose (
     AkPlan *plan, const AkFlame *flame, float *vertices, const float *expression, const float *pose)
 {
-  const size_t J = flame->joints;
-  Pose p = { *(const AkCudaFlame *) flame, vertices, expression, pose };
+  const Pose p = { *(const AkCudaFlame *) flame, vertices, expression, pose };
 
-  p.m = (float *) ak_plan_memory (plan, 12 * J * sizeof *p.m);
-  p.correct = (float *) ak_plan_memory (plan, 9 * J * sizeof *p.correct);
-  if (p.correct)
-    ak_cuda_append (plan, pose_run, NULL, &p, sizeof p);
+  ak_cuda_append (plan, pose_run, NULL, &p, sizeof p);
 }
 
 static void
@@ -134,7 +146,6 @@ flame_free (AkFlame *base)
   free (f);
 }
 
-/* Everything that has the size of the vertices. planes, directions: scratch [3][padded], [columns][3][padded]. */
 /* Column `c` of the directions `dirs` [V][3][stride]. */
 static void
 spread (float *planes, size_t padded, size_t vertices, const float *dirs, size_t stride, size_t c)
@@ -144,6 +155,7 @@ spread (float *planes, size_t padded, size_t vertices, const float *dirs, size_t
       planes[k * padded + v] = dirs[(3 * v + k) * stride + c];
 }
 
+/* Everything that has the size of the vertices. planes, directions: scratch [3][padded], [columns][3][padded]. */
 static void
 pack_planes (AkCudaFlame *f, const AkFlameDesc *d, float *planes, float *directions, double *joints,
     double *joint_dirs, AkStatus *status)
