@@ -62,6 +62,10 @@ typedef void AkCudaHost (const void *args);
 void ak_cuda_around (
     AkPlan *plan, AkCudaHost *before, AkCudaHost *after, const void *args, size_t args_bytes);
 
+/* What the plan reads at each run, for each_run.cu: the arguments of the last node that does, or NULL. */
+typedef struct AkCudaReads AkCudaReads;
+AkCudaReads **ak_cuda_reads (AkPlan *plan);
+
 /* Asks for `bytes` of scratch, 256-byte aligned, contents undefined. */
 void ak_cuda_scratch (AkPlan *plan, size_t bytes);
 

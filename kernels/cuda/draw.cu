@@ -186,43 +186,10 @@ resolve_kernel (AkDraw d)
   d.rgba[i - first] = ak_shown (&d, pixel);
 }
 
-/* Makes alpha straight again, and the rows as wide as the picture's. */
-static __global__ void
-straighten_kernel (AkDraw d, uint32_t *to)
-{
-  const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
-  const size_t x = i % d.width, y = i / d.width;
-  const uint32_t background = d.look->background;
-  uint32_t pixel, a, out;
-
-  if (y >= (size_t) d.height)
-    return;
-  pixel = d.rgba[y * d.stride + x];
-  a = pixel >> 24;
-  out = a << 24;
-  if (a == 255 || !d.look->alpha) {
-    to[i] = pixel;
-    return;
-  }
-  for (int k = 0; k < 24 && a; k += 8) {
-    uint32_t c = ((pixel >> k & 255) * 255 + a / 2) / a;
-
-    out |= (c < 255 ? c : 255) << k;
-  }
-  to[i] = pixel == ak_premultiplied (background) ? background : out;
-}
-
-typedef struct
-{
-  AkDraw d;
-  uint32_t *rgba; /* [height][width] */
-} Node;
-
 static void
 draw_run (const AkAt *at, const void *args)
 {
-  const Node *n = (const Node *) args;
-  const AkDraw *d = &n->d;
+  const AkDraw *d = (const AkDraw *) args;
   const size_t V = d->mesh.base.vertices, F = d->mesh.base.faces;
   const unsigned pixels =
       ak_blocks ((size_t) d->stride * ((size_t) d->height + 2 * AK_DRAW_MARGIN), 256);
@@ -233,8 +200,6 @@ draw_run (const AkAt *at, const void *args)
   AK_LAUNCH (cover_kernel, ak_cover_blocks (F), AK_COVER_THREADS, 0, at, *d);
   AK_LAUNCH (resolve_kernel, pixels, 256, 0, at, *d);
   ak_cuda_edges (at, d);
-  AK_LAUNCH (
-      straighten_kernel, ak_blocks ((size_t) d->width * d->height, 256), 256, 0, at, *d, n->rgba);
 }
 
 /* What of host memory is read at each run. */
@@ -288,8 +253,7 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
 {
   const float m = (float) (picture->width < picture->height ? picture->width : picture->height);
   Source *source = (Source *) ak_cuda_pinned (plan, sizeof *source);
-  Node n = {};
-  AkDraw *d = &n.d;
+  AkDraw draw = {}, *d = &draw;
 
   if (!source)
     return;
@@ -307,10 +271,9 @@ mesh_draw (AkPlan *plan, const AkMesh *mesh, const float *vertices, float scale,
   d->look = (const AkDrawLook *) ak_cuda_read_each_run (plan, read_look, source, sizeof *d->look);
   d->faces = ak_face_lists (plan, mesh);
   make_memory (plan, d);
-  n.rgba = (uint32_t *) ak_plan_memory (plan, (size_t) d->width * d->height * sizeof *n.rgba);
   if (plan->status == AK_OK)
-    ak_cuda_append (plan, draw_run, NULL, &n, sizeof n);
-  ak_cuda_picture (plan, picture, (const uint8_t *) n.rgba);
+    ak_cuda_append (plan, draw_run, NULL, d, sizeof *d);
+  ak_cuda_picture_premultiplied (plan, picture, d->rgba, (size_t) d->stride, &d->look->background);
 }
 
 void

@@ -4,23 +4,13 @@
 
 #include "draw.h"
 #include "mesh.cuh"
+#include "premultiplied.cuh"
 
 /* Bands of a picture. */
 static inline __host__ __device__ unsigned
 ak_bands (int height)
 {
   return ((unsigned) height + AK_DRAW_BAND - 1) / AK_DRAW_BAND;
-}
-
-/* 0xAABBGGRR with the colour times alpha. */
-static __device__ uint32_t
-ak_premultiplied (uint32_t color)
-{
-  uint32_t a = color >> 24, out = a << 24;
-
-  for (int k = 0; k < 24; k += 8)
-    out |= ((color >> k & 255) * a + 127) / 255 << k;
-  return out;
 }
 
 /* The bytes of a pixel, where alpha is wanted with the colour times alpha. */

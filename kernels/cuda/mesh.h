@@ -23,6 +23,10 @@ AkFaceLists ak_face_lists (AkPlan *plan, const AkMesh *mesh);
 
 /* ak_picture_write(), for operations that end with a picture. */
 void ak_cuda_picture (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba);
+/* The same for 0xAABBGGRR in rows of `stride`, where there is alpha with the colour times alpha. The background
+ * (straight, in the device's memory) comes back as it was. */
+void ak_cuda_picture_premultiplied (AkPlan *plan, const AkPicture *picture, const uint32_t *rgba,
+    size_t stride, const uint32_t *background);
 
 /* `bytes` that the host gives anew at each run: `read` (source, to) fills `to`, a host copy of the device memory that is
  * returned (NULL after an error). */

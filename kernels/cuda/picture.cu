@@ -5,6 +5,7 @@
 #include "../picture_priv.h"
 #include "launch.h"
 #include "mesh.h"
+#include "premultiplied.cuh"
 #include "runtime.h"
 
 /* What may change from run to run. */
@@ -18,7 +19,9 @@ typedef struct
 
 typedef struct
 {
-  const uint8_t *rgba;
+  const uint32_t *rgba;       /* 0xAABBGGRR */
+  size_t from_stride;         /* pixels */
+  const uint32_t *background; /* NULL: they are not premultiplied */
   const Look *look;
   AkPixels pixels;
   unsigned width, height;
@@ -47,21 +50,38 @@ typedef struct
   unsigned bytes;
 } Order;
 
+static __device__ uint32_t
+pixel_at (const Write *w, int alpha, size_t x, size_t y)
+{
+  const uint32_t pixel = w->rgba[y * w->from_stride + x];
+
+  return alpha && w->background ? ak_straight (pixel, *w->background) : pixel;
+}
+
 static __global__ void
 pack_kernel (Write w, Order order)
 {
   const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
   const size_t y = i / w.width, x = i % w.width;
-  const uint8_t *from = w.rgba + 4 * i;
+  const Look look = *w.look;
+  uint32_t pixel, out = 0;
   uint8_t *to;
 
   if (y >= w.height)
     return;
-  to = w.look->plane[0] + (ptrdiff_t) y * w.look->stride[0] + order.bytes * x;
-  if (order.bytes == 4)
-    to[order.place[3]] = w.look->alpha ? from[3] : 255;
-  for (int k = 0; k < 3; k++)
-    to[order.place[k]] = from[k];
+  pixel = pixel_at (&w, look.alpha, x, y);
+  if (!look.alpha)
+    pixel |= 0xff000000;
+  to = look.plane[0] + (ptrdiff_t) y * look.stride[0] + order.bytes * x;
+  for (unsigned k = 0; k < 4; k++)
+    if (k < order.bytes)
+      out |= (pixel >> 8 * k & 255) << 8 * order.place[k];
+  if (order.bytes == 4 && (uintptr_t) to % 4 == 0)
+    *(uint32_t *) to = out;
+  else
+    for (unsigned k = 0; k < 4; k++)
+      if (k < order.bytes)
+        to[k] = (uint8_t) (out >> 8 * k);
 }
 
 /* A thread a square of 2×2 pixels. */
@@ -72,7 +92,8 @@ yuv_kernel (Write w)
   const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
   const unsigned x = (unsigned) (i % across) * 2, y = (unsigned) (i / across) * 2;
   const unsigned right = x + 1 < w.width, below = y + 1 < w.height;
-  const AkYuv yuv = w.look->yuv;
+  const Look look = *w.look;
+  const AkYuv yuv = look.yuv;
   const ptrdiff_t row = (ptrdiff_t) (i / across);
   int sum[3] = { 0, 0, 0 }, u = (128 << 17) + (1 << 16), v = u;
 
@@ -80,27 +101,28 @@ yuv_kernel (Write w)
     return;
   for (unsigned k = 0; k < 4; k++) { /* at odd edges pixels stand for those that are not there */
     const unsigned px = x + (k & right), py = y + (k / 2 & below);
-    const uint8_t *rgba = w.rgba + 4 * ((size_t) py * w.width + px);
-    uint8_t *luma = w.look->plane[0] + (ptrdiff_t) py * w.look->stride[0] + px;
+    const uint32_t pixel = pixel_at (&w, look.alpha, px, py);
+    const int rgb[3] = { (int) (pixel & 255), (int) (pixel >> 8 & 255), (int) (pixel >> 16 & 255) };
+    uint8_t *luma = look.plane[0] + (ptrdiff_t) py * look.stride[0] + px;
 
-    *luma = (uint8_t) ((yuv.y[0] * rgba[0] + yuv.y[1] * rgba[1] + yuv.y[2] * rgba[2] + (16 << 15) +
+    *luma = (uint8_t) ((yuv.y[0] * rgb[0] + yuv.y[1] * rgb[1] + yuv.y[2] * rgb[2] + (16 << 15) +
                            (1 << 14)) >>
                        15);
     for (int c = 0; c < 3; c++)
-      sum[c] += rgba[c];
+      sum[c] += rgb[c];
   }
   for (int c = 0; c < 3; c++) {
     u += yuv.u[c] * sum[c];
     v += yuv.v[c] * sum[c];
   }
   if (w.pixels == AK_PIXELS_NV12) {
-    uint8_t *chroma = w.look->plane[1] + row * w.look->stride[1] + x;
+    uint8_t *chroma = look.plane[1] + row * look.stride[1] + x;
 
     chroma[0] = (uint8_t) (u >> 17);
     chroma[1] = (uint8_t) (v >> 17);
   } else {
-    w.look->plane[1][row * w.look->stride[1] + x / 2] = (uint8_t) (u >> 17);
-    w.look->plane[2][row * w.look->stride[2] + x / 2] = (uint8_t) (v >> 17);
+    look.plane[1][row * look.stride[1] + x / 2] = (uint8_t) (u >> 17);
+    look.plane[2][row * look.stride[2] + x / 2] = (uint8_t) (v >> 17);
   }
 }
 
@@ -221,7 +243,8 @@ finish (const void *args)
 }
 
 void
-ak_cuda_picture (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba)
+ak_cuda_picture_premultiplied (AkPlan *plan, const AkPicture *picture, const uint32_t *rgba,
+    size_t stride, const uint32_t *background)
 {
   Source *source = (Source *) ak_cuda_pinned (plan, sizeof *source);
   Node n = {};
@@ -234,6 +257,8 @@ ak_cuda_picture (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba)
   source->planes = NULL;
 
   w->rgba = rgba;
+  w->from_stride = stride;
+  w->background = background;
   w->pixels = picture->pixels;
   w->width = picture->width;
   w->height = picture->height;
@@ -258,41 +283,10 @@ ak_cuda_picture (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba)
     ak_cuda_copy_out (plan, copy_planes, &source, sizeof source);
 }
 
-/* The host's side of what is read at each run, and the copy to the device. */
-typedef struct
+void
+ak_cuda_picture (AkPlan *plan, const AkPicture *picture, const uint8_t *rgba)
 {
-  AkRead *read;
-  const void *source;
-  void *pinned, *memory;
-  size_t bytes;
-} EachRun;
-
-static void
-read_host (const void *args)
-{
-  const EachRun *e = (const EachRun *) args;
-
-  e->read (e->source, e->pinned);
-}
-
-static void
-read_run (const AkAt *at, const void *args)
-{
-  const EachRun *e = (const EachRun *) args;
-
-  (void) ak_rt_upload (at->stream, e->memory, e->pinned, e->bytes);
-}
-
-const void *
-ak_cuda_read_each_run (AkPlan *plan, AkRead *read, const void *source, size_t bytes)
-{
-  EachRun e = { read, source, ak_cuda_pinned (plan, bytes), ak_plan_memory (plan, bytes), bytes };
-
-  if (plan->status != AK_OK)
-    return NULL;
-  ak_cuda_append (plan, read_run, NULL, &e, sizeof e);
-  ak_cuda_around (plan, read_host, NULL, &e, sizeof e);
-  return e.memory;
+  ak_cuda_picture_premultiplied (plan, picture, (const uint32_t *) rgba, picture->width, NULL);
 }
 
 void

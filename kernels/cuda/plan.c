@@ -37,6 +37,7 @@ struct AkCudaPlan
   size_t n_copies;
   void **pinned;
   size_t n_pinned;
+  AkCudaReads *reads;
   size_t scratch_bytes;
   char *scratch;
   AkOffer offer;
@@ -207,6 +208,12 @@ ak_cuda_around (
   }
   if (copy)
     plan->arounds[plan->n_arounds++] = (Around){ before, after, copy };
+}
+
+AkCudaReads **
+ak_cuda_reads (AkPlan *base)
+{
+  return &((AkCudaPlan *) base)->reads;
 }
 
 void
