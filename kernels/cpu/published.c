@@ -48,20 +48,22 @@ cover (const Published *p, size_t f, int y0, int rows)
   const double m = ak_smaller_side (p->width, p->height);
   int last = box->y1 < y0 + rows - 1 ? box->y1 : y0 + rows - 1;
 
-  for (int r = box->y0 > y0 ? box->y0 : y0; r <= last; r++)
+  for (int r = box->y0 > y0 ? box->y0 : y0; r <= last; r++) {
+    const double y = ak_pixel_middle ((unsigned) r, p->height, m);
+
     for (int c = box->x0; c <= box->x1; c++) {
       size_t at = (size_t) (r - y0) * p->width + (size_t) c;
       double weights[2], z;
 
       z = ak_face_depth (p->seen + i[0], p->seen + i[1], p->seen + i[2], box->area,
-          ak_pixel_middle ((unsigned) c, p->width, m), ak_pixel_middle ((unsigned) r, p->height, m),
-          weights);
+          ak_pixel_middle ((unsigned) c, p->width, m), y, weights);
       if (z > 0 && (p->face[at] < 0 || z < p->depth[at])) {
         p->face[at] = (int32_t) f;
         p->depth[at] = z;
         memcpy (p->weights + 2 * at, weights, sizeof weights);
       }
     }
+  }
 }
 
 /* Shades the band and hands it to the outputs. */

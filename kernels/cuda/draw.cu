@@ -171,7 +171,9 @@ resolve_kernel (AkDraw d)
   key = d.keys[i];
   if (key) {
     const AkPlanes p = d.planes[(uint32_t) ~key];
-    const int x = 256 * (int) (i % d.stride), y = 256 * ((int) (i / d.stride) - AK_DRAW_MARGIN);
+    size_t column;
+    const int y = 256 * ((int) ak_split (i, (size_t) d.stride, &column) - AK_DRAW_MARGIN);
+    const int x = 256 * (int) column;
 
     d.keys[i] = 0; /* for outlines */
     pixel.q = __uint_as_float ((unsigned) (key >> 32));

@@ -12,13 +12,13 @@
 #define AK_POINT_BAD INT32_MIN /* x of a vertex that cannot be drawn */
 
 /* A vertex: its place in 1/256 pixels (pixel middles at multiples of 256), x right and y down. */
-typedef struct
+typedef struct alignas (8)
 {
   int32_t x, y;
 } AkPoint;
 
 /* A vertex: what is interpolated. */
-typedef struct
+typedef struct alignas (16)
 {
   float r, g, b, q; /* sRGB 0 … 255, depth */
 } AkLook;
@@ -38,7 +38,7 @@ typedef struct alignas (16)
 } AkPlanes;
 
 /* What a pixel shows. */
-typedef struct
+typedef struct alignas (8)
 {
   float q;
   uint32_t color; /* 0xPPBBGGRR; 0 in the highest byte: background */

@@ -229,7 +229,7 @@ cross (const AkDraw *d, int x, int y, int dx, int dy)
 static __global__ void
 edges_kernel (AkDraw d)
 {
-  size_t i;
+  size_t i, column;
   int x, y;
 
   if (!d.look->antialias)
@@ -239,7 +239,8 @@ edges_kernel (AkDraw d)
     return;
   }
   i = (size_t) (blockIdx.x - OUTLINE_BLOCKS) * THREADS + threadIdx.x;
-  x = (int) (i % d.stride), y = (int) (i / d.stride);
+  y = (int) ak_split (i, (size_t) d.stride, &column);
+  x = (int) column;
   for (int down = 0; down < 2 && y < d.height; down++) {
     const unsigned crossing = cross (&d, x, y, !down, down);
     const int band = y / AK_DRAW_BAND;

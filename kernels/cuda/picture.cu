@@ -62,7 +62,7 @@ static __global__ void
 pack_kernel (Write w, Order order)
 {
   const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
-  const size_t y = i / w.width, x = i % w.width;
+  size_t x, y = ak_split (i, w.width, &x);
   const Look look = *w.look;
   uint32_t pixel, out = 0;
   uint8_t *to;
@@ -90,11 +90,12 @@ yuv_kernel (Write w)
 {
   const unsigned across = (w.width + 1) / 2;
   const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
-  const unsigned x = (unsigned) (i % across) * 2, y = (unsigned) (i / across) * 2;
+  size_t column;
+  const size_t row = ak_split (i, across, &column);
+  const unsigned x = (unsigned) column * 2, y = (unsigned) row * 2;
   const unsigned right = x + 1 < w.width, below = y + 1 < w.height;
   const Look look = *w.look;
   const AkYuv yuv = look.yuv;
-  const ptrdiff_t row = (ptrdiff_t) (i / across);
   int sum[3] = { 0, 0, 0 }, u = (128 << 17) + (1 << 16), v = u;
 
   if (y >= w.height)
@@ -116,13 +117,13 @@ yuv_kernel (Write w)
     v += yuv.v[c] * sum[c];
   }
   if (w.pixels == AK_PIXELS_NV12) {
-    uint8_t *chroma = look.plane[1] + row * look.stride[1] + x;
+    uint8_t *chroma = look.plane[1] + (ptrdiff_t) row * look.stride[1] + x;
 
     chroma[0] = (uint8_t) (u >> 17);
     chroma[1] = (uint8_t) (v >> 17);
   } else {
-    look.plane[1][row * look.stride[1] + x / 2] = (uint8_t) (u >> 17);
-    look.plane[2][row * look.stride[2] + x / 2] = (uint8_t) (v >> 17);
+    look.plane[1][(ptrdiff_t) row * look.stride[1] + x / 2] = (uint8_t) (u >> 17);
+    look.plane[2][(ptrdiff_t) row * look.stride[2] + x / 2] = (uint8_t) (v >> 17);
   }
 }
 

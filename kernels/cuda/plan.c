@@ -126,19 +126,28 @@ copied (AkPlan *plan, const void *args, size_t bytes)
   return copy;
 }
 
+/* Makes room for one element more in a list, and a copy of what it is to hold. NULL with the plan failed. */
+static void *
+copied_for (AkPlan *plan, void **list, size_t n, size_t element, const void *args, size_t bytes)
+{
+  void *grown = grow (plan, *list, n, element);
+
+  if (!grown)
+    return NULL;
+  *list = grown;
+  return copied (plan, args, bytes);
+}
+
 void *
 ak_cuda_append (
     AkPlan *base, AkCudaRun *run, void (*clear) (void *args), const void *args, size_t args_bytes)
 {
   AkCudaPlan *plan = (AkCudaPlan *) base;
-  Node *grown =
-      base->status == AK_OK ? grow (base, plan->nodes, plan->n_nodes, sizeof *grown) : NULL;
-  void *copy = NULL;
+  void *list = plan->nodes, *copy = NULL;
 
-  if (grown) {
-    plan->nodes = grown;
-    copy = copied (base, args, args_bytes);
-  }
+  if (base->status == AK_OK)
+    copy = copied_for (base, &list, plan->n_nodes, sizeof *plan->nodes, args, args_bytes);
+  plan->nodes = list;
   if (!copy) {
     if (clear)
       clear ((void *) args);
@@ -183,13 +192,10 @@ void
 ak_cuda_copy_out (AkPlan *base, AkCudaCopyOut *run, const void *args, size_t args_bytes)
 {
   AkCudaPlan *plan = (AkCudaPlan *) base;
-  CopyOut *grown = grow (base, plan->copies, plan->n_copies, sizeof *grown);
-  void *copy = NULL;
+  void *list = plan->copies;
+  void *copy = copied_for (base, &list, plan->n_copies, sizeof *plan->copies, args, args_bytes);
 
-  if (grown) {
-    plan->copies = grown;
-    copy = copied (base, args, args_bytes);
-  }
+  plan->copies = list;
   if (copy)
     plan->copies[plan->n_copies++] = (CopyOut){ run, copy };
 }
@@ -199,13 +205,10 @@ ak_cuda_around (
     AkPlan *base, AkCudaHost *before, AkCudaHost *after, const void *args, size_t args_bytes)
 {
   AkCudaPlan *plan = (AkCudaPlan *) base;
-  Around *grown = grow (base, plan->arounds, plan->n_arounds, sizeof *grown);
-  void *copy = NULL;
+  void *list = plan->arounds;
+  void *copy = copied_for (base, &list, plan->n_arounds, sizeof *plan->arounds, args, args_bytes);
 
-  if (grown) {
-    plan->arounds = grown;
-    copy = copied (base, args, args_bytes);
-  }
+  plan->arounds = list;
   if (copy)
     plan->arounds[plan->n_arounds++] = (Around){ before, after, copy };
 }

@@ -164,8 +164,10 @@ shade_kernel (Published p)
   face = p.close[at] ? p.face[at] : (uint32_t) p.keys[at];
   if (face != NO_FACE) {
     const Face f = face_at (&p, face);
+    size_t x;
+    const size_t y = ak_split (at, p.width, &x);
 
-    z = depth_at (&p, &f, (int) (at % p.width), (int) (at / p.width), weights);
+    z = depth_at (&p, &f, (int) x, (int) y, weights);
     ak_shade_published (
         rgb, p.vertices, p.normals, p.mesh.indices + 3 * (size_t) face, weights, p.scale);
   }
