@@ -138,10 +138,15 @@ cover_kernel (AkDraw d)
 
   for (size_t e = (size_t) blockIdx.x * AK_COVER_THREADS + threadIdx.x; e < d.mesh.n_edges;
        e += threads) {
-    const uint32_t *faces = d.mesh.edge_faces + 2 * e;
+    const uint32_t *faces = d.mesh.edge_faces + 2 * e, *vertex = d.mesh.edge_vertices + 2 * e;
+    const int seen = d.front[faces[0]];
 
-    if (d.front[faces[0]] != d.front[faces[1]])
-      d.outlines[atomicAdd (d.n_listed, 1u)] = (uint32_t) e;
+    if (seen != d.front[faces[1]]) {
+      const uint32_t face = faces[!seen], *i = d.mesh.indices + 3 * (size_t) face;
+
+      d.outlines[atomicAdd (d.n_listed, 1u)] = AkOutline{ (uint32_t) e, { vertex[0], vertex[1] },
+        i[0] ^ i[1] ^ i[2] ^ vertex[0] ^ vertex[1], d.mesh.face_part[face] };
+    }
   }
   ak_cover_faces (
       &d.faces, [&d] (uint32_t f) { return d.planes[f]; },

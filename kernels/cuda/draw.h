@@ -37,6 +37,14 @@ typedef struct alignas (16)
   int32_t a[3], b[3];
 } AkPlanes;
 
+/* An edge between a face that is seen and one that is not, or none. */
+typedef struct alignas (16)
+{
+  uint32_t edge, vertex[2];
+  uint32_t opposite; /* the seen face's vertex away from the edge */
+  uint32_t part;     /* the seen face's */
+} AkOutline;
+
 /* What a pixel shows. */
 typedef struct alignas (8)
 {
@@ -71,7 +79,7 @@ typedef struct
   AkPixel *pixels;          /* with margins */
   uint8_t *shares;          /* that the pixel was blended with, 0 … 127 of 255; 0: none */
   uint32_t *n_listed;       /* [1 + bands]: outlines, and crossings of each band */
-  uint32_t *outlines;       /* edges between a face that is seen and one that is not, or none */
+  AkOutline *outlines;      /* [edges] */
   uint8_t *crossings; /* [2]: to the right and below; a share, and AK_CROSS_NEXT if the next pixel
                        * gets it; all 0 between runs */
   uint32_t

@@ -10,7 +10,8 @@
 #define THREADS 128
 #define SETTLERS 256
 #define READY 0x80000000u
-#define OUTLINE_BLOCKS 256 /* a warp an outline at a time */
+#define OUTLINE_BLOCKS 256
+#define OUTLINE_LANES 16 /* threads of an outline: most have eight pixels, few more than thirty */
 
 /* What is done with an outline's pixels: their keys first, then the winners' blending. A key's highest bit says that
  * the pixel's middle is outside. */
@@ -111,14 +112,13 @@ put_inner (const AkDraw *d, Stage stage, uint32_t edge, int x, int y, int beyond
     atomicMax (key_at (d, x, y), key);
 }
 
-/* Follows the edge `number` between the vertices, of the seen face with the vertex `opposite`, along its longer axis:
- * each lane of the warp takes every AK_WARP-th pixel. */
+/* Follows an outline along its longer axis: each of its threads takes every OUTLINE_LANES-th pixel. */
 static __device__ void
-follow (const AkDraw *d, Stage stage, uint32_t number, const uint32_t vertex[2], uint32_t opposite,
-    uint32_t part)
+follow (const AkDraw *d, Stage stage, const AkOutline *o)
 {
-  AkPoint a = d->points[vertex[0]], b = d->points[vertex[1]], c = d->points[opposite], swap;
-  const AkLook *la = d->looks + vertex[0], *lb = d->looks + vertex[1];
+  AkPoint a = d->points[o->vertex[0]], b = d->points[o->vertex[1]], c = d->points[o->opposite],
+          swap;
+  const AkLook *la = d->looks + o->vertex[0], *lb = d->looks + o->vertex[1];
   const int steep = abs (b.y - a.y) > abs (b.x - a.x);
   int inward, from, to;
   float dx, dy, inverse;
@@ -141,7 +141,7 @@ follow (const AkDraw *d, Stage stage, uint32_t number, const uint32_t vertex[2],
   from = max (from, 0);
   to = min (to, steep ? d->height : d->width);
   inverse = to > from ? 1 / dx : 0;
-  for (int i = from + (int) (threadIdx.x % AK_WARP); i < to; i += AK_WARP) {
+  for (int i = from + (int) (threadIdx.x % OUTLINE_LANES); i < to; i += OUTLINE_LANES) {
     const float along = (float) (256 * i - a.x) * inverse, at = (float) a.y + dy * along;
     const float q = la->q + along * (lb->q - la->q);
     const int j = ((int) at + 128) >> 8, x = steep ? j : i, y = steep ? i : j;
@@ -152,13 +152,13 @@ follow (const AkDraw *d, Stage stage, uint32_t number, const uint32_t vertex[2],
       continue;
     if (offset * (float) inward > 0) { /* the middle is outside */
       if (here.q < q * (1 + NEARER))
-        put_outer (d, stage, number, x, y, share, la, lb, along);
-    } else if (here.color >> 24 == part && here.q > q * (1 - SAME_SURFACE)) {
+        put_outer (d, stage, o->edge, x, y, share, la, lb, along);
+    } else if (here.color >> 24 == o->part && here.q > q * (1 - SAME_SURFACE)) {
       const int bx = steep ? x - inward : x, by = steep ? y : y - inward;
       const AkPixel beyond = pixel_at (d, bx, by);
 
       if (beyond.q < q * (1 + NEARER))
-        put_inner (d, stage, number, x, y, bx, by, share, beyond);
+        put_inner (d, stage, o->edge, x, y, bx, by, share, beyond);
     }
   }
 }
@@ -167,17 +167,12 @@ follow (const AkDraw *d, Stage stage, uint32_t number, const uint32_t vertex[2],
 static __device__ void
 outlines (const AkDraw *d, Stage stage, unsigned blocks)
 {
-  const uint32_t n = *d->n_listed, warps = blocks * (THREADS / AK_WARP);
+  const uint32_t n = *d->n_listed, step = blocks * (THREADS / OUTLINE_LANES);
 
-  for (uint32_t k = (blockIdx.x * THREADS + threadIdx.x) / AK_WARP; k < n; k += warps) {
-    const uint32_t e = d->outlines[k];
-    const uint32_t *vertex = d->mesh.edge_vertices + 2 * (size_t) e;
-    const uint32_t *faces = d->mesh.edge_faces + 2 * (size_t) e;
-    const uint32_t face = faces[!d->front[faces[0]]];
-    const uint32_t *i = d->mesh.indices + 3 * (size_t) face;
+  for (uint32_t k = (blockIdx.x * THREADS + threadIdx.x) / OUTLINE_LANES; k < n; k += step) {
+    const AkOutline outline = d->outlines[k];
 
-    follow (
-        d, stage, e, vertex, i[0] ^ i[1] ^ i[2] ^ vertex[0] ^ vertex[1], d->mesh.face_part[face]);
+    follow (d, stage, &outline);
   }
 }
 
