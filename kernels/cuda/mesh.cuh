@@ -10,11 +10,11 @@
 #define AK_FACE_THREADS 128
 #define AK_COVER_THREADS 128
 
-/* Blocks of ak_cover_faces(): a quarter of the faces are at once in the warps. */
+/* Blocks of ak_cover_faces(): a warp takes two faces, of which a third are not listed. */
 static inline unsigned
 ak_cover_blocks (size_t faces)
 {
-  return ak_blocks (faces, 4 * (AK_COVER_THREADS / AK_WARP));
+  return ak_blocks (faces, 2 * (AK_COVER_THREADS / AK_WARP));
 }
 
 /* The normal of the vertex v of this thread and the seven beside it. Each takes a face, and each adds up all of them
