@@ -13,6 +13,7 @@
 #define LANES 32 /* vertices of a block */
 #define GROUPS 8 /* of directions, added up by a warp each */
 #define JOINTS AK_FLAME_MAX_JOINTS
+#define PRODUCTS 1536                         /* of expressions and joints at a time */
 #define THREADS (LANES * GROUPS + 4 * JOINTS) /* the last ones: coordinates of joints, rotations */
 
 /* Device memory, but for the sizes; coordinates are planes [3][padded]. */
@@ -36,23 +37,11 @@ typedef struct
   const float *expression, *pose;
 } Pose;
 
-/* Coordinate i of the joints before they turn. */
-static __device__ double
-joint_at (const Pose *p, size_t i)
-{
-  const size_t n = 3 * p->f.base.joints;
-  double at = p->f.joints[i];
-
-#pragma unroll 10
-  for (size_t e = 0; e < p->f.base.expressions; e++)
-    at += p->expression[e] * p->f.joint_dirs[n * e + i];
-  return at;
-}
-
 static __global__ void
 pose_kernel (Pose p)
 {
   __shared__ double R[JOINTS][9], G[JOINTS][12], joint[3 * JOINTS];
+  __shared__ double products[PRODUCTS];
   __shared__ float correct[9 * JOINTS], m[12 * JOINTS];
   __shared__ float part[GROUPS][3][LANES];
   const size_t E = p.f.base.expressions, J = p.f.base.joints, P = p.f.padded;
@@ -61,27 +50,39 @@ pose_kernel (Pose p)
   const size_t v = (size_t) blockIdx.x * LANES + lane; /* < padded */
   const float *plane = p.f.directions + v;
   float at[3] = { 0, 0, 0 };
-  double sum = 0;
+  /* coordinate i of the joints before they turn */
+  const size_t n = 3 * J, most = PRODUCTS / n, i = threadIdx.x - LANES * GROUPS;
+  const int is_joint = threadIdx.x >= LANES * GROUPS && i < n;
+  double sum = is_joint ? p.f.joints[i] : 0;
   size_t d = group;
 
+  for (size_t e = 0;; e += most) { /* the last sums are for whom they concern, and others go on */
+    const size_t here = E - e < most ? E - e : most;
+    size_t rest;
+
+    for (size_t k = threadIdx.x; k < n * here; k += THREADS)
+      products[k] = p.expression[e + ak_split (k, n, &rest)] * p.f.joint_dirs[n * e + k];
+    __syncthreads ();
+#pragma unroll 4
+    for (size_t k = 0; is_joint && k < here; k++)
+      sum += products[n * k + i];
+    if (E - e <= most)
+      break;
+    __syncthreads ();
+  }
+  if (is_joint)
+    joint[i] = sum;
   if (group < GROUPS) { /* the expressions' directions */
 #pragma unroll 4
     for (; d < E; d += GROUPS)
       for (size_t k = 0; k < 3; k++)
         at[k] += p.expression[d] * plane[(3 * d + k) * P];
-  } else if (threadIdx.x - LANES * GROUPS < 3 * JOINTS) {
-    const size_t i = threadIdx.x - LANES * GROUPS;
+  } else if (i >= 3 * JOINTS && i < 3 * JOINTS + J) {
+    const size_t j = i - 3 * JOINTS;
 
-    if (i < 3 * J)
-      joint[i] = joint_at (&p, i);
-  } else {
-    const size_t i = threadIdx.x - LANES * GROUPS - 3 * JOINTS;
-
-    if (i < J) {
-      ak_flame_rotation (R[i], p.pose + 3 * i);
-      for (size_t k = 0; i > 0 && k < 9; k++)
-        correct[9 * (i - 1) + k] = (float) (R[i][k] - (k % 4 == 0));
-    }
+    ak_flame_rotation (R[j], p.pose + 3 * j);
+    for (size_t k = 0; j > 0 && k < 9; k++)
+      correct[9 * (j - 1) + k] = (float) (R[j][k] - (k % 4 == 0));
   }
   __syncthreads ();
   if (group < GROUPS) { /* the pose's */
@@ -91,13 +92,13 @@ pose_kernel (Pose p)
         at[k] += correct[d - E] * plane[(3 * d + k) * P];
     for (int k = 0; k < 3; k++)
       part[group][k][lane] = at[k];
-  } else if (threadIdx.x - LANES * GROUPS < 3) {
-    const int i = (int) (threadIdx.x - LANES * GROUPS);
+  } else if (i < 3) {
+    const int row = (int) i;
 
     for (size_t j = 0; j < J; j++)
-      ak_flame_place_row (G, j, i, p.f.parents, R, joint);
+      ak_flame_place_row (G, j, row, p.f.parents, R, joint);
     for (size_t j = 0; j < J; j++)
-      ak_flame_skin_row (m, G, j, i, p.f.scale, joint);
+      ak_flame_skin_row (m, G, j, row, p.f.scale, joint);
   }
   __syncthreads ();
   if (group >= 3 || v >= p.f.base.vertices)
@@ -107,6 +108,7 @@ pose_kernel (Pose p)
     for (int g = 0; g < GROUPS; g++)
       at[k] += part[g][k][lane];
   }
+  sum = 0;
 #pragma unroll 5
   for (size_t j = 0; j < J; j++) {
     const float w = p.f.weights[j * P + v], *row = m + 12 * j + 4 * group;

@@ -42,7 +42,8 @@ AkFaceLists
 ak_face_lists (AkPlan *plan, const AkMesh *mesh)
 {
   AkFaceLists lists = { (uint32_t *) ak_plan_memory (plan, 2 * sizeof *lists.n),
-    (uint32_t *) ak_plan_memory (plan, mesh->faces * sizeof *lists.small),
+    (AkFacePiece *) ak_plan_memory (
+        plan, mesh->faces * (AK_FACE_LARGE / AK_FACE_PIECE) * sizeof *lists.small),
     (uint32_t *) ak_plan_memory (plan, mesh->faces * sizeof *lists.large) };
 
   return lists;

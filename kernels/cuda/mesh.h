@@ -12,12 +12,19 @@ extern "C" {
 /* All arrays are device memory. */
 typedef AkMeshPack AkCudaMesh;
 
-/* Faces with pixels in their box. Those with more than AK_FACE_LARGE are drawn by many blocks, the others by a warp each. */
+/* Faces with pixels in their box. Those with more than AK_FACE_LARGE are drawn by all blocks. The others are by a warp each,
+ * or by several in pieces, as the last warp's is the time that all take. */
 #define AK_FACE_LARGE 1024
+#define AK_FACE_PIECE 128 /* pixels */
 typedef struct
 {
-  uint32_t *n;             /* [2]: how many small and large ones */
-  uint32_t *small, *large; /* [F] */
+  uint32_t face, first; /* pixel of its box, row by row */
+} AkFacePiece;
+typedef struct
+{
+  uint32_t *n;        /* [2]: how many pieces, and large faces */
+  AkFacePiece *small; /* [F * AK_FACE_LARGE / AK_FACE_PIECE] */
+  uint32_t *large;    /* [F] */
 } AkFaceLists;
 AkFaceLists ak_face_lists (AkPlan *plan, const AkMesh *mesh);
 

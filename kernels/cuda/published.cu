@@ -21,15 +21,22 @@ typedef struct
   AkFaceLists faces;
   unsigned long long *keys;  /* [height][width] */
   uint32_t *n_close;         /* is there a close pixel? */
+  uint8_t *near;             /* [tiles]: is there one in the tile? */
   uint8_t *close;            /* [height][width]; of those that are: */
   unsigned long long *depth; /* bits of a double, ordered as it is since it is positive */
   uint32_t *face;
   uint32_t *rgba; /* [height][width], or NULL */
 } Published;
 
-#define CLOSE_BLOCKS 256
+#define TILE 8 /* columns and rows */
 #define NO_FACE 0xffffffffu
 #define NO_DEPTH 0xffffffffffffffffull /* also as a key */
+
+static inline __host__ __device__ size_t
+tiles (unsigned side)
+{
+  return ((size_t) side + TILE - 1) / TILE;
+}
 
 /* The vertices, the pixels' middles, and what later kernels find empty. */
 static __global__ void
@@ -45,6 +52,8 @@ vertices_kernel (Published p)
     p.keys[k] = NO_DEPTH;
     p.close[k] = 0;
   }
+  for (size_t k = i; k < tiles (p.width) * tiles (p.height); k += threads)
+    p.near[k] = 0;
   for (size_t k = i; k < p.width; k += threads)
     p.across[k] = ak_pixel_middle ((unsigned) k, p.width, m);
   for (size_t k = i; k < p.height; k += threads)
@@ -123,6 +132,7 @@ cover_kernel (Published p)
         old = atomicMin (p.keys + at, key);
         if ((old ^ key) >> 32)
           return;
+        p.near[tiles (p.width) * (y / TILE) + x / TILE] = 1;
         p.close[at] = 1;
         p.depth[at] = NO_DEPTH;
         p.face[at] = NO_FACE;
@@ -130,26 +140,59 @@ cover_kernel (Published p)
       });
 }
 
-/* The depths of close pixels, or once those are known the faces. */
+/* Is there a close pixel in a tile that the face's box meets? */
+static __device__ int
+is_near (const Published *p, const AkFaceBox *box)
+{
+  int near = 0;
+
+  for (int y = box->y0 / TILE; y <= box->y1 / TILE; y++)
+    for (int x = box->x0 / TILE; x <= box->x1 / TILE; x++)
+      near |= p->near[tiles (p->width) * y + x];
+  return near;
+}
+
+/* The depths of close pixels, or once those are known the faces. A thread looks where a face is, and where it is near a
+ * close pixel the warp at its pixels. */
 static __global__ void
 close_kernel (Published p, int faces)
 {
-  if (!*p.n_close)
-    return;
-  ak_cover_faces (
-      &p.faces, [&p] (uint32_t f) { return face_at (&p, f); },
-      [&p, faces] (const Face &face, uint32_t f, int x, int y) {
-        const size_t at = (size_t) y * p.width + x;
-        double weights[2], z = p.close[at] ? depth_at (&p, &face, x, y, weights) : 0;
-        const unsigned long long bits = (unsigned long long) __double_as_longlong (z);
+  const uint32_t small = *p.n_close ? p.faces.n[0] : 0;
+  const auto load = [&p] (uint32_t f) { return face_at (&p, f); };
+  const auto cover = [&p, faces] (const Face &face, uint32_t f, int x, int y) {
+    const size_t at = (size_t) y * p.width + x;
+    double weights[2], z = p.close[at] ? depth_at (&p, &face, x, y, weights) : 0;
+    const unsigned long long bits = (unsigned long long) __double_as_longlong (z);
 
-        if (!(z > 0))
-          return;
-        if (!faces)
-          atomicMin (p.depth + at, bits);
-        else if (p.depth[at] == bits)
-          atomicMin (p.face + at, f);
-      });
+    if (!(z > 0))
+      return;
+    if (!faces)
+      atomicMin (p.depth + at, bits);
+    else if (p.depth[at] == bits)
+      atomicMin (p.face + at, f);
+  };
+
+  for (uint32_t i = blockIdx.x * AK_COVER_THREADS; i < small; i += gridDim.x * AK_COVER_THREADS) {
+    const uint32_t own = i + threadIdx.x;
+    const AkFacePiece piece = own < small ? p.faces.small[own] : AkFacePiece{ 0, 1 };
+    const int near = piece.first == 0 && is_near (&p, p.box + piece.face);
+    unsigned left = __ballot_sync (AK_ALL, near);
+
+    for (; left; left &= left - 1) {
+      const uint32_t f = __shfl_sync (AK_ALL, piece.face, __ffs ((int) left) - 1);
+      const AkFaceBox box = p.box[f];
+      const int columns = box.x1 - box.x0 + 1, n = columns * (box.y1 - box.y0 + 1);
+
+      for (int k = (int) (threadIdx.x % AK_WARP); k < n; k += AK_WARP) {
+        const int x = box.x0 + k % columns, y = box.y0 + k / columns;
+
+        if (p.close[(size_t) y * p.width + x])
+          cover (load (f), f, x, y);
+      }
+    }
+  }
+  if (*p.n_close)
+    ak_cover_large (&p.faces, load, cover);
 }
 
 static __global__ void
@@ -200,7 +243,7 @@ published_run (const AkAt *at, const void *args)
   AK_LAUNCH (box_kernel, ak_blocks (F, AK_FACE_THREADS), AK_FACE_THREADS, 0, at, *p);
   AK_LAUNCH (cover_kernel, ak_cover_blocks (F), AK_COVER_THREADS, 0, at, *p);
   for (int faces = 0; faces < 2; faces++)
-    AK_LAUNCH (close_kernel, CLOSE_BLOCKS, AK_COVER_THREADS, 0, at, *p, faces);
+    AK_LAUNCH (close_kernel, ak_blocks (F, AK_COVER_THREADS), AK_COVER_THREADS, 0, at, *p, faces);
   AK_LAUNCH (shade_kernel, pixels, 256, 0, at, *p);
 }
 
@@ -220,6 +263,7 @@ record (AkPlan *plan, Published *p, const AkMesh *mesh)
   MEMORY (box, mesh->faces);
   MEMORY (keys, pixels);
   MEMORY (n_close, 1);
+  MEMORY (near, tiles (p->width) * tiles (p->height));
   MEMORY (close, pixels);
   MEMORY (depth, pixels);
   MEMORY (face, pixels);
