@@ -4,23 +4,27 @@
 
 #include "launch.h"
 
-/* 4 numbers, or zeros where they are not `there` (`from` is then not read). Both at multiples of 16 bytes. */
-static __device__ inline void
-ak_async_copy (float *to, const float *from, int there)
+/* 16 bytes, aligned so, of global to shared memory, or zeros where they are not `there` (`from` is then not read, but an
+ * address of some memory). */
+static __device__ __forceinline__ void
+ak_copy_16 (void *to, const void *from, int there)
 {
 #ifdef AK_CUDA_HOST
-  *(float4 *) to = there ? *(const float4 *) from : make_float4 (0, 0, 0, 0);
+  if (there)
+    memcpy (to, from, 16);
+  else
+    memset (to, 0, 16);
 #else
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
                    (unsigned) __cvta_generic_to_shared (to)),
-               "l"(from), "r"(there ? 16 : 0)
+               "l"(__cvta_generic_to_global (from)), "r"(there ? 16 : 0)
                : "memory");
 #endif
 }
 
 /* Ends a group of the thread's copies. */
-static __device__ inline void
-ak_async_group (void)
+static __device__ __forceinline__ void
+ak_copy_commit (void)
 {
 #ifndef AK_CUDA_HOST
   asm volatile("cp.async.commit_group;" ::: "memory");
@@ -29,8 +33,8 @@ ak_async_group (void)
 
 /* Waits until all of the thread's groups but the last N have come. Others see them after a barrier. */
 template <int N>
-static __device__ inline void
-ak_async_wait (void)
+static __device__ __forceinline__ void
+ak_copy_wait (void)
 {
 #ifndef AK_CUDA_HOST
   asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");

@@ -2,6 +2,7 @@
 /* Attention of heads of at most 64 columns by tensor cores, for numbers that came from products in bfloat16. Each number is
  * the sum of two of bfloat16, which keep 16 bits of it; of the four products the one of the two rests is left out. */
 #include "attention_split.cuh"
+#include "mma.cuh"
 #include "tensor.cuh"
 
 #define FULL 132 /* blocks that keep a large card busy */
@@ -22,9 +23,9 @@ template <int N> struct Pairs
 static __device__ inline void
 multiply (float (&c)[4], float (&small)[4], const Pairs<4> &a, const Pairs<2> &b)
 {
-  ak_tensor_add_pairs (small, a.rest, b.pair);
-  ak_tensor_add_pairs (c, a.pair, b.pair);
-  ak_tensor_add_pairs (small, a.pair, b.rest);
+  ak_mma (small, a.rest, b.pair);
+  ak_mma (c, a.pair, b.pair);
+  ak_mma (small, a.pair, b.rest);
 }
 
 /* With g = lane / 4 and t = lane % 4 a lane has queries g and g + 8; of 8 adjacent keys the scores of 2t and 2t + 1, of 8

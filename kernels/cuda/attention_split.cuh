@@ -89,7 +89,7 @@ static __device__ inline void
 ak_bring (float *to, const float *from, unsigned c, unsigned dim, int there, int vectors)
 {
   if (vectors)
-    ak_async_copy (to + c, from + c, there && c < dim);
+    ak_copy_16 (to + c, from + c, there && c < dim);
   else
     for (unsigned k = c; k < c + 4; k++)
       to[k] = there && k < dim ? from[k] : 0;
@@ -116,7 +116,7 @@ ak_bring_keys (float *tile, const AkRows &v0, const AkRows &v1, unsigned count, 
       const unsigned row = (unsigned) (second ? v1.row : v0.row);
 
       from += (size_t) (at - (second ? count : 0)) * row + c;
-      ak_async_copy (tile + (j + own) * ROW + c, from, key < last && c < dim);
+      ak_copy_16 (tile + (j + own) * ROW + c, from, key < last && c < dim);
     }
   } else if (first < last) {
 #pragma unroll 1
@@ -129,7 +129,7 @@ ak_bring_keys (float *tile, const AkRows &v0, const AkRows &v1, unsigned count, 
         tile[j * ROW + k] = key < last && k < dim ? from[k] : 0;
     }
   }
-  ak_async_group ();
+  ak_copy_commit ();
 }
 
 /* The block's shared memory: queries; tiles and weights, later sums. */
@@ -235,13 +235,13 @@ __launch_bounds__ (AkSplit<W>::THREADS, AkSplit<W>::BLOCKS)
         a.q.data + b * a.q.batch + (there ? row0 + r : row0) * a.q.row + column,
         i % (W::WIDTH / 4) * 4, dim, there, vectors);
   }
-  ak_async_group ();
+  ak_copy_commit ();
   seen.first = (unsigned) begin + split * W::KEYS;
   ak_bring_keys<W, W::K_ROW> (
       k_tile, a.keys[0].k, a.keys[1].k, count, b, column, dim, seen.first, last, thread, vectors);
   ak_bring_keys<W, W::V_ROW> (
       v_tile, a.keys[0].v, a.keys[1].v, count, b, column, dim, seen.first, last, thread, vectors);
-  ak_async_wait<1> ();
+  ak_copy_wait<1> ();
   __syncthreads ();
   w.start (own_q, a.scale);
   for (unsigned base = (unsigned) begin; base < last; base += step) {
@@ -255,18 +255,18 @@ __launch_bounds__ (AkSplit<W>::THREADS, AkSplit<W>::BLOCKS)
         k_tile, a.keys[0].k, a.keys[1].k, count, b, column, dim, next, last, thread, vectors);
     if (there)
       w.weigh (weights, &seen, a.scale);
-    ak_async_wait<1> ();
+    ak_copy_wait<1> ();
     ak_meet<W> ();
     if (there)
       w.add (weights, v_tile);
     ak_meet<W> ();
     ak_bring_keys<W, W::V_ROW> (
         v_tile, a.keys[0].v, a.keys[1].v, count, b, column, dim, next, last, thread, vectors);
-    ak_async_wait<1> ();
+    ak_copy_wait<1> ();
     ak_meet<W> ();
     seen.first = next;
   }
-  ak_async_wait<0> ();
+  ak_copy_wait<0> ();
   __syncthreads ();
   w.put (sums + (split * Split::QUERIES + part * W::OWN) * W::WIDTH,
       known + (split * Split::QUERIES + part * W::OWN) * 2);

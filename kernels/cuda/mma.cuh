@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Instructions of tensor cores as they are, with each lane's part of a matrix where PTX puts it, and copies to shared
- * memory that nobody waits for. On the processor lanes show each other what they have. All lanes of a warp call together;
- * blocks have one dimension.
+/* Instructions of tensor cores as they are, with each lane's part of a matrix where PTX puts it. On the processor lanes
+ * show each other what they have. All lanes of a warp call together; blocks have one dimension.
  *
  * tensor.cuh is simpler; this is for rows that begin at any multiple of 16 bytes, and sums that stay in registers. */
 #pragma once
 
-#include "launch.h"
+#include "async.cuh"
 
 #ifdef AK_CUDA_HOST
 
@@ -58,26 +57,6 @@ ak_mma (float *c, const unsigned *a, const unsigned *b)
   }
 }
 
-static inline void
-ak_copy_16 (void *to, const void *from, int is_there)
-{
-  if (is_there)
-    memcpy (to, from, 16);
-  else
-    memset (to, 0, 16);
-}
-
-static inline void
-ak_copy_commit (void)
-{
-}
-
-template <int LEFT>
-static inline void
-ak_copy_wait (void)
-{
-}
-
 #else
 
 /* Four matrices [8][8] of shared memory: lanes 8 i to 8 i + 7 give the rows of matrix i, 16 bytes each. A lane gets numbers
@@ -100,31 +79,6 @@ ak_mma (float *c, const unsigned *a, const unsigned *b)
                "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
                : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-}
-
-/* 16 bytes, aligned so, of global to shared memory; zeros if they are not there (`from` is an address of some memory). */
-static __device__ __forceinline__ void
-ak_copy_16 (void *to, const void *from, int is_there)
-{
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
-                   (unsigned) __cvta_generic_to_shared (to)),
-               "l"(__cvta_generic_to_global (from)), "r"(is_there ? 16 : 0)
-               : "memory");
-}
-
-/* What the thread has copied since the last call is a group. */
-static __device__ __forceinline__ void
-ak_copy_commit (void)
-{
-  asm volatile("cp.async.commit_group;" ::: "memory");
-}
-
-/* Until all of the thread's groups but the last LEFT are there, for the thread itself. */
-template <int LEFT>
-static __device__ __forceinline__ void
-ak_copy_wait (void)
-{
-  asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
 }
 
 #endif

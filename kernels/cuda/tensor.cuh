@@ -128,41 +128,6 @@ ak_tensor_store (float *to, const AkTensorSum *c, unsigned row)
 
 #endif
 
-/* The same by numbers that lie in registers: c [16][8] += a [16][16] · b [16][8]. With g = lane / 4 and t = lane % 4 a lane
- * has pairs of neighbours, the first in the lower half:
- *
- *   a   row g, columns 2t and 2t + 1; row g + 8, the same; row g, columns 2t + 8 and 2t + 9; row g + 8, the same
- *   b   column g, rows 2t and 2t + 1; the same, rows 2t + 8 and 2t + 9
- *   c   row g, columns 2t and 2t + 1; row g + 8, the same */
-static __device__ inline void
-ak_tensor_add_pairs (float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2])
-{
-#ifdef AK_CUDA_HOST
-  const unsigned g = ak_host_lane () / 4, t = ak_host_lane () % 4;
-
-  for (unsigned of = 0; of < 4; of++) {
-    unsigned left[4], right[2][2];
-
-    ak_host_exchange (AK_ALL, a, sizeof left, g * 4 + of, left);
-    for (unsigned j = 0; j < 2; j++)
-      ak_host_exchange (AK_ALL, b, sizeof right[j], (2 * t + j) * 4 + of, right[j]);
-    for (unsigned k = 0; k < 4; k++) /* half k % 2 of each pair */
-      for (unsigned i = 0; i < 4; i++) {
-        const unsigned l = left[k / 2 * 2 + i / 2], r = right[i % 2][k / 2];
-
-        c[i] += ak_tensor_float ((uint16_t) (l >> k % 2 * 16)) *
-                ak_tensor_float ((uint16_t) (r >> k % 2 * 16));
-      }
-  }
-#else
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, "
-      "%7}, {%8, %9}, "
-      "{%0, %1, %2, %3};"
-      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-#endif
-}
-
 static __device__ inline unsigned
 ak_tensor_pair (float x, float y)
 {
