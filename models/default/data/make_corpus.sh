@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Makes the speech corpus: bash models/default/data/make_corpus.sh OUT [WORK]
-# OUT gets train/*.npz, valid/*.npz and index.json (about 10 h, 1.2 GB); WORK (default OUT.work) keeps the
+# OUT gets train/*.npz, valid/*.npz and index.json (about 11 h, 1.3 GB); WORK (default OUT.work) keeps the
 # downloads (0.5 GB) and the Python environment. Needs Debian 12, Python 3.11 with venv, about 0.9 GB of
-# memory. About 15 minutes on one idle core, and 20 more for the slow Kokoro voices (left out with KOKORO=0).
+# memory. About 15 minutes on one idle core, and an hour more for the slow Kokoro voices (left out with KOKORO=0).
 set -euo pipefail
 out=$(realpath -m "${1:?folder of the corpus}")
 work=$(realpath -m "${2:-$out.work}")
@@ -40,5 +40,5 @@ python="$work/venv/bin/python"
 "$python" "$here/festival_voice.py" --text "$work/x" --out "$out" --hours 2.0
 "$python" "$here/index.py" "$out"
 "$python" "$here/prompts.py" --root "$work/x" --out "$out"
-[ "${KOKORO:-1}" = 0 ] || "$python" "$here/kokoro_voice.py" --text "$work/x" --out "$out" --hours 0.25
+[ "${KOKORO:-1}" = 0 ] || "$python" "$here/kokoro_voice.py" --text "$work/x" --out "$out" --hours 0.95
 "$python" "$here/index.py" "$out"

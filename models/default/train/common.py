@@ -113,6 +113,20 @@ def shipped(path, part):
     return {k[len(prefix):]: v.float() for k, v in load_file(path).items() if k.startswith(prefix)}
 
 
+def encoder_of(path):
+    """Tensors of the encoder in a checkpoint of encoder.py or in an exported model."""
+    return shipped(path, "audio_encoder") if str(path).endswith(".safetensors") else load(path)["encoder"]
+
+
+@torch.no_grad()
+def back(parameters, start, share):
+    """Takes trained parameters a share of the way back to those they started from: what training learned is mostly kept,
+    what it forgot of voices it did not hear comes back (Wortsman et al., Robust fine-tuning of zero-shot models). Below 0:
+    further the way that they went."""
+    for p, before in zip(parameters, start):
+        p.lerp_(before, share)
+
+
 class Team:
     """One or several processes that train together, each with one thread and
     own data (RANK and WORLD_SIZE in the environment, as torchrun sets them):

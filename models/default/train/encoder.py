@@ -171,6 +171,7 @@ def main():
     args.add_argument("--batch", type=int, default=8)
     args.add_argument("--peak", type=float, default=1e-3)
     args.add_argument("--seed", type=int, default=1)
+    args.add_argument("--back", type=float, default=0.0, help="share of the way back to the weights of --start that the trained encoder goes at last")
     args.add_argument("--start", help="exported model or checkpoint to go on from")
     args = args.parse_args()
     torch.set_num_threads(args.threads)
@@ -189,11 +190,13 @@ def main():
         encoder.load_state_dict(common.shipped(args.start, "audio_encoder"))
         alone = ALONE
     params = list(encoder.parameters()) + list(heads.parameters())
+    started = [p.detach().clone() for p in encoder.parameters()]
     opt, step, done = common.optimiser(params), 0, 0.0
     if os.path.exists(args.out):
         saved = common.load(args.out)
         encoder.load_state_dict(saved["encoder"]), heads.load_state_dict(saved["heads"]), opt.load_state_dict(saved["opt"])
         step, done = saved["step"], saved["elapsed"]
+    begun = step
     windows = Windows(args.train, config, seed + step)
     torch.manual_seed(seed + step)
     held = Windows([args.valid], config, 0).some(4)
@@ -246,8 +249,9 @@ def main():
         if (step % LOOK == 0 or step == alone) and team.rank == 0:
             print("  clean: " + measure(encoder, heads, held, None, weights, std, first), flush=True)
             keep()
-    if team.rank:
+    if team.rank or step == begun:
         return
+    common.back(encoder.parameters(), started, args.back)
     with torch.no_grad():
         for p in params:
             p.copy_(p.bfloat16())

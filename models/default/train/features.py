@@ -41,10 +41,7 @@ def main():
     torch.manual_seed(args.seed)
     config = load_config()
     encoder = AudioEncoder(config["SIZES"]["WAV2VEC"]).eval().to(DEVICE)
-    if args.encoder.endswith(".safetensors"):
-        encoder.load_state_dict(common.shipped(args.encoder, "audio_encoder"))
-    else:
-        encoder.load_state_dict(common.load(args.encoder)["encoder"])
+    encoder.load_state_dict(common.encoder_of(args.encoder))
     windows = Windows([args.streams], config, 0)
     first, t = config["AUDIO_CONTEXT"]["BEFORE"] // 320, windows.frames
     numbers = range(*(int(s * len(windows.data)) for s in args.share))

@@ -76,12 +76,13 @@ if [ -n "$start" ]; then
   two encoder_streams 8
   two motion_streams 5
   steps "$work/encoder.log" encoder.py --start "$start" --train "$work/enc-*.npz" --valid "$work/valid.npz" \
-    --out "$work/encoder.pt" --steps 3000 --minutes 480 --peak 1e-3 --threads 1
+    --out "$work/encoder.pt" --steps 3000 --minutes 480 --peak 1e-3 --threads 1 --back 0.5
   features valid valid --clean 1 --cut 0
   two motion_features 5
   steps "$work/ar.log" train_ar.py --start "$start" --encoder "$work/encoder.pt" --train "$work"/f[1-5].pt --valid "$work/valid.pt" \
-    --out "$work/ar.pt" --export "$work/new.safetensors" --steps 2500 --minutes 480 --peak 8e-4 --threads 1 --ema 0.999 \
-    --seed 4 --worth opened=3,apart=1.2,early=1,follow=1.5,narrow=0.9,wide=0.9
+    --out "$work/ar.pt" --export "$work/new.safetensors" --steps 2000 --minutes 480 --peak 8e-4 --threads 1 --ema 0.999 \
+    --seed 4 --back -0.25 \
+    --worth shut=4,opened=9,early=8,apart=1.8,follow=2,bite=2.5,loose=1.2,rest=2,still=3,leap=0.4,narrow=1,wide=1
   exit
 fi
 

@@ -43,7 +43,8 @@ TAPS = torch.tensor([-3.0, 12.0, 17.0, 12.0, -3.0], device=DEVICE) / 35  # of th
 SPEECH, BILABIAL, LABIODENTAL = classes(*range(1, 24)), classes(1), classes(2)
 OPEN, ROUND, WIDE = classes(13, 14, 16), classes(11, 19, 20, 21), classes(13, 14, 15, 16)
 # What the kinds of `contacts` count.
-MISSES = {"shut": 1.8, "opened": 2.0, "apart": 0.8, "early": 0.0, "bite": 3.0, "parted": 2.0, "narrow": 0.7, "wide": 0.7, "leap": 0.1, "follow": 0.0}
+MISSES = {"shut": 1.8, "opened": 2.0, "apart": 0.8, "early": 0.0, "bite": 3.0, "parted": 2.0, "loose": 0.0, "narrow": 0.7, "wide": 0.7, "rest": 0.0,
+          "leap": 0.1, "still": 0.0, "follow": 0.0}
 
 
 class Chunks:
@@ -135,9 +136,10 @@ def contacts(got, want, heard, before, worth):
     """Millimetres by which the smoothed mouth misses what is heard, each kind's mean added up, `worth` times: lips apart on
     p, b, m (`shut`), near each other in open vowels (`opened`), in anything that is not beside p, b, m (`apart`), in what
     is (`early`: they shut too soon, or open too late); on f and v the lower lip away from the teeth (`bite`), or shut lips
-    (`parted`); wider than the targets in rounded sounds (`narrow`), narrower in open ones (`wide`); more movement than
-    theirs into the first frame (`leap`). Only where the targets do it. `follow`: how far the gap is from theirs in speech,
-    by its square where that is little. got, want [B, T, 106]; heard [B, T, 2]; before: the four frames before (of `got`, of `want`)."""
+    (`parted`), and elsewhere the lip at the teeth (`loose`); wider than the targets in rounded sounds (`narrow`), narrower in
+    open ones (`wide`); wider open than they in silence (`rest`); more movement than theirs into the first frame (`leap`) and
+    in silence (`still`). Only where the targets do it. `follow`: how far the gap is from theirs in speech, by its square where that is little. got, want [B, T, 106]; heard
+    [B, T, 2]; before: the four frames before (of `got`, of `want`)."""
 
     def smooth(measure, motion, past):
         return torch.cat([measure(past), measure(motion)], 1).unfold(1, 5, 1) @ TAPS  # frames -2 .. T - 3
@@ -148,21 +150,26 @@ def contacts(got, want, heard, before, worth):
     leap = sum(F.relu((x[:, 2] - x[:, 1]).abs() - (y[:, 2] - y[:, 1]).abs() - 0.1).mean() for x, y in ((gap, gap0), (teeth, teeth0), (width, width0)))
     gap, gap0, teeth, teeth0, width, width0 = (x[:, 2:] for x in (gap, gap0, teeth, teeth0, width, width0))
     bilabial = BILABIAL[heard].any(-1)
-    near = F.max_pool1d(bilabial.float()[:, None], 5, 1, 2)[:, 0, :-2] > 0
+    near, bitten = (F.max_pool1d(x.float()[:, None], 5, 1, 2)[:, 0, :-2] > 0 for x in (bilabial, LABIODENTAL[heard].any(-1)))
     heard, bilabial = heard[:, :-2], bilabial[:, :-2]
-    speech = SPEECH[heard].all(-1)
+    speech, silence = SPEECH[heard].all(-1), ~SPEECH[heard].any(-1)
     away = speech & (gap0 > 2.3)
     bite = LABIODENTAL[heard].any(-1) & (teeth0 < 1.8) & (gap0 > 1.6)
     kinds = {
         "shut": (gap - 0.6, bilabial & (gap0 < 1.2)), "opened": (3.2 - gap, OPEN[heard].all(-1) & (gap0 > 3.5)),
         "apart": (2.1 - gap, away & ~near), "early": (2.1 - gap, away & near & ~bilabial),
-        "bite": (teeth - 1.2, bite), "parted": (2.4 - gap, bite),
+        "bite": (teeth - 1.2, bite), "parted": (2.4 - gap, bite), "loose": (2.6 - teeth, away & ~bitten & (teeth0 > 3.0)),
         "narrow": (width - width0 - 0.3, ROUND[heard].all(-1)), "wide": (width0 - width - 0.3, WIDE[heard].all(-1)),
+        "rest": (gap - gap0 - 0.2, silence),
     }
     total = worth["leap"] * leap
     for kind, (miss, mask) in kinds.items():
         if worth[kind]:
             total = total + worth[kind] * (F.relu(miss) * mask).sum() / (mask.sum() + 4)
+    if worth["still"]:
+        quiet = silence[:, 1:] & silence[:, :-1]
+        moved = sum(F.relu(x.diff().abs() - y.diff().abs() - 0.02) for x, y in ((gap, gap0), (teeth, teeth0), (width, width0)))
+        total = total + worth["still"] * (moved * quiet).sum() / (quiet.sum() + 4)
     if worth["follow"]:
         far = F.smooth_l1_loss(gap, gap0, reduction="none", beta=4.0)
         total = total + worth["follow"] * (far * speech).sum() / (speech.sum() + 4)
@@ -237,6 +244,7 @@ def main():
     args.add_argument("--minutes", type=float, default=38)
     args.add_argument("--steps", type=int, default=0, help="end the schedule after so many, if the minutes are not over before")
     args.add_argument("--ema", type=float, default=0.0, help="how much of the average stays each step, 0.999 say; 0 for the last weights")
+    args.add_argument("--back", type=float, default=0.0, help="share of the way back to the weights of --start at last; below 0: further away from them")
     args.add_argument("--worth", type=misses, default=MISSES, help=f"what kinds of misses count, as shut=2.2,early=1; else {MISSES}")
     args.add_argument("--look", type=float, default=12, help="minutes between measures")
     args.add_argument("--threads", type=int, default=2)
@@ -254,7 +262,7 @@ def main():
     if args.start:
         model.load_state_dict(common.shipped(args.start, ""))
     if args.encoder:
-        model.audio_encoder.load_state_dict(common.load(args.encoder)["encoder"])
+        model.audio_encoder.load_state_dict(common.encoder_of(args.encoder))
     if args.codec:
         model.basic_vae.load_state_dict(common.load(args.codec)["codec"])
     model.style_encoder.motion_mean.copy_(model.basic_vae.motion_mean)
@@ -265,6 +273,7 @@ def main():
     # the decoder learns what the transformer's bits mean, not only the encoder's
     model.basic_vae.decoder.requires_grad_(True), model.basic_vae.dec_pos_embed.requires_grad_(True)
     params = [p for p in model.parameters() if p.requires_grad]
+    started = [p.detach().clone() for p in params]
     opt, step, done = common.optimiser(params), 0, 0.0
     saved = common.load(args.out) if os.path.exists(args.out) else {}
     if saved:
@@ -329,11 +338,14 @@ def main():
         if clock.now / 60 > next_look and team.rank == 0:
             look()
             next_look = clock.elapsed() / 60 + args.look
-    if team.rank:
+    if team.rank or step == first:
         return
     with torch.no_grad():
         for p, mean in zip(params, average.mean if args.ema and average.steps else params):
             p.copy_(mean)
+        common.back(params, started, args.back)
+        hold_still(model.basic_vae)
+        average.steps = 0  # they are in the weights now
         round_weights(model)
     look()
 
