@@ -55,8 +55,9 @@ encoder_streams() {
 }
 
 motion_streams() {
-  plain=$([ "$1" = 1 ] && echo plain=1 || true)
-  streams "ar-$1" train $((200 + $1)) $plain festvox=0.35 prompts=0.7 kokoro=0.8 hibari=0.2 flite=0.25 espeak=0.2 romance=0.4 festival=0.25
+  plain=()
+  if [ "$1" = 1 ]; then plain=(plain=1); fi
+  streams "ar-$1" train $((200 + $1)) "${plain[@]}" festvox=0.35 prompts=0.7 kokoro=0.8 hibari=0.2 flite=0.25 espeak=0.2 romance=0.4 festival=0.25
 }
 
 motion_features() {
