@@ -60,11 +60,95 @@ ak_srgb_255 (float x)
   return x < 0 ? 0 : 255 * x;
 }
 
+/* Inside the mouth: light comes in between the lips, little through a slit, and the upper lip throws a shadow on what is
+ * behind it. Each runs smoothly from its first number, in millimetres, to its second: how far apart the vertices of
+ * the lips' inner edges are (a little also where lips touch), how far a vertex lies below the upper edge, and
+ * how far before it, where a tongue is in the open. */
+AK_CONST_EVERYWHERE float ak_mouth_gap[2] = { 1.2f, 9 };
+AK_CONST_EVERYWHERE float ak_mouth_below[2] = { -5, 5 };
+AK_CONST_EVERYWHERE float ak_mouth_before[2] = { 0, 6 };
+AK_CONST_EVERYWHERE float ak_mouth_shadow = 0.6f; /* what the upper lip takes of the light */
+/* How much less green and blue is in the little light there, as it comes from lips and gums. */
+AK_CONST_EVERYWHERE float ak_mouth_tint[3] = { 0, 0.2f, 0.25f };
+/* What is there in the dark: light that lips let through, so that a slit is as dark red as the line between closed lips. */
+AK_CONST_EVERYWHERE float ak_mouth_glow[3] = { 0.055f, 0.013f, 0.012f };
+
+/* How the lips stand in a frame. */
+typedef struct
+{
+  int known;      /* 0: nothing is known of the lips */
+  float open;     /* the share of light that comes in between them */
+  float upper[3]; /* the inner edge of the upper one */
+  float down[3];  /* from there to the lower one, of a length that gives millimetres */
+  float forward;  /* millimetres of a unit */
+} AkMouth;
+
+AK_EVERYWHERE int
+ak_is_in_mouth (unsigned material)
+{
+  return material == AK_MATERIAL_TEETH || material == AK_MATERIAL_MOUTH;
+}
+
+AK_EVERYWHERE float
+ak_smooth (float x, const float *range)
+{
+  x = fminf (fmaxf ((x - range[0]) / (range[1] - range[0]), 0), 1);
+  return x * x * (3 - 2 * x);
+}
+
+/* The mean of the vertices that `n` numbers name. */
+AK_EVERYWHERE void
+ak_mean3 (float *mean, const float *vertices, const uint32_t *rows, size_t n)
+{
+  mean[0] = mean[1] = mean[2] = 0;
+  for (size_t i = 0; i < n; i++)
+    for (int k = 0; k < 3; k++)
+      mean[k] += vertices[3 * (size_t) rows[i] + (size_t) k];
+  for (int k = 0; k < 3; k++)
+    mean[k] /= (float) n;
+}
+
+/* lips: the numbers of the upper lip's vertices, then of the lower lip's, or NULL. */
+AK_EVERYWHERE AkMouth
+ak_mouth (const uint32_t *lips, size_t n_upper, size_t n_lower, const float *vertices, float scale)
+{
+  AkMouth m = { 0, 1, { 0, 0, 0 }, { 0, 0, 0 }, 1000 / scale };
+  float gap, mm;
+
+  if (!lips)
+    return m;
+  m.known = 1;
+  ak_mean3 (m.upper, vertices, lips, n_upper);
+  ak_mean3 (m.down, vertices, lips + n_upper, n_lower);
+  for (int k = 0; k < 3; k++)
+    m.down[k] -= m.upper[k];
+  gap = sqrtf (ak_dot3 (m.down, m.down)) * m.forward;
+  mm = m.forward * m.forward / fmaxf (gap, 1);
+  for (int k = 0; k < 3; k++)
+    m.down[k] *= mm;
+  m.open = ak_smooth (gap, ak_mouth_gap);
+  return m;
+}
+
+/* The share of the light that a vertex `at` of a `material` gets: 1 outside the mouth. */
+AK_EVERYWHERE float
+ak_mouth_light (const AkMouth *m, const float *at, unsigned material)
+{
+  float d[3], light;
+
+  if (!m->known || !ak_is_in_mouth (material))
+    return 1;
+  for (int k = 0; k < 3; k++)
+    d[k] = at[k] - m->upper[k];
+  light = m->open * (1 - ak_mouth_shadow * (1 - ak_smooth (ak_dot3 (d, m->down), ak_mouth_below)));
+  return 1 - (1 - light) * (1 - ak_smooth (d[2] * m->forward, ak_mouth_before));
+}
+
 /* The lit colour `rgb`, sRGB 0 … 255, of a vertex `at` with a `normal` of any length and a `material`, seen from 2 * scale
- * before the middle; `albedo`: linear, a channel every `stride` floats. */
+ * before the middle; `albedo`: linear, a channel every `stride` floats; `open`: of ak_mouth_light(). */
 AK_EVERYWHERE void
 ak_light_vertex (float *rgb, const float *at, const float *normal, unsigned material,
-    const float *albedo, size_t stride, float scale)
+    const float *albedo, size_t stride, float scale, float open)
 {
   float n[3] = { normal[0], normal[1], normal[2] }, h[3];
   float e[3] = { -at[0], -at[1], 2 * scale - at[2] };
@@ -94,6 +178,8 @@ ak_light_vertex (float *rgb, const float *at, const float *normal, unsigned mate
     float light = diffuse * ak_lamp_key.color[k] + fill * ak_lamp_fill.color[k] + ambient +
                   rim * ak_lamp_rim.color[k];
 
-    rgb[k] = ak_srgb_255 (light * albedo[(size_t) k * stride] + gloss * ak_lamp_key.color[k]);
+    light = light * albedo[(size_t) k * stride] + gloss * ak_lamp_key.color[k];
+    light *= open * (1 - ak_mouth_tint[k] * (1 - open));
+    rgb[k] = ak_srgb_255 (light + ak_mouth_glow[k] * (1 - open));
   }
 }

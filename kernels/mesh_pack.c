@@ -23,6 +23,7 @@ ak_mesh_unpack (AkMeshPack *m)
   free (m->edge_faces);
   free (m->albedo);
   free (m->materials);
+  free (m->lips);
   free (m->face_part);
 }
 
@@ -168,6 +169,23 @@ aligned_zeros (size_t bytes)
 }
 
 static int
+pack_lips (AkMeshPack *m, const AkMeshDesc *d)
+{
+  size_t n = d->n_upper_lip, both = n + d->n_lower_lip;
+
+  if (!n || !d->n_lower_lip)
+    return 1;
+  m->lips = malloc (both * sizeof *m->lips);
+  if (!m->lips)
+    return 0;
+  memcpy (m->lips, d->upper_lip, n * sizeof *m->lips);
+  memcpy (m->lips + n, d->lower_lip, d->n_lower_lip * sizeof *m->lips);
+  m->n_upper_lip = n;
+  m->n_lower_lip = d->n_lower_lip;
+  return 1;
+}
+
+static int
 pack_looks (AkMeshPack *m, const AkMeshDesc *d)
 {
   m->albedo = aligned_zeros (3 * m->padded * sizeof *m->albedo);
@@ -179,7 +197,7 @@ pack_looks (AkMeshPack *m, const AkMeshDesc *d)
       m->albedo[k * m->padded + v] = (float) decode (d->colors[3 * v + k]);
     m->materials[v] = d->materials ? d->materials[v] : AK_MATERIAL_SKIN;
   }
-  return pack_edges (m) && pack_parts (m);
+  return pack_lips (m, d) && pack_edges (m) && pack_parts (m);
 }
 
 int

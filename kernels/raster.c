@@ -6,6 +6,16 @@
 
 #include <math.h>
 
+static int
+lip_is_good (const AkMeshDesc *desc, const uint32_t *lip, size_t n)
+{
+  int good = lip || n == 0;
+
+  for (size_t i = 0; good && i < n; i++)
+    good = lip[i] < desc->vertices;
+  return good;
+}
+
 AkMesh *
 ak_mesh_new (AkDevice *dev, const AkMeshDesc *desc, AkStatus *status)
 {
@@ -21,6 +31,8 @@ ak_mesh_new (AkDevice *dev, const AkMeshDesc *desc, AkStatus *status)
     good = desc->indices[i] < desc->vertices;
   for (size_t v = 0; good && desc->materials && v < desc->vertices; v++)
     good = desc->materials[v] < AK_N_MATERIALS;
+  good = good && lip_is_good (desc, desc->upper_lip, desc->n_upper_lip) &&
+         lip_is_good (desc, desc->lower_lip, desc->n_lower_lip);
   *status = good ? AK_OK : AK_ERR_ARG;
   mesh = good ? dev->ops.mesh_new (dev, desc, status) : NULL;
   if (mesh)

@@ -35,6 +35,10 @@ typedef struct
   const uint32_t *indices; /* [F][3], < V; outward counter-clockwise */
   const float *colors; /* [V][3] sRGB 0..1, or NULL: then only the published look can be drawn */
   const uint8_t *materials; /* [V] AkMaterial, or NULL: all skin */
+  /* Vertices at the inner edges of the lips, < V: how far these are apart tells how much light falls on teeth and mouth.
+   * None of one of them: those are lit like what is outside. */
+  const uint32_t *upper_lip, *lower_lip;
+  size_t n_upper_lip, n_lower_lip;
 } AkMeshDesc;
 
 /* NULL with `*status` (may be NULL) set to AK_ERR_ARG or AK_ERR_MEMORY. Keeps a reference to `dev`. */

@@ -56,6 +56,8 @@ build (AmMeshView *view, AkStatus *status)
     .materials = am_head_materials (view->head),
   };
 
+  desc.upper_lip = am_head_region (view->head, "inner_lip_upper", &desc.n_upper_lip);
+  desc.lower_lip = am_head_region (view->head, "inner_lip_lower", &desc.n_lower_lip);
   view->mesh = ak_mesh_new (view->dev, &desc, status);
   if (!view->mesh)
     return FALSE;

@@ -6,6 +6,7 @@
  * Depth is q = 1 / (view depth), larger is nearer. */
 #pragma once
 
+#include "../light.h"
 #include "mesh.h"
 
 #define AK_DRAW_BAND 64 /* rows of a band, a multiple of 2 */
@@ -64,8 +65,9 @@ typedef struct
 {
   const AkCpuMesh *mesh;
   const float *vertices, *normals; /* [V][3] */
-  float scale, zoom;               /* zoom: pixels * 256 for x / z = 1 */
-  float middle_x, middle_y;        /* 1/256 pixels */
+  AkMouth mouth;
+  float scale, zoom;        /* zoom: pixels * 256 for x / z = 1 */
+  float middle_x, middle_y; /* 1/256 pixels */
   AkPoint *points;
   AkLook *looks;
 } AkVertexStage;

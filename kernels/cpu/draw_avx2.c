@@ -56,6 +56,34 @@ entry (const float *table, __m256i material)
   return _mm256_permutevar8x32_ps (_mm256_loadu_ps (table), material);
 }
 
+static inline __m256
+smooth (__m256 x, const float *range)
+{
+  const __m256 one = _mm256_set1_ps (1);
+
+  x = _mm256_sub_ps (x, _mm256_broadcast_ss (range));
+  x = _mm256_mul_ps (x, _mm256_set1_ps (1 / (range[1] - range[0])));
+  x = _mm256_min_ps (_mm256_max_ps (x, _mm256_setzero_ps ()), one);
+  return _mm256_mul_ps (
+      _mm256_mul_ps (x, x), _mm256_fnmadd_ps (x, _mm256_set1_ps (2), _mm256_set1_ps (3)));
+}
+
+/* What ak_mouth_light() computes, where `inside` is set. */
+static inline __m256
+mouth_light (const AkMouth *m, Vec p, __m256 inside)
+{
+  const __m256 one = _mm256_set1_ps (1), open = _mm256_set1_ps (m->open);
+  const Vec upper = splat (m->upper);
+  Vec d = { _mm256_sub_ps (p.x, upper.x), _mm256_sub_ps (p.y, upper.y),
+    _mm256_sub_ps (p.z, upper.z) };
+  __m256 light = _mm256_sub_ps (one, smooth (dot (d, splat (m->down)), ak_mouth_below)), before;
+
+  light = _mm256_fnmadd_ps (light, _mm256_mul_ps (open, _mm256_set1_ps (ak_mouth_shadow)), open);
+  before = smooth (_mm256_mul_ps (d.z, _mm256_set1_ps (m->forward)), ak_mouth_before);
+  light = _mm256_fnmadd_ps (_mm256_sub_ps (one, light), _mm256_sub_ps (one, before), one);
+  return _mm256_blendv_ps (one, light, inside);
+}
+
 /* What light_plain() computes, for the vertices v … v + 7 at `p` with normals `n`. */
 static inline void
 light_8 (const AkVertexStage *s, size_t v, Vec p, Vec n, __m256 out[3])
@@ -67,7 +95,11 @@ light_8 (const AkVertexStage *s, size_t v, Vec p, Vec n, __m256 out[3])
   Vec e = { _mm256_sub_ps (zero, p.x), _mm256_sub_ps (zero, p.y),
     _mm256_sub_ps (_mm256_set1_ps (2 * s->scale), p.z) },
       h;
-  __m256 key, fill, sky, rim, facing, gloss, lobes;
+  __m256 key, fill, sky, rim, facing, gloss, lobes, open = one;
+  __m256i in =
+      _mm256_or_si256 (_mm256_cmpeq_epi32 (material, _mm256_set1_epi32 (AK_MATERIAL_TEETH)),
+          _mm256_cmpeq_epi32 (material, _mm256_set1_epi32 (AK_MATERIAL_MOUTH)));
+  int inside = s->mouth.known && !_mm256_testz_si256 (in, in);
 
   n = unit (n);
   e = unit (e);
@@ -91,6 +123,8 @@ light_8 (const AkVertexStage *s, size_t v, Vec p, Vec n, __m256 out[3])
   gloss = _mm256_mul_ps (gloss, gloss);
   gloss = _mm256_mul_ps (gloss, gloss);
   lobes = _mm256_fmadd_ps (gloss, entry (ak_lobes[2], material), lobes);
+  if (inside)
+    open = mouth_light (&s->mouth, p, _mm256_castsi256_ps (in));
   for (int k = 0; k < 3; k++) {
     __m256 wrap = entry (ak_wrap[k], material), ground = _mm256_set1_ps (ak_light_ground[k]), light;
     __m256 lamp_color = _mm256_set1_ps (ak_lamp_key.color[k]);
@@ -103,7 +137,15 @@ light_8 (const AkVertexStage *s, size_t v, Vec p, Vec n, __m256 out[3])
     light = _mm256_fmadd_ps (rim, _mm256_set1_ps (ak_lamp_rim.color[k]), light);
     light =
         _mm256_mul_ps (light, _mm256_load_ps (s->mesh->albedo + (size_t) k * s->mesh->padded + v));
-    out[k] = encode (_mm256_fmadd_ps (lobes, lamp_color, light));
+    light = _mm256_fmadd_ps (lobes, lamp_color, light);
+    if (inside) {
+      __m256 dark = _mm256_sub_ps (one, open);
+      __m256 share = _mm256_fnmadd_ps (dark, _mm256_set1_ps (ak_mouth_tint[k]), one);
+
+      light = _mm256_mul_ps (light, _mm256_mul_ps (share, open));
+      light = _mm256_fmadd_ps (dark, _mm256_set1_ps (ak_mouth_glow[k]), light);
+    }
+    out[k] = encode (light);
   }
 }
 

@@ -16,7 +16,8 @@ light (const AkDraw *d, size_t v, const float *normal)
   const float *at = d->vertices + 3 * v;
   AkPoint point = { AK_POINT_BAD, 0 };
   AkLook look = {};
-  float z, x, y;
+  const unsigned material = d->mesh.materials[v];
+  float z, x, y, open = 1;
 
   z = 2 * d->scale - at[2];
   x = d->middle_x + d->zoom * (at[0] / z);
@@ -25,8 +26,14 @@ light (const AkDraw *d, size_t v, const float *normal)
     point.x = (int32_t) lrintf (x);
     point.y = (int32_t) lrintf (y);
     look.q = 1 / z;
+    if (ak_is_in_mouth (material)) {
+      const AkMouth mouth =
+          ak_mouth (d->mesh.lips, d->mesh.n_upper_lip, d->mesh.n_lower_lip, d->vertices, d->scale);
+
+      open = ak_mouth_light (&mouth, at, material);
+    }
     ak_light_vertex (
-        &look.r, at, normal, d->mesh.materials[v], d->mesh.albedo + v, d->mesh.padded, d->scale);
+        &look.r, at, normal, material, d->mesh.albedo + v, d->mesh.padded, d->scale, open);
   }
   d->points[v] = point;
   d->looks[v] = look;

@@ -370,6 +370,7 @@ static const struct
   { "linear", check_linear },
   { "conv", check_conv },
   { "draw", check_draw },
+  { "mouth", check_mouth },
   { "conv2d", check_conv2d },
   { "norm", check_norm },
   { "attention", check_attention },

@@ -72,6 +72,7 @@ void check_bench (
 void check_linear (Check *t);
 void check_conv (Check *t);
 void check_draw (Check *t);
+void check_mouth (Check *t);
 void check_conv2d (Check *t);
 void check_norm (Check *t);
 void check_attention (Check *t);

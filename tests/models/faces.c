@@ -244,6 +244,56 @@ test_draw_motion (void)
   face_close (&f);
 }
 
+/* The brightest colourless pixel near the lips, of 255, and how far these are apart: teeth are white, skin and lips are
+ * not. */
+static unsigned
+teeth (Face *f, float jaw, float *apart)
+{
+  enum { WIDE = 512, FAR = 20 };
+  g_autofree guint8 *pixels = g_malloc0 (4 * WIDE * WIDE);
+  AmPicture picture = { .pixels = AM_PIXELS_RGBA,
+    .width = WIDE,
+    .height = WIDE,
+    .plane = { pixels },
+    .stride = { 4 * WIDE } };
+  g_autoptr (AmMeshView) view = NULL;
+  g_autoptr (GError) error = NULL;
+  unsigned brightest = 0, row;
+
+  f->motion[JAW] = jaw;
+  pose (f);
+  view = am_mesh_view_new (f->head, "cpu", AM_LOOK_COLOR, TRUE, 1, &error);
+  g_assert_no_error (error);
+  am_mesh_view_draw (view, f->vertices, &picture, &error);
+  g_assert_no_error (error);
+  *apart = lips (f);
+  row = WIDE / 2 - (unsigned) (6 * WIDE * height (f, "inner_lip_upper") / 1900);
+  for (unsigned y = row - FAR; y < row + FAR; y++)
+    for (unsigned x = WIDE / 2 - FAR; x < WIDE / 2 + FAR; x++) {
+      const guint8 *p = pixels + 4 * (WIDE * (gsize) y + x);
+
+      if (ABS (p[0] - p[1]) < 32 && ABS (p[0] - p[2]) < 64 && p[1] > brightest)
+        brightest = p[1];
+    }
+  return brightest;
+}
+
+/* Teeth are bright in an open mouth and dark behind a slit. */
+static void
+test_mouth (void)
+{
+  float apart;
+  Face f;
+
+  face_open (&f, NULL);
+  g_assert_cmpuint (teeth (&f, 0.3f, &apart), >, 120);
+  g_assert_cmpfloat (apart, >, 8);
+  g_assert_cmpuint (teeth (&f, 0.03f, &apart), <, 90);
+  g_assert_cmpfloat (apart, >, 3);
+  g_assert_cmpfloat (apart, <, 5);
+  face_close (&f);
+}
+
 static void
 test_list (void)
 {
@@ -365,6 +415,7 @@ main (int argc, char **argv)
   g_test_add_func ("/faces/move", test_move);
   g_test_add_func ("/faces/draw", test_draw);
   g_test_add_func ("/faces/draw-motion", test_draw_motion);
+  g_test_add_func ("/faces/mouth", test_mouth);
   g_test_add_func ("/faces/list", test_list);
   g_test_add_func ("/faces/bad", test_bad);
   g_test_add_func ("/faces/file", test_file);
