@@ -70,8 +70,9 @@ AK_CONST_EVERYWHERE float ak_mouth_before[2] = { 0, 6 };
 AK_CONST_EVERYWHERE float ak_mouth_shadow = 0.6f; /* what the upper lip takes of the light */
 /* How much less green and blue is in the little light there, as it comes from lips and gums. */
 AK_CONST_EVERYWHERE float ak_mouth_tint[3] = { 0, 0.2f, 0.25f };
-/* What is there in the dark: light that lips let through, so that a slit is as dark red as the line between closed lips. */
-AK_CONST_EVERYWHERE float ak_mouth_glow[3] = { 0.055f, 0.013f, 0.012f };
+/* The darkest that is there and on the lips, linear: light that these let through. The line between closed lips is narrower
+ * than a pixel and shows here and there only; darker, it would look dashed. */
+AK_CONST_EVERYWHERE float ak_mouth_glow[3] = { 0.075f, 0.019f, 0.016f };
 
 /* How the lips stand in a frame. */
 typedef struct
@@ -87,6 +88,12 @@ AK_EVERYWHERE int
 ak_is_in_mouth (unsigned material)
 {
   return material == AK_MATERIAL_TEETH || material == AK_MATERIAL_MOUTH;
+}
+
+AK_EVERYWHERE int
+ak_is_at_mouth (unsigned material)
+{
+  return material == AK_MATERIAL_LIPS || ak_is_in_mouth (material);
 }
 
 AK_EVERYWHERE float
@@ -112,12 +119,11 @@ ak_mean3 (float *mean, const float *vertices, const uint32_t *rows, size_t n)
 AK_EVERYWHERE AkMouth
 ak_mouth (const uint32_t *lips, size_t n_upper, size_t n_lower, const float *vertices, float scale)
 {
-  AkMouth m = { 0, 1, { 0, 0, 0 }, { 0, 0, 0 }, 1000 / scale };
+  AkMouth m = { lips != NULL, 1, { 0, 0, 0 }, { 0, 0, 0 }, 1000 / scale };
   float gap, mm;
 
   if (!lips)
     return m;
-  m.known = 1;
   ak_mean3 (m.upper, vertices, lips, n_upper);
   ak_mean3 (m.down, vertices, lips + n_upper, n_lower);
   for (int k = 0; k < 3; k++)
@@ -130,13 +136,13 @@ ak_mouth (const uint32_t *lips, size_t n_upper, size_t n_lower, const float *ver
   return m;
 }
 
-/* The share of the light that a vertex `at` of a `material` gets: 1 outside the mouth. */
+/* The share of the light that a vertex `at` of a `material` gets, if the lips are known: 1 outside the mouth. */
 AK_EVERYWHERE float
 ak_mouth_light (const AkMouth *m, const float *at, unsigned material)
 {
   float d[3], light;
 
-  if (!m->known || !ak_is_in_mouth (material))
+  if (!ak_is_in_mouth (material))
     return 1;
   for (int k = 0; k < 3; k++)
     d[k] = at[k] - m->upper[k];
@@ -145,14 +151,16 @@ ak_mouth_light (const AkMouth *m, const float *at, unsigned material)
 }
 
 /* The lit colour `rgb`, sRGB 0 … 255, of a vertex `at` with a `normal` of any length and a `material`, seen from 2 * scale
- * before the middle; `albedo`: linear, a channel every `stride` floats; `open`: of ak_mouth_light(). */
+ * before the middle; `albedo`: linear, a channel every `stride` floats; `mouth`: of ak_mouth(), only read where
+ * ak_is_at_mouth(). */
 AK_EVERYWHERE void
 ak_light_vertex (float *rgb, const float *at, const float *normal, unsigned material,
-    const float *albedo, size_t stride, float scale, float open)
+    const float *albedo, size_t stride, float scale, const AkMouth *mouth)
 {
   float n[3] = { normal[0], normal[1], normal[2] }, h[3];
   float e[3] = { -at[0], -at[1], 2 * scale - at[2] };
-  float key, fill, sky, rim, facing, gloss, g16, g64;
+  float key, fill, sky, rim, facing, gloss, g16, g64, open = 1;
+  int glows = ak_is_at_mouth (material) && mouth->known;
 
   ak_unit3 (n);
   ak_unit3 (e);
@@ -171,6 +179,8 @@ ak_light_vertex (float *rgb, const float *at, const float *normal, unsigned mate
   g64 = gloss;
   gloss *= gloss, gloss *= gloss;
   gloss = ak_lobes[0][material] * g16 + ak_lobes[1][material] * g64 + ak_lobes[2][material] * gloss;
+  if (glows)
+    open = ak_mouth_light (mouth, at, material);
   for (int k = 0; k < 3; k++) {
     float wrap = ak_wrap[k][material];
     float diffuse = fmaxf (key + wrap, 0) / (1 + wrap);
@@ -180,6 +190,6 @@ ak_light_vertex (float *rgb, const float *at, const float *normal, unsigned mate
 
     light = light * albedo[(size_t) k * stride] + gloss * ak_lamp_key.color[k];
     light *= open * (1 - ak_mouth_tint[k] * (1 - open));
-    rgb[k] = ak_srgb_255 (light + ak_mouth_glow[k] * (1 - open));
+    rgb[k] = ak_srgb_255 (glows ? fmaxf (light, ak_mouth_glow[k]) : light);
   }
 }

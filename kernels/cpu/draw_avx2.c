@@ -68,9 +68,9 @@ smooth (__m256 x, const float *range)
       _mm256_mul_ps (x, x), _mm256_fnmadd_ps (x, _mm256_set1_ps (2), _mm256_set1_ps (3)));
 }
 
-/* What ak_mouth_light() computes, where `inside` is set. */
+/* What ak_mouth_light() computes, for those that are `in` the mouth. */
 static inline __m256
-mouth_light (const AkMouth *m, Vec p, __m256 inside)
+mouth_light (const AkMouth *m, Vec p, __m256 in)
 {
   const __m256 one = _mm256_set1_ps (1), open = _mm256_set1_ps (m->open);
   const Vec upper = splat (m->upper);
@@ -81,7 +81,7 @@ mouth_light (const AkMouth *m, Vec p, __m256 inside)
   light = _mm256_fnmadd_ps (light, _mm256_mul_ps (open, _mm256_set1_ps (ak_mouth_shadow)), open);
   before = smooth (_mm256_mul_ps (d.z, _mm256_set1_ps (m->forward)), ak_mouth_before);
   light = _mm256_fnmadd_ps (_mm256_sub_ps (one, light), _mm256_sub_ps (one, before), one);
-  return _mm256_blendv_ps (one, light, inside);
+  return _mm256_blendv_ps (one, light, in);
 }
 
 /* What light_plain() computes, for the vertices v … v + 7 at `p` with normals `n`. */
@@ -99,7 +99,9 @@ light_8 (const AkVertexStage *s, size_t v, Vec p, Vec n, __m256 out[3])
   __m256i in =
       _mm256_or_si256 (_mm256_cmpeq_epi32 (material, _mm256_set1_epi32 (AK_MATERIAL_TEETH)),
           _mm256_cmpeq_epi32 (material, _mm256_set1_epi32 (AK_MATERIAL_MOUTH)));
-  int inside = s->mouth.known && !_mm256_testz_si256 (in, in);
+  __m256 glows = _mm256_castsi256_ps (
+      _mm256_or_si256 (in, _mm256_cmpeq_epi32 (material, _mm256_set1_epi32 (AK_MATERIAL_LIPS))));
+  int at_mouth = s->mouth.known && _mm256_movemask_ps (glows);
 
   n = unit (n);
   e = unit (e);
@@ -123,7 +125,7 @@ light_8 (const AkVertexStage *s, size_t v, Vec p, Vec n, __m256 out[3])
   gloss = _mm256_mul_ps (gloss, gloss);
   gloss = _mm256_mul_ps (gloss, gloss);
   lobes = _mm256_fmadd_ps (gloss, entry (ak_lobes[2], material), lobes);
-  if (inside)
+  if (at_mouth)
     open = mouth_light (&s->mouth, p, _mm256_castsi256_ps (in));
   for (int k = 0; k < 3; k++) {
     __m256 wrap = entry (ak_wrap[k], material), ground = _mm256_set1_ps (ak_light_ground[k]), light;
@@ -138,12 +140,12 @@ light_8 (const AkVertexStage *s, size_t v, Vec p, Vec n, __m256 out[3])
     light =
         _mm256_mul_ps (light, _mm256_load_ps (s->mesh->albedo + (size_t) k * s->mesh->padded + v));
     light = _mm256_fmadd_ps (lobes, lamp_color, light);
-    if (inside) {
-      __m256 dark = _mm256_sub_ps (one, open);
-      __m256 share = _mm256_fnmadd_ps (dark, _mm256_set1_ps (ak_mouth_tint[k]), one);
+    if (at_mouth) {
+      __m256 tint = _mm256_set1_ps (ak_mouth_tint[k]);
+      __m256 share = _mm256_fnmadd_ps (_mm256_sub_ps (one, open), tint, one);
 
       light = _mm256_mul_ps (light, _mm256_mul_ps (share, open));
-      light = _mm256_fmadd_ps (dark, _mm256_set1_ps (ak_mouth_glow[k]), light);
+      light = _mm256_max_ps (light, _mm256_and_ps (glows, _mm256_set1_ps (ak_mouth_glow[k])));
     }
     out[k] = encode (light);
   }

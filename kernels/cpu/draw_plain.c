@@ -23,8 +23,7 @@ light_plain (const AkVertexStage *s)
     s->points[v] = (AkPoint){ (int32_t) lrintf (x), (int32_t) lrintf (y) };
     s->looks[v].q = 1 / z;
     ak_light_vertex (&s->looks[v].r, at, s->normals + 3 * v, s->mesh->materials[v],
-        s->mesh->albedo + v, s->mesh->padded, s->scale,
-        ak_mouth_light (&s->mouth, at, s->mesh->materials[v]));
+        s->mesh->albedo + v, s->mesh->padded, s->scale, &s->mouth);
   }
 }
 

@@ -17,7 +17,8 @@ light (const AkDraw *d, size_t v, const float *normal)
   AkPoint point = { AK_POINT_BAD, 0 };
   AkLook look = {};
   const unsigned material = d->mesh.materials[v];
-  float z, x, y, open = 1;
+  AkMouth mouth;
+  float z, x, y;
 
   z = 2 * d->scale - at[2];
   x = d->middle_x + d->zoom * (at[0] / z);
@@ -26,14 +27,11 @@ light (const AkDraw *d, size_t v, const float *normal)
     point.x = (int32_t) lrintf (x);
     point.y = (int32_t) lrintf (y);
     look.q = 1 / z;
-    if (ak_is_in_mouth (material)) {
-      const AkMouth mouth =
+    if (ak_is_at_mouth (material))
+      mouth =
           ak_mouth (d->mesh.lips, d->mesh.n_upper_lip, d->mesh.n_lower_lip, d->vertices, d->scale);
-
-      open = ak_mouth_light (&mouth, at, material);
-    }
     ak_light_vertex (
-        &look.r, at, normal, material, d->mesh.albedo + v, d->mesh.padded, d->scale, open);
+        &look.r, at, normal, material, d->mesh.albedo + v, d->mesh.padded, d->scale, &mouth);
   }
   d->points[v] = point;
   d->looks[v] = look;

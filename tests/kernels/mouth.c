@@ -22,6 +22,7 @@ typedef struct
   float scale;
   unsigned n_upper, n_lower; /* vertices of the lips that are told, 2 at most */
   AkMaterial material;
+  float color; /* sRGB 0..1 */
 } Mouth;
 
 static const uint32_t lips[2][2] = { { PLATE, PLATE + 1 }, { PLATE + 2, PLATE + 3 } };
@@ -62,7 +63,7 @@ make (AkDevice *dev, const Mouth *m)
       at += 6;
     }
   for (int i = 0; i < 3 * VERTICES; i++)
-    colors[i] = 0.8f;
+    colors[i] = m->color;
   memset (materials, m->material, sizeof materials);
   return ak_mesh_new (dev, &desc, NULL);
 }
@@ -123,20 +124,30 @@ expect (Check *t, int good, const char *what)
   }
 }
 
-/* The green of the plate at a height in millimetres, of 255; -1 without a picture. */
+/* The red (0) or green (1) of the plate at a height in millimetres, of 255; -1 without a picture. */
+static int
+shown (const uint8_t *pixels, int height, int channel)
+{
+  size_t row = (size_t) (SIDE / 2 - height * 6 * SIDE / 2000);
+
+  return pixels ? pixels[4 * (row * SIDE + SIDE / 2) + (size_t) channel] : -1;
+}
+
 static int
 green (const uint8_t *pixels, int height)
 {
-  return pixels ? pixels[4 * ((SIDE / 2 - height * 6 * SIDE / 2000) * SIDE + SIDE / 2) + 1] : -1;
+  return shown (pixels, height, 1);
 }
 
 void
 check_mouth (Check *t)
 {
-  const Mouth wide = { 0, 14, -8, 1, 2, 2, AK_MATERIAL_TEETH };
-  Mouth half = wide, slit = wide, none = wide, one = wide, tongue = wide, skin = wide, large = wide;
-  Mouth *all[] = { &half, &slit, &none, &one, &tongue, &skin, &large };
-  uint8_t *open = draw (t->dev, &wide), *drawn[7];
+  enum { N_DRAWN = 8 };
+  const Mouth wide = { 0, 14, -8, 1, 2, 2, AK_MATERIAL_TEETH, 0.8f };
+  Mouth half = wide, slit = wide, none = wide, one = wide, tongue = wide, skin = wide, large = wide,
+        dark = wide;
+  Mouth *all[] = { &half, &slit, &none, &one, &tongue, &skin, &large, &dark };
+  uint8_t *open = draw (t->dev, &wide), *drawn[N_DRAWN];
   int lit;
 
   half.gap = 4;
@@ -150,7 +161,9 @@ check_mouth (Check *t)
   skin.gap = 1;
   skin.material = AK_MATERIAL_SKIN;
   large.scale = 5;
-  for (int i = 0; i < 7; i++) {
+  dark.material = AK_MATERIAL_LIPS;
+  dark.color = 0.02f;
+  for (int i = 0; i < N_DRAWN; i++) {
     uint8_t *plain = draw (t->plain, all[i]);
 
     drawn[i] = draw (t->dev, all[i]);
@@ -161,6 +174,9 @@ check_mouth (Check *t)
   expect (t, lit > 150 && green (open, -12) >= lit - 2, "an open mouth is not light");
   expect (t, green (open, 12) < lit * 3 / 4, "the upper lip throws no shadow");
   expect (t, green (drawn[1], -12) < lit / 4, "what is behind a slit is not dark");
+  expect (t, shown (drawn[1], -12, 0) > 3 * green (drawn[1], -12) / 2,
+      "what is behind a slit is black rather than red");
+  expect (t, shown (drawn[7], -12, 0) == shown (drawn[1], -12, 0), "lips are darker than a slit");
   expect (t, green (drawn[0], -12) < lit * 3 / 4 && green (drawn[0], -12) > lit / 4,
       "half open is not between");
   expect (t, unlike (drawn[2], drawn[3], 0) == 0, "one lip alone changes the light");
@@ -174,7 +190,7 @@ check_mouth (Check *t)
     expect (t, unlike (drawn[i], pixels, 0) == 0, "the light outside changes with the lips");
     free (pixels);
   }
-  for (int i = 0; i < 7; i++)
+  for (int i = 0; i < N_DRAWN; i++)
     free (drawn[i]);
   free (open);
   {
