@@ -5,7 +5,7 @@
 #pragma once
 
 #include "everywhere.h"
-#include "raster.h"
+#include "raster_priv.h"
 
 #include <math.h>
 
@@ -70,9 +70,9 @@ AK_CONST_EVERYWHERE float ak_mouth_before[2] = { 0, 6 };
 AK_CONST_EVERYWHERE float ak_mouth_shadow = 0.6f; /* what the upper lip takes of the light */
 /* How much less green and blue is in the little light there, as it comes from lips and gums. */
 AK_CONST_EVERYWHERE float ak_mouth_tint[3] = { 0, 0.2f, 0.25f };
-/* The darkest that is there and on the lips, linear: light that these let through. The line between closed lips is narrower
- * than a pixel and shows here and there only; darker, it would look dashed. */
-AK_CONST_EVERYWHERE float ak_mouth_glow[3] = { 0.075f, 0.019f, 0.016f };
+/* The darkest that is there and on the lips, as a share of the lips' colour: light that these let through. The line between
+ * closed lips is narrower than a pixel and shows here and there only; darker, it would look dashed. */
+AK_CONST_EVERYWHERE float ak_mouth_glow = 0.18f;
 
 /* How the lips stand in a frame. */
 typedef struct
@@ -82,6 +82,7 @@ typedef struct
   float upper[3]; /* the inner edge of the upper one */
   float down[3];  /* from there to the lower one, of a length that gives millimetres */
   float forward;  /* millimetres of a unit */
+  float glow[3];  /* the darkest light */
 } AkMouth;
 
 AK_EVERYWHERE int
@@ -115,19 +116,21 @@ ak_mean3 (float *mean, const float *vertices, const uint32_t *rows, size_t n)
     mean[k] /= (float) n;
 }
 
-/* lips: the numbers of the upper lip's vertices, then of the lower lip's, or NULL. */
+/* From a frame's vertices. */
 AK_EVERYWHERE AkMouth
-ak_mouth (const uint32_t *lips, size_t n_upper, size_t n_lower, const float *vertices, float scale)
+ak_mouth (const AkLips *lips, const float *vertices, float scale)
 {
-  AkMouth m = { lips != NULL, 1, { 0, 0, 0 }, { 0, 0, 0 }, 1000 / scale };
+  AkMouth m = { lips->rows != NULL, 1, { 0, 0, 0 }, { 0, 0, 0 }, 1000 / scale, { 0, 0, 0 } };
   float gap, mm;
 
-  if (!lips)
+  if (!m.known)
     return m;
-  ak_mean3 (m.upper, vertices, lips, n_upper);
-  ak_mean3 (m.down, vertices, lips + n_upper, n_lower);
-  for (int k = 0; k < 3; k++)
+  ak_mean3 (m.upper, vertices, lips->rows, lips->n_upper);
+  ak_mean3 (m.down, vertices, lips->rows + lips->n_upper, lips->n_lower);
+  for (int k = 0; k < 3; k++) {
     m.down[k] -= m.upper[k];
+    m.glow[k] = ak_mouth_glow * lips->color[k];
+  }
   gap = sqrtf (ak_dot3 (m.down, m.down)) * m.forward;
   mm = m.forward * m.forward / fmaxf (gap, 1);
   for (int k = 0; k < 3; k++)
@@ -190,6 +193,6 @@ ak_light_vertex (float *rgb, const float *at, const float *normal, unsigned mate
 
     light = light * albedo[(size_t) k * stride] + gloss * ak_lamp_key.color[k];
     light *= open * (1 - ak_mouth_tint[k] * (1 - open));
-    rgb[k] = ak_srgb_255 (glows ? fmaxf (light, ak_mouth_glow[k]) : light);
+    rgb[k] = ak_srgb_255 (glows ? fmaxf (light, mouth->glow[k]) : light);
   }
 }

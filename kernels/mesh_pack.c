@@ -23,7 +23,7 @@ ak_mesh_unpack (AkMeshPack *m)
   free (m->edge_faces);
   free (m->albedo);
   free (m->materials);
-  free (m->lips);
+  free (m->lips.rows);
   free (m->face_part);
 }
 
@@ -168,20 +168,25 @@ aligned_zeros (size_t bytes)
   return memory;
 }
 
+/* After the albedo. */
 static int
 pack_lips (AkMeshPack *m, const AkMeshDesc *d)
 {
   size_t n = d->n_upper_lip, both = n + d->n_lower_lip;
+  AkLips *lips = &m->lips;
 
   if (!n || !d->n_lower_lip)
     return 1;
-  m->lips = malloc (both * sizeof *m->lips);
-  if (!m->lips)
+  lips->rows = malloc (both * sizeof *lips->rows);
+  if (!lips->rows)
     return 0;
-  memcpy (m->lips, d->upper_lip, n * sizeof *m->lips);
-  memcpy (m->lips + n, d->lower_lip, d->n_lower_lip * sizeof *m->lips);
-  m->n_upper_lip = n;
-  m->n_lower_lip = d->n_lower_lip;
+  memcpy (lips->rows, d->upper_lip, n * sizeof *lips->rows);
+  memcpy (lips->rows + n, d->lower_lip, d->n_lower_lip * sizeof *lips->rows);
+  lips->n_upper = n;
+  lips->n_lower = d->n_lower_lip;
+  for (size_t i = 0; i < both; i++)
+    for (size_t k = 0; k < 3; k++)
+      lips->color[k] += m->albedo[k * m->padded + lips->rows[i]] / (float) both;
   return 1;
 }
 

@@ -24,9 +24,8 @@ typedef struct
   size_t n_edges;
   float *albedo;      /* [3][padded], linear light */
   uint8_t *materials; /* [padded] */
-  uint32_t *lips;     /* [n_upper_lip + n_lower_lip], or NULL: nothing is known of the lips */
-  size_t n_upper_lip, n_lower_lip;
   uint8_t *face_part; /* [F]: 1 + the number of the part the face belongs to, modulo 255 */
+  AkLips lips;
 } AkMeshPack;
 
 /* Fills `pack` (the device included). Returns 0 when out of memory; ak_mesh_unpack() frees the arrays in any case. */

@@ -11,5 +11,14 @@ struct AkMesh
   int has_colors;
 };
 
+/* The inner edges of the lips. */
+typedef struct
+{
+  uint32_t *
+      rows; /* [n_upper + n_lower]: vertices of the upper one, then of the lower one; NULL: none are known */
+  size_t n_upper, n_lower;
+  float color[3]; /* the mean of these vertices, linear light */
+} AkLips;
+
 /* Are size and format possible? Planes are looked at when a plan runs. */
 int ak_picture_is_good (const AkPicture *picture);

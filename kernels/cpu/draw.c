@@ -205,9 +205,8 @@ draw_run (AkCpu *cpu, const void *args)
   const AkPicture *picture = d->picture;
   float m = (float) (picture->width < picture->height ? picture->width : picture->height);
   AkVertexStage stage = { d->mesh, d->vertices, d->normals,
-    ak_mouth (d->mesh->lips, d->mesh->n_upper_lip, d->mesh->n_lower_lip, d->vertices, d->scale),
-    d->scale, 6 * m * 256, 128 * (float) (picture->width - 1), 128 * (float) (picture->height - 1),
-    d->points, d->looks };
+    ak_mouth (&d->mesh->lips, d->vertices, d->scale), d->scale, 6 * m * 256,
+    128 * (float) (picture->width - 1), 128 * (float) (picture->height - 1), d->points, d->looks };
   uint32_t argb = d->style->background;
   AkFaceList list = d->list;
   Bands bands = { .draw = d,

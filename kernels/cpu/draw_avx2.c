@@ -145,7 +145,7 @@ light_8 (const AkVertexStage *s, size_t v, Vec p, Vec n, __m256 out[3])
       __m256 share = _mm256_fnmadd_ps (_mm256_sub_ps (one, open), tint, one);
 
       light = _mm256_mul_ps (light, _mm256_mul_ps (share, open));
-      light = _mm256_max_ps (light, _mm256_and_ps (glows, _mm256_set1_ps (ak_mouth_glow[k])));
+      light = _mm256_max_ps (light, _mm256_and_ps (glows, _mm256_broadcast_ss (&s->mouth.glow[k])));
     }
     out[k] = encode (light);
   }

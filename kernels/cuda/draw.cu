@@ -28,8 +28,7 @@ light (const AkDraw *d, size_t v, const float *normal)
     point.y = (int32_t) lrintf (y);
     look.q = 1 / z;
     if (ak_is_at_mouth (material))
-      mouth =
-          ak_mouth (d->mesh.lips, d->mesh.n_upper_lip, d->mesh.n_lower_lip, d->vertices, d->scale);
+      mouth = ak_mouth (&d->mesh.lips, d->vertices, d->scale);
     ak_light_vertex (
         &look.r, at, normal, material, d->mesh.albedo + v, d->mesh.padded, d->scale, &mouth);
   }

@@ -54,7 +54,7 @@ mesh_free (AkMesh *base)
 {
   AkCudaMesh *m = (AkCudaMesh *) base;
   void *memory[] = { m->indices, m->first_face, m->vertex_faces, m->eight_faces, m->edge_vertices,
-    m->edge_faces, m->albedo, m->materials, m->lips, m->face_part };
+    m->edge_faces, m->albedo, m->materials, m->lips.rows, m->face_part };
 
   for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
     base->dev->ops.free (base->dev, memory[i]);
@@ -75,8 +75,8 @@ copy_mesh (AkCudaMesh *to, const AkMeshPack *from, AkStatus *status)
   to->base = from->base;
   to->padded = padded;
   to->n_edges = from->n_edges;
-  to->n_upper_lip = from->n_upper_lip;
-  to->n_lower_lip = from->n_lower_lip;
+  to->lips = from->lips;
+  to->lips.rows = NULL;
   COPY (indices, 3 * F * sizeof *from->indices);
   COPY (first_face, (V + 1) * sizeof *from->first_face);
   COPY (vertex_faces, 3 * F * sizeof *from->vertex_faces);
@@ -85,7 +85,7 @@ copy_mesh (AkCudaMesh *to, const AkMeshPack *from, AkStatus *status)
   COPY (edge_faces, 2 * from->n_edges * sizeof *from->edge_faces);
   COPY (albedo, 3 * padded * sizeof *from->albedo);
   COPY (materials, padded);
-  COPY (lips, (from->n_upper_lip + from->n_lower_lip) * sizeof *from->lips);
+  COPY (lips.rows, (from->lips.n_upper + from->lips.n_lower) * sizeof *from->lips.rows);
   COPY (face_part, F);
 }
 

@@ -27,6 +27,8 @@ typedef struct
 
 static const uint32_t lips[2][2] = { { PLATE, PLATE + 1 }, { PLATE + 2, PLATE + 3 } };
 
+static const float lip_color[3] = { 0.7f, 0.4f, 0.35f };
+
 static void
 place (float *vertices, const Mouth *m)
 {
@@ -63,7 +65,7 @@ make (AkDevice *dev, const Mouth *m)
       at += 6;
     }
   for (int i = 0; i < 3 * VERTICES; i++)
-    colors[i] = m->color;
+    colors[i] = i < 3 * PLATE ? m->color : lip_color[i % 3];
   memset (materials, m->material, sizeof materials);
   return ak_mesh_new (dev, &desc, NULL);
 }
