@@ -76,7 +76,8 @@ typedef struct
 } AkDrawStyle;
 
 /* Records: the coloured look into `picture`. Needs a mesh with colours. Back faces and faces with a
- * vertex behind the camera are not drawn. Vertices are lit in linear light and interpolated as sRGB.
+ * vertex behind the camera are not drawn. Vertices are lit in linear light and interpolated as sRGB; teeth and mouth are darker
+ * the less the lips are open, if the mesh has lips (light.h).
  * Positions are rounded to 1/256 pixel; a pixel's middle on an edge belongs to the face for which the
  * edge is a top or left one, so neighbours neither overlap nor leave a gap. With `antialias` the pixels that a visible
  * outline passes through, or along which one part sinks into another, are blended from both sides by the area that each

@@ -9,6 +9,9 @@
  * Where downstream wants model/x-mesh it hands on the vertices instead, in metres, after a sticky event
  * `artalk-topology` whose field `data` is a buffer with a safetensors file: `faces` and `region.*`.
  *
+ * In the coloured look the opening of the lips lights teeth and tongue, where the head names the regions `inner_lip_upper` and
+ * `inner_lip_lower`.
+ *
  * Frames that would come too late for the sink are left out.
  *
  * On an NVIDIA card (`device`) pictures stay in its memory for elements that ask for `memory:CUDAMemory`, such as nvh264enc.
