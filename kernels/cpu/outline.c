@@ -71,6 +71,17 @@ mixed (const AkLook *a, const AkLook *b, float t)
          byte_of (a->b + t * (b->b - a->b)) << 16 | 0xff000000;
 }
 
+/* The smaller one of each byte. */
+static inline uint32_t
+darker (uint32_t a, uint32_t b)
+{
+  uint32_t out = 0;
+
+  for (uint32_t byte = 255; byte; byte <<= 8)
+    out |= (a & byte) < (b & byte) ? a & byte : b & byte;
+  return out;
+}
+
 /* Place of a pixel; -1 if it is not wanted. */
 static inline int
 place (const AkBand *band, int x, int y)
@@ -113,7 +124,10 @@ ak_walk_plain (const AkWalk *w, int from, int to, AkHits *hits, AkInner *inner)
       inner->at[inner->n] = at;
       inner->beyond[inner->n] = place (w->band, bx, by);
       inner->share[inner->n] = share;
-      inner->color[inner->n++] = shown (other.color, w->background);
+      inner->color[inner->n] = shown (other.color, w->background);
+      if (other.color >> 24 == w->part && other.q > q * (1 - AK_CREASE))
+        inner->color[inner->n] = darker (inner->color[inner->n], mixed (w->a, w->b, along));
+      inner->n++;
     }
   }
   return n;

@@ -134,7 +134,7 @@ ak_walk_avx2 (const AkWalk *w, int from, int to, AkHits *hits, AkInner *inner)
     }
     set &= ~out;
     if (set) {
-      __m256i part = _mm256_srli_epi32 (colors (w->band, &pixels), 24), other;
+      __m256i part = _mm256_srli_epi32 (colors (w->band, &pixels), 24), other, crease;
 
       if (w->steep)
         x = _mm256_sub_epi32 (x, _mm256_set1_epi32 (w->inward));
@@ -146,9 +146,15 @@ ak_walk_avx2 (const AkWalk *w, int from, int to, AkHits *hits, AkInner *inner)
           _mm256_castps_si256 (_mm256_cmp_ps (here, _mm256_mul_ps (q, far), _CMP_LT_OQ)));
       set &= lanes (good);
       other = colors (w->band, &pixels);
+      crease = _mm256_and_si256 (_mm256_cmpeq_epi32 (_mm256_srli_epi32 (other, 24), part),
+          _mm256_castps_si256 (
+              _mm256_cmp_ps (here, _mm256_mul_ps (q, _mm256_set1_ps (1 - AK_CREASE)), _CMP_GT_OQ)));
       other = _mm256_blendv_epi8 (_mm256_or_si256 (other, _mm256_set1_epi32 ((int) 0xff000000)),
           _mm256_set1_epi32 ((int) w->background),
           _mm256_cmpeq_epi32 (_mm256_srli_epi32 (other, 24), _mm256_setzero_si256 ()));
+      if (set & lanes (crease))
+        other =
+            _mm256_blendv_epi8 (other, _mm256_min_epu8 (other, mixed (w->a, w->b, along)), crease);
       pack = pack_lanes (set);
       store (inner->at + inner->n, _mm256_permutevar8x32_epi32 (at, pack));
       store (inner->share + inner->n, _mm256_permutevar8x32_epi32 (share, pack));

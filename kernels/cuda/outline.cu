@@ -6,6 +6,7 @@
  * beside it, and how much nearer must be what hides an outline. */
 #define SAME_SURFACE 0.012f
 #define NEARER 0.0002f
+#define CREASE 0.002f
 
 #define THREADS 128
 #define SETTLERS 256
@@ -56,6 +57,17 @@ mixed (const AkLook *a, const AkLook *b, float t)
          byte_of (a->b + t * (b->b - a->b)) << 16 | 0xff000000;
 }
 
+/* The smaller one of each byte. */
+static __device__ uint32_t
+darker (uint32_t a, uint32_t b)
+{
+  uint32_t out = 0;
+
+  for (uint32_t byte = 255; byte; byte <<= 8)
+    out |= min (a & byte, b & byte);
+  return out;
+}
+
 /* Gives a pixel a share of a color. */
 static __device__ void
 blend (const AkDraw *d, size_t at, uint32_t share, uint32_t color)
@@ -95,7 +107,7 @@ put_outer (const AkDraw *d, Stage stage, uint32_t edge, int x, int y, float shar
  * own does, there (its key is larger) or beyond. */
 static __device__ void
 put_inner (const AkDraw *d, Stage stage, uint32_t edge, int x, int y, int beyond_x, int beyond_y,
-    float share, AkPixel beyond)
+    float share, uint32_t color)
 {
   const unsigned s = (unsigned) (255 * share);
   const unsigned long long key = (unsigned long long) (255 - s) << 32 | (~edge & 0xffffffffu);
@@ -104,7 +116,7 @@ put_inner (const AkDraw *d, Stage stage, uint32_t edge, int x, int y, int beyond
     return;
   if (stage == BLEND) {
     if (*key_at (d, x, y) == key)
-      blend (d, (size_t) y * d->stride + x, s, ak_shown (d, beyond));
+      blend (d, (size_t) y * d->stride + x, s, color);
     return;
   }
   if (!is_wanted (d, beyond_x, beyond_y) || !same_band (d, y, beyond_y) ||
@@ -157,8 +169,13 @@ follow (const AkDraw *d, Stage stage, const AkOutline *o)
       const int bx = steep ? x - inward : x, by = steep ? y : y - inward;
       const AkPixel beyond = pixel_at (d, bx, by);
 
-      if (beyond.q < q * (1 + NEARER))
-        put_inner (d, stage, o->edge, x, y, bx, by, share, beyond);
+      if (beyond.q < q * (1 + NEARER)) {
+        uint32_t color = ak_shown (d, beyond);
+
+        if (beyond.color >> 24 == o->part && beyond.q > q * (1 - CREASE))
+          color = darker (color, mixed (la, lb, along));
+        put_inner (d, stage, o->edge, x, y, bx, by, share, color);
+      }
     }
   }
 }

@@ -476,6 +476,58 @@ check_threads (Check *t, const Scene *s)
   ak_device_unref (many);
 }
 
+/* A plate's lower edge, dark, before another plate of the same part, `behind` metres behind: of the columns' bytes
+ * from there up by two pixels the mean. Both slant, so that the edge is at all heights in a pixel. */
+static double
+crease_at (AkDevice *dev, float behind)
+{
+  static const float white[3] = { 1, 1, 1 }, dark[3] = { 0.1f, 0.1f, 0.1f };
+  const float far = 0.05f - behind;
+  Scene s = { 0 };
+  uint8_t *pixels;
+  double sum = 0;
+
+  vertex (&s, -0.08f, 0, 0.05f, dark);
+  vertex (&s, 0.08f, 0.01f, 0.05f, dark);
+  vertex (&s, 0.08f, 0.03f, 0.05f, white);
+  vertex (&s, -0.08f, 0.02f, 0.05f, white);
+  vertex (&s, -0.08f, -0.05f, far, white);
+  vertex (&s, 0.08f, -0.05f, far, white);
+  vertex (&s, 0.08f, 0.03f, far, white);
+  vertex (&s, -0.08f, 0.02f, far, white);
+  face (&s, 0, 1, 2);
+  face (&s, 0, 2, 3);
+  face (&s, 4, 5, 6);
+  face (&s, 4, 6, 7);
+  face (&s, 3, 2, 6); /* what makes them one part */
+  pixels = draw (dev, &s, SIDE, 1);
+  if (!pixels)
+    return -1;
+  for (size_t x = SIDE / 2 - 30; x < SIDE / 2 + 30; x++) {
+    double height = 0.005 + 0.01 * ((double) x - SIDE / 2) * 0.00205 / 0.16;
+    size_t row = (size_t) (SIDE / 2 - height / 0.00203);
+
+    for (size_t y = row - 2; y < row + 2; y++)
+      sum += pixels[4 * (y * SIDE + x)];
+  }
+  free (pixels);
+  return sum / (4 * 60);
+}
+
+/* Where a part touches itself the outline's dark is not blended with the light beyond. */
+static void
+check_crease (Check *t)
+{
+  double touching = crease_at (t->dev, 0.001f), apart = crease_at (t->dev, 0.02f);
+
+  t->checks++;
+  if (!(touching > 0 && touching < apart - 5) ||
+      fabs (touching - crease_at (t->plain, 0.001f)) > 0.5) {
+    t->failures++;
+    printf ("draw: FAILED: a crease of %.1f, %.1f where nothing touches\n", touching, apart);
+  }
+}
+
 void
 check_draw (Check *t)
 {
@@ -516,6 +568,7 @@ check_draw (Check *t)
     t->failures++;
   }
   check_near (t);
+  check_crease (t);
   check_formats (t, &s);
   check_border (t, &s);
   check_again (t, &s);
