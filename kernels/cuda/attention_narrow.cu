@@ -52,10 +52,10 @@ template <int EACH, int SHARING_, int SPLITS_, int KEYS_, int COLS> struct Float
 
 #pragma unroll
       for (int i = 0; i < EACH; i++)
-        ak_get (own[i], q + LANES_Q * i * Q_ROW + c);
+        ak_get<4> (own[i], q + LANES_Q * i * Q_ROW + c);
 #pragma unroll
       for (int j = 0; j < KEYS / LANES_K; j++)
-        ak_get (key[j], keys + LANES_K * j * K_ROW + c);
+        ak_get<4> (key[j], keys + LANES_K * j * K_ROW + c);
 #pragma unroll
       for (int k = 0; k < 4; k++)
 #pragma unroll
@@ -106,7 +106,7 @@ template <int EACH, int SHARING_, int SPLITS_, int KEYS_, int COLS> struct Float
 #pragma unroll
       for (int i = 0; i < EACH; i++)
         of_key[i] = s[i][j];
-      ak_put (weights + (LANES_K * j + k_lane) * OWN + q_lane * EACH, of_key);
+      ak_put<EACH> (weights + (LANES_K * j + k_lane) * OWN + q_lane * EACH, of_key);
     }
   }
 
@@ -119,10 +119,10 @@ template <int EACH, int SHARING_, int SPLITS_, int KEYS_, int COLS> struct Float
     for (int j = 0; j < KEYS; j++) {
       float of_key[EACH], value[COLS][4];
 
-      ak_get (of_key, weights + j * OWN);
+      ak_get<EACH> (of_key, weights + j * OWN);
 #pragma unroll
       for (int c = 0; c < COLS; c++)
-        ak_get (value[c], values + j * V_ROW + c * AK_WARP);
+        ak_get<4> (value[c], values + j * V_ROW + c * AK_WARP);
 #pragma unroll
       for (int i = 0; i < EACH; i++)
 #pragma unroll
@@ -145,7 +145,7 @@ template <int EACH, int SHARING_, int SPLITS_, int KEYS_, int COLS> struct Float
         sum[i] += __shfl_xor_sync (AK_ALL, sum[i], step);
 #pragma unroll
       for (int c = 0; c < COLS; c++)
-        ak_put (sums + at * WIDTH + c * AK_WARP + k_lane * 4, result[i][c]);
+        ak_put<4> (sums + at * WIDTH + c * AK_WARP + k_lane * 4, result[i][c]);
       if (k_lane == 0) {
         known[2 * at] = top[i];
         known[2 * at + 1] = sum[i];

@@ -55,8 +55,8 @@ template <int SHARING_, int SPLITS_, int KEYS_> struct Tensors
     for (int k = 0; k < STEPS; k++) {
       float x[4], y[4];
 
-      ak_get (x, from + g * Q_ROW + 16 * k + 4 * t);
-      ak_get (y, from + (g + 8) * Q_ROW + 16 * k + 4 * t);
+      ak_get<4> (x, from + g * Q_ROW + 16 * k + 4 * t);
+      ak_get<4> (y, from + (g + 8) * Q_ROW + 16 * k + 4 * t);
       q[k].set (0, x[0] * scale, x[1] * scale);
       q[k].set (1, y[0] * scale, y[1] * scale);
       q[k].set (2, x[2] * scale, x[3] * scale);
@@ -89,7 +89,7 @@ template <int SHARING_, int SPLITS_, int KEYS_> struct Tensors
         Pairs<2> key;
         float x[4];
 
-        ak_get (x, keys + (8 * j + g) * K_ROW + 16 * k + 4 * t);
+        ak_get<4> (x, keys + (8 * j + g) * K_ROW + 16 * k + 4 * t);
         key.set (0, x[0], x[1]);
         key.set (1, x[2], x[3]);
         multiply (s[j], small[j], q[k], key);
@@ -177,7 +177,7 @@ template <int SHARING_, int SPLITS_, int KEYS_> struct Tensors
       for (int c = 0; c < COLS; c++) {
         const float two[2] = { result[c][2 * i], result[c][2 * i + 1] };
 
-        ak_put (sums + (g + 8 * i) * WIDTH + 8 * c + 2 * t, two);
+        ak_put<2> (sums + (g + 8 * i) * WIDTH + 8 * c + 2 * t, two);
       }
       if (t == 0) {
         known[2 * (g + 8 * i)] = top[i];

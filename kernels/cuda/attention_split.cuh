@@ -20,36 +20,7 @@
 
 #include "async.cuh"
 #include "attention.cuh"
-
-/* N numbers of shared or global memory, aligned to all of them. */
-template <int N>
-static __device__ inline void
-ak_get (float (&to)[N], const float *from)
-{
-  if constexpr (N == 4) {
-    const float4 v = *(const float4 *) from;
-
-    to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
-  } else if constexpr (N == 2) {
-    const float2 v = *(const float2 *) from;
-
-    to[0] = v.x, to[1] = v.y;
-  } else {
-    to[0] = *from;
-  }
-}
-
-template <int N>
-static __device__ inline void
-ak_put (float *to, const float (&from)[N])
-{
-  if constexpr (N == 4)
-    *(float4 *) to = make_float4 (from[0], from[1], from[2], from[3]);
-  else if constexpr (N == 2)
-    *(float2 *) to = make_float2 (from[0], from[1]);
-  else
-    *to = from[0];
-}
+#include "vector.cuh"
 
 /* Which keys a warp's queries may see. */
 typedef struct
@@ -164,7 +135,7 @@ ak_add_splits (float (&v)[4], const float *sums, const float *known, unsigned qu
     const float part = own[0] > -INFINITY ? expf (own[0] - top) : 0;
     float of_split[4];
 
-    ak_get (of_split, sums + (s * QUERIES + query) * W::WIDTH + c);
+    ak_get<4> (of_split, sums + (s * QUERIES + query) * W::WIDTH + c);
     whole += part * own[1];
     for (int k = 0; k < 4; k++)
       v[k] += part * of_split[k];
@@ -182,19 +153,14 @@ ak_attention_store (const AkAttention &a, float (&v)[4], size_t b, size_t row, s
   if (rounded)
     rounded += (b * a.rows + row) * a.heads * a.dim + column + c;
   if (vectors) {
-    ak_put (y, v);
-    if (rounded) {
-      uint2 u;
-
-      u.x = ak_to_bf16 (v[0]) | (unsigned) ak_to_bf16 (v[1]) << 16;
-      u.y = ak_to_bf16 (v[2]) | (unsigned) ak_to_bf16 (v[3]) << 16;
-      *(uint2 *) rounded = u;
-    }
+    ak_put<4> (y, v);
+    if (rounded)
+      ak_put_rounded<4> (rounded, v);
   } else {
     for (unsigned k = 0; k < 4 && c + k < a.dim; k++) {
       y[k] = v[k];
       if (rounded)
-        rounded[k] = ak_to_bf16 (v[k]);
+        ak_put_rounded<1> (rounded + k, v + k);
     }
   }
 }

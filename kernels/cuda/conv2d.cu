@@ -116,7 +116,7 @@ sum_kernel (AkConvJob f, uint16_t *rounded)
   if (i >= f.m * f.n || !ak_conv_wanted (&f, i / f.n))
     return;
   for (unsigned z = 0; z < f.splits; z++) {
-    ak_fetch<VEC> (part, f.partial + (size_t) z * f.m * f.n + i);
+    ak_get<VEC> (part, f.partial + (size_t) z * f.m * f.n + i);
     for (int k = 0; k < VEC; k++)
       s[k] += part[k];
   }
@@ -128,13 +128,12 @@ ak_cuda_conv2d_finish (const AkAt *at, const AkConvJob *f, uint16_t *rounded)
 {
   const AkRows bias = ak_same ((float *) f->a.bias);
   const size_t n = (size_t) f->m * f->n;
-
   /* a small result is better shared by many threads */
-  if (n >= VECTORS_FROM && f->n % 4 == 0 && ak_is_aligned (f->a.y) && ak_is_aligned (bias) &&
-      ak_is_aligned (f->a.out_scale) && ak_is_aligned (f->a.gate) && ak_is_aligned (f->a.residual))
-    AK_LAUNCH (sum_kernel<4>, ak_blocks (n / 4, THREADS), THREADS, 0, at, *f, rounded);
-  else
-    AK_LAUNCH (sum_kernel<1>, ak_blocks (n, THREADS), THREADS, 0, at, *f, rounded);
+  const int fours = n >= VECTORS_FROM && f->n % 4 == 0 && ak_is_aligned (f->a.y) &&
+                    ak_is_aligned (bias) && ak_is_aligned (f->a.out_scale) &&
+                    ak_is_aligned (f->a.gate) && ak_is_aligned (f->a.residual);
+
+  AK_LAUNCH_VECTORS (sum_kernel, fours, n, THREADS, at, *f, rounded);
 }
 
 /* By AkConvShape. */

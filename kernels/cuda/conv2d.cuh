@@ -69,7 +69,7 @@ static __device__ void
 ak_conv_fetch (float *to, const float *from)
 {
   if (from)
-    ak_fetch<VEC> (to, from);
+    ak_get<VEC> (to, from);
   else
     for (int i = 0; i < VEC; i++)
       to[i] = 0;
@@ -87,15 +87,15 @@ ak_conv_finish (const AkConvJob *f, unsigned m, unsigned n, float *s, uint16_t *
   float noise = 0;
 
   if (a->out_scale.data)
-    ak_fetch<VEC> (scale, a->out_scale.data + b * a->out_scale.batch + n);
+    ak_get<VEC> (scale, a->out_scale.data + b * a->out_scale.batch + n);
   if (a->bias)
-    ak_fetch<VEC> (bias, a->bias + n);
+    ak_get<VEC> (bias, a->bias + n);
   if (a->noise.data)
     noise = a->noise.data[b * a->noise.batch + p * a->noise.row];
   if (a->gate.data)
-    ak_fetch<VEC> (gate, a->gate.data + b * a->gate.batch + p * a->gate.row + n);
+    ak_get<VEC> (gate, a->gate.data + b * a->gate.batch + p * a->gate.row + n);
   if (a->residual.data)
-    ak_fetch<VEC> (residual, a->residual.data + b * a->residual.batch + p * a->residual.row + n);
+    ak_get<VEC> (residual, a->residual.data + b * a->residual.batch + p * a->residual.row + n);
 #pragma unroll
   for (int i = 0; i < VEC; i++) {
     if (a->out_scale.data)

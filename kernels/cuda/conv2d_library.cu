@@ -24,9 +24,9 @@ prepare_kernel (Prepare a, void *to)
 
   if (b >= a.batch)
     return;
-  ak_fetch<VEC> (v, a.x.data + b * a.x.batch + p * a.x.row + c);
+  ak_get<VEC> (v, a.x.data + b * a.x.batch + p * a.x.row + c);
   if (a.in_scale.data) {
-    ak_fetch<VEC> (scale, a.in_scale.data + b * a.in_scale.batch + c);
+    ak_get<VEC> (scale, a.in_scale.data + b * a.in_scale.batch + c);
 #pragma unroll
     for (int k = 0; k < VEC; k++)
       v[k] *= scale[k];

@@ -24,7 +24,7 @@ fetch_weights (float *to, const AkConvJob *f, unsigned n, unsigned c)
     to[0] = __uint_as_float (v.x << 16), to[1] = __uint_as_float (v.x & 0xffff0000);
     to[2] = __uint_as_float (v.y << 16), to[3] = __uint_as_float (v.y & 0xffff0000);
   } else {
-    ak_fetch<4> (to, (const float *) f->weights + at);
+    ak_get<4> (to, (const float *) f->weights + at);
   }
 }
 
@@ -52,7 +52,7 @@ narrow_kernel (AkConvJob f)
     float scale[4] = { 1, 1, 1, 1 }, w[N][4], v[PIXELS][4];
 
     if (f.a.in_scale.data)
-      ak_fetch<4> (scale, f.a.in_scale.data + b * f.a.in_scale.batch + c);
+      ak_get<4> (scale, f.a.in_scale.data + b * f.a.in_scale.batch + c);
 #pragma unroll
     for (unsigned n = 0; n < N; n++)
       fetch_weights<BF16> (w[n], &f, n, c);

@@ -47,13 +47,29 @@ place (const Direct *a, unsigned tile)
       Place){ rest / a->groups, rest % a->groups, blockIdx.y % tiles * tile, blockIdx.x * a->tile };
 }
 
+/* V at a time, `rows` rows of AK_TILE_BN sums of shared memory, AK_TILE_SUM_ROW apart: results from row t of p->b and column
+ * p->o of the group on. By `threads` threads, of which this is number `thread`. */
+template <int V>
+static __device__ void
+emit_tile (const Direct *a, const Place *p, float *sums, unsigned t, unsigned rows, unsigned thread,
+    unsigned threads, float *parts, uint16_t *rounded)
+{
+  for (unsigned j = thread * V; j < rows * AK_TILE_BN; j += threads * V) {
+    const unsigned r = j / AK_TILE_BN, c = j % AK_TILE_BN;
+
+    if (t + r < a->f.rows && p->o + c < a->n)
+      emit<V> (
+          a, sums + r * AK_TILE_SUM_ROW + c, p->b, t + r, p->g * a->n + p->o + c, parts, rounded);
+  }
+}
+
 /* Tiles [TILE][TILE] of float32, with weights of either type. */
-#define TILE 64
+#define TILE AK_TILE_BN
 #define DEPTH 16 /* inputs at a time */
 #define THREADS 128
 #define ROWS 8 /* results of a thread */
 #define COLS 4
-#define STRIDE (TILE + 4) /* a multiple of 4 that is none of 32 */
+#define STRIDE AK_TILE_SUM_ROW /* a multiple of 4 that is none of 32 */
 #define LOADS (TILE * DEPTH / THREADS)
 
 static __global__ void
@@ -105,13 +121,7 @@ __launch_bounds__ (THREADS) direct (Direct a, float *parts, uint16_t *rounded)
   for (int m = 0; m < ROWS; m++)
     ak_put<4> (memory + (row + m) * STRIDE + col, acc[m]);
   __syncthreads ();
-  for (unsigned j = i; j < TILE * TILE; j += THREADS) {
-    unsigned t = p.t + j / TILE, o = p.o + j % TILE;
-    float v = memory[j / TILE * STRIDE + j % TILE];
-
-    if (t < a.f.rows && o < a.n)
-      emit<1> (&a, &v, p.b, t, p.g * a.n + o, parts, rounded);
-  }
+  emit_tile<1> (&a, &p, memory, p.t, TILE, i, THREADS, parts, rounded);
 }
 
 /* The same in float32, where inputs lie by aligned quads. */
@@ -123,7 +133,7 @@ __launch_bounds__ (AK_TILE_THREADS) direct_quads (Direct a, float *parts, uint16
   constexpr unsigned STAGE = (TILE + AK_TILE_BN) * Sums::ROW;
   float *const memory = AK_SHARED (float);
   const unsigned first = blockIdx.z * a.depth, last = min (first + a.depth, a.k);
-  const unsigned quad = threadIdx.x % AK_TILE_CHUNKS * 4, vec = a.y_aligned ? 4 : 1;
+  const unsigned quad = threadIdx.x % AK_TILE_CHUNKS * 4;
   const Place p = place (&a, AK_TILE_BN);
   const float *x = a.x.data + p.b * a.x.batch + (size_t) p.g * a.channels;
   const float *w = (const float *) a.w + (size_t) p.g * a.n * a.kp;
@@ -157,28 +167,20 @@ __launch_bounds__ (AK_TILE_THREADS) direct_quads (Direct a, float *parts, uint16
   __syncthreads (); /* nobody reads the stages any more */
   own.store (memory);
   __syncthreads ();
-  for (unsigned j = threadIdx.x * vec; j < TILE * AK_TILE_BN; j += AK_TILE_THREADS * vec) {
-    const unsigned t = p.t + j / AK_TILE_BN, o = p.o + j % AK_TILE_BN;
-    float *v = memory + j / AK_TILE_BN * AK_TILE_SUM_ROW + j % AK_TILE_BN;
-
-    if (t >= a.f.rows || o >= a.n)
-      continue;
-    if (vec == 4)
-      emit<4> (&a, v, p.b, t, p.g * a.n + o, parts, rounded);
-    else
-      emit<1> (&a, v, p.b, t, p.g * a.n + o, parts, rounded);
-  }
+  if (a.y_aligned)
+    emit_tile<4> (&a, &p, memory, p.t, TILE, threadIdx.x, AK_TILE_THREADS, parts, rounded);
+  else
+    emit_tile<1> (&a, &p, memory, p.t, TILE, threadIdx.x, AK_TILE_THREADS, parts, rounded);
 }
 
 /* By tensor cores, in bfloat16: the input's window lies in shared memory once, as windows of adjacent rows are the same but
  * for a row; weights come by. A warp has 32 results of 64 channels. */
-#define OUT 64           /* channels of a block */
+#define OUT AK_TILE_BN   /* channels of a block */
 #define OWN 32           /* results of a warp */
 #define WARPS 8          /* at most */
 #define STEP 64          /* inputs of a stage */
 #define STAGES 4         /* that lie in shared memory or are on the way */
 #define W_ROW (STEP + 8) /* numbers of a row in shared memory: 8 rows then lie in different banks */
-#define SUM_ROW (OUT + 4)
 #define MOST_SHARED ((size_t) 96 << 10)
 
 static __device__ __forceinline__ void
@@ -241,7 +243,7 @@ __launch_bounds__ (WARPS *AK_WARP, 2) direct_bf16 (Direct a, float *parts, uint1
       xs + (warp * OWN + lane % 16) * a.stride * row + lane / 16 * 8; /* of the tap */
   const unsigned w = (lane % 8 + lane / 16 * 8) * W_ROW + lane / 8 % 2 * 8;
   float sum[OWN / 16][OUT / 8][4] = {};
-  float *staging = (float *) ws + warp * 16 * SUM_ROW;
+  float *staging = (float *) ws + warp * 16 * AK_TILE_SUM_ROW;
   unsigned c = 0, stage = 0;
 
   for (unsigned i = 0; i < STAGES - 1; i++)
@@ -272,23 +274,15 @@ __launch_bounds__ (WARPS *AK_WARP, 2) direct_bf16 (Direct a, float *parts, uint1
   __syncthreads (); /* nobody reads the weights any more */
 #pragma unroll
   for (int i = 0; i < OWN / 16; i++) {
-    const unsigned vec = a.y_aligned ? 4 : 1;
-
     for (int j = 0; j < OUT / 8; j++)
       for (int h = 0; h < 4; h++)
-        staging[(lane / 4 + h / 2 * 8) * SUM_ROW + j * 8 + lane % 4 * 2 + h % 2] = sum[i][j][h];
+        staging[(lane / 4 + h / 2 * 8) * AK_TILE_SUM_ROW + j * 8 + lane % 4 * 2 + h % 2] =
+            sum[i][j][h];
     __syncwarp ();
-    for (unsigned j = lane * vec; j < 16 * OUT; j += AK_WARP * vec) {
-      unsigned t = p.t + warp * OWN + i * 16 + j / OUT, o = p.o + j % OUT;
-      float *v = staging + j / OUT * SUM_ROW + j % OUT;
-
-      if (t >= a.f.rows || o >= a.n)
-        continue;
-      if (vec == 4)
-        emit<4> (&a, v, p.b, t, p.g * a.n + o, parts, rounded);
-      else
-        emit<1> (&a, v, p.b, t, p.g * a.n + o, parts, rounded);
-    }
+    if (a.y_aligned)
+      emit_tile<4> (&a, &p, staging, p.t + warp * OWN + i * 16, 16, lane, AK_WARP, parts, rounded);
+    else
+      emit_tile<1> (&a, &p, staging, p.t + warp * OWN + i * 16, 16, lane, AK_WARP, parts, rounded);
     __syncwarp ();
   }
 }

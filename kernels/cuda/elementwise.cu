@@ -45,6 +45,27 @@ value (const Finite &a, size_t r, size_t c)
   return isfinite (v) ? v : 0;
 }
 
+/* `rows` are those of the result. */
+struct Mean
+{
+  AkRows y, x;
+  size_t batch, rows, cols, of;
+
+  Mean (const AkMean &a) : y (a.y), x (a.x), batch (a.batch), rows (1), cols (a.cols), of (a.rows)
+  {
+  }
+};
+
+static __device__ float
+value (const Mean &a, size_t b, size_t c)
+{
+  double s = 0;
+
+  for (size_t r = 0; r < a.of; r++)
+    s += a.x.data[b * a.x.batch + r * a.x.row + c];
+  return (float) (s / (double) a.of);
+}
+
 template <class Args>
 static __global__ void
 each (Args a)
@@ -86,9 +107,9 @@ blend (AkBlend a, uint16_t *rounded)
 
   if (r >= a.batch * a.rows)
     return;
-  ak_fetch<VEC> (v, ak_row (a.a, a.rows, r) + c);
+  ak_get<VEC> (v, ak_row (a.a, a.rows, r) + c);
   if (a.b.data)
-    ak_fetch<VEC> (other, ak_row (a.b, a.rows, r) + c);
+    ak_get<VEC> (other, ak_row (a.b, a.rows, r) + c);
 #pragma unroll
   for (int k = 0; k < VEC; k++) {
     if (a.alpha != 1) /* a copy keeps every bit */
@@ -113,12 +134,10 @@ run_blend (const AkAt *at, const void *args)
   const BlendNode *node = (const BlendNode *) args;
   const AkBlend *a = &node->a;
   const size_t n = a->batch * a->rows * a->cols;
+  const int fours =
+      a->cols % 4 == 0 && ak_is_aligned (a->y) && ak_is_aligned (a->a) && ak_is_aligned (a->b);
 
-  if (a->cols % 4 == 0 && ak_is_aligned (a->y) && ak_is_aligned (a->a) && ak_is_aligned (a->b))
-    AK_LAUNCH (
-        blend<4>, ak_blocks (n / 4, THREADS), THREADS, 0, at, *a, ak_rounded (at, &node->also));
-  else
-    AK_LAUNCH (blend<1>, ak_blocks (n, THREADS), THREADS, 0, at, *a, ak_rounded (at, &node->also));
+  AK_LAUNCH_VECTORS (blend, fours, n, THREADS, at, *a, ak_rounded (at, &node->also));
 }
 
 static void
@@ -131,35 +150,6 @@ record_blend (AkPlan *plan, const AkBlend *args)
     ak_offer (plan, args->y, args->batch, args->rows, args->cols, &kept->also, 0);
 }
 
-/* A thread has a column of a batch item. */
-static __global__ void
-mean (AkMean a)
-{
-  size_t i = own_number (), b, c;
-  double s = 0;
-
-  if (i >= a.batch * a.cols)
-    return;
-  b = ak_split (i, a.cols, &c);
-  for (size_t r = 0; r < a.rows; r++)
-    s += a.x.data[b * a.x.batch + r * a.x.row + c];
-  a.y.data[b * a.y.batch + c] = (float) (s / (double) a.rows);
-}
-
-static void
-run_mean (const AkAt *at, const void *args)
-{
-  const AkMean *a = (const AkMean *) args;
-
-  AK_LAUNCH (mean, ak_blocks (a->batch * a->cols, THREADS), THREADS, 0, at, *a);
-}
-
-static void
-record_mean (AkPlan *plan, const AkMean *args)
-{
-  ak_cuda_append (plan, run_mean, NULL, args, sizeof *args);
-}
-
 void
 ak_cuda_elementwise_init (AkOps *ops)
 {
@@ -167,5 +157,5 @@ ak_cuda_elementwise_init (AkOps *ops)
   ops->blend = record_blend;
   ops->affine = record_each<AkAffine>;
   ops->finite = record_each<Finite>;
-  ops->mean = record_mean;
+  ops->mean = record_each<Mean>;
 }

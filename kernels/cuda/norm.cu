@@ -2,6 +2,7 @@
 /* Normalisation: a block or, for short rows, a warp has a row; rows of ak_layer_norm that can be read by fours lie in a
  * warp's registers. A thread writes only what it alone reads, so y may be x. */
 #include "math.cuh"
+#include "vector.cuh"
 
 #define WIDE 256 /* threads of a row, where it is long */
 #define PIECES 4 /* short rows of a block */
@@ -98,21 +99,16 @@ __launch_bounds__ (PIECES *AK_WARP) layer_norm_held (AkLayerNorm a, uint16_t *ro
 #pragma unroll
   for (int k = 0; k < QUADS; k++) {
     const unsigned c = (k * AK_WARP + lane) * 4;
-    float4 n;
+    float n[4];
 
-    n.x = ak_act (v[k].x * factor * (w[k].x + one) + u[k].x, ACT);
-    n.y = ak_act (v[k].y * factor * (w[k].y + one) + u[k].y, ACT);
-    n.z = ak_act (v[k].z * factor * (w[k].z + one) + u[k].z, ACT);
-    n.w = ak_act (v[k].w * factor * (w[k].w + one) + u[k].w, ACT);
+    n[0] = ak_act (v[k].x * factor * (w[k].x + one) + u[k].x, ACT);
+    n[1] = ak_act (v[k].y * factor * (w[k].y + one) + u[k].y, ACT);
+    n[2] = ak_act (v[k].z * factor * (w[k].z + one) + u[k].z, ACT);
+    n[3] = ak_act (v[k].w * factor * (w[k].w + one) + u[k].w, ACT);
     if (c < cols) {
-      *(float4 *) (y + c) = n;
-      if (rounded) {
-        uint2 p;
-
-        p.x = ak_to_bf16 (n.x) | (unsigned) ak_to_bf16 (n.y) << 16;
-        p.y = ak_to_bf16 (n.z) | (unsigned) ak_to_bf16 (n.w) << 16;
-        *(uint2 *) (rounded + i * cols + c) = p;
-      }
+      ak_put<4> (y + c, n);
+      if (rounded)
+        ak_put_rounded<4> (rounded + i * cols + c, n);
     }
   }
 }

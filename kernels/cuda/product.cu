@@ -43,13 +43,12 @@ run_finish (const AkAt *at, const void *args)
   AkFinish f = n->f;
   uint16_t *rounded = ak_rounded (at, &n->also);
   size_t numbers = f.batch * f.rows * f.cols;
+  int fours;
 
   if (n->in_scratch)
     f.t.data = (float *) (at->scratch + n->t_scratch);
-  if (ak_finish_is_aligned (&f) && ak_is_aligned (f.t, f.batch, f.rows) && f.t_part % 4 == 0)
-    AK_LAUNCH (finish<4>, ak_blocks (numbers / 4, THREADS), THREADS, 0, at, f, rounded);
-  else
-    AK_LAUNCH (finish<1>, ak_blocks (numbers, THREADS), THREADS, 0, at, f, rounded);
+  fours = ak_finish_is_aligned (&f) && ak_is_aligned (f.t, f.batch, f.rows) && f.t_part % 4 == 0;
+  AK_LAUNCH_VECTORS (finish, fours, numbers, THREADS, at, f, rounded);
 }
 
 static void
@@ -209,11 +208,9 @@ run_gather (const AkAt *at, const void *args)
   const Gather *a = (const Gather *) args;
   size_t n = a->groups * a->batch * a->out_rows * a->width;
   void *to = at->scratch;
+  int fours = a->channels % 4 == 0 && a->width % 4 == 0 && ak_is_aligned (a->x, a->batch, a->rows);
 
-  if (a->channels % 4 == 0 && a->width % 4 == 0 && ak_is_aligned (a->x, a->batch, a->rows))
-    AK_LAUNCH (gather<4>, ak_blocks (n / 4, THREADS), THREADS, 0, at, *a, to);
-  else
-    AK_LAUNCH (gather<1>, ak_blocks (n, THREADS), THREADS, 0, at, *a, to);
+  AK_LAUNCH_VECTORS (gather, fours, n, THREADS, at, *a, to);
 }
 
 /* Records the gathering into the beginning of the scratch; returns its bytes. */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "math.cuh"
+#include "vector.cuh"
 
 /* y = residual + gate * act (t + bias), t being the sum of `parts`, t_part numbers apart. t is not for the kernels that have
  * the sums. */
@@ -31,14 +32,6 @@ ak_up256 (size_t bytes)
   return (bytes + 255) / 256 * 256;
 }
 
-/* Can 4 numbers at a time be read of rows from any multiple of 4 on? */
-static inline int
-ak_is_aligned (AkRows v, size_t batch, size_t rows)
-{
-  return (uintptr_t) v.data % 16 == 0 && (rows == 1 || v.row % 4 == 0) &&
-         (batch == 1 || v.batch % 4 == 0);
-}
-
 /* Can what f has apart from t be read and written 4 numbers at a time? */
 static inline int
 ak_finish_is_aligned (const AkFinish *f)
@@ -48,21 +41,7 @@ ak_finish_is_aligned (const AkFinish *f)
          ak_is_aligned (f->residual, f->batch, f->rows);
 }
 
-/* V numbers, aligned to all of them. */
-template <int V>
-static __device__ void
-ak_get (float *to, const float *from)
-{
-  if constexpr (V == 4) {
-    const float4 v = *(const float4 *) from;
-
-    to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
-  } else {
-    to[0] = from[0];
-  }
-}
-
-/* The same, of numbers that other blocks have just written. */
+/* ak_get() of 4 numbers, or one, that other blocks have just written. */
 template <int V>
 static __device__ void
 ak_get_shared (float *to, const float *from)
@@ -73,31 +52,6 @@ ak_get_shared (float *to, const float *from)
     to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
   } else {
     to[0] = __ldcg (from);
-  }
-}
-
-template <int V>
-static __device__ void
-ak_put (float *to, const float *from)
-{
-  if constexpr (V == 4)
-    *(float4 *) to = make_float4 (from[0], from[1], from[2], from[3]);
-  else
-    to[0] = from[0];
-}
-
-template <int V>
-static __device__ void
-ak_put_rounded (uint16_t *to, const float *from)
-{
-  if constexpr (V == 4) {
-    uint2 v;
-
-    v.x = ak_to_bf16 (from[0]) | (unsigned) ak_to_bf16 (from[1]) << 16;
-    v.y = ak_to_bf16 (from[2]) | (unsigned) ak_to_bf16 (from[3]) << 16;
-    *(uint2 *) to = v;
-  } else {
-    to[0] = ak_to_bf16 (from[0]);
   }
 }
 

@@ -75,10 +75,10 @@ linear_kernel (Resizer f, uint16_t *rounded)
   below = down.more * a->in_width * a->x.row;
   x = a->x.data + b * a->x.batch + ((size_t) down.first * a->in_width + across.first) * a->x.row +
       c;
-  ak_fetch<VEC> (corner[0], x);
-  ak_fetch<VEC> (corner[1], x + right);
-  ak_fetch<VEC> (corner[2], x + below);
-  ak_fetch<VEC> (corner[3], x + below + right);
+  ak_get<VEC> (corner[0], x);
+  ak_get<VEC> (corner[1], x + right);
+  ak_get<VEC> (corner[2], x + below);
+  ak_get<VEC> (corner[3], x + below + right);
   for (int k = 0; k < VEC; k++)
     s[k] = down.v * (across.v * corner[0][k] + across.w * corner[1][k]) +
            down.w * (across.v * corner[2][k] + across.w * corner[3][k]);

@@ -134,7 +134,7 @@ fetch_colors (
     float v[VEC] = {};
 
     if (c < channels)
-      ak_fetch<VEC> (v, job->args.colors + (size_t) entries[i / CHANNELS].index * channels + c);
+      ak_get<VEC> (v, job->args.colors + (size_t) entries[i / CHANNELS].index * channels + c);
     ak_put<VEC> (colors + i, v);
   }
 }
@@ -172,7 +172,7 @@ blend (
       if (w > 0)
 #pragma unroll
         for (int c = 0; c < CHANNELS; c += 4) {
-          ak_fetch<4> (color, colors + at[k] * CHANNELS + c);
+          ak_get<4> (color, colors + at[k] * CHANNELS + c);
 #pragma unroll
           for (int j = 0; j < 4; j++)
             acc[c + j] += w * color[j];
@@ -227,7 +227,7 @@ write_pixel (const AkSplat *s, size_t at, uint32_t first, const float *acc, floa
   for (uint32_t c = 0; c < CHANNELS; c += VEC)
     if (first + c < s->channels) {
       if (s->background)
-        ak_fetch<VEC> (background, s->background + first + c);
+        ak_get<VEC> (background, s->background + first + c);
 #pragma unroll
       for (int k = 0; k < VEC; k++)
         v[k] = acc[c + k] + background[k] * t;
