@@ -8,62 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "kernels/linear.h"
+#include "measure.h"
 #include "models/model_priv.h"
-
-/* Seconds of this process on all processors. */
-static double
-now (void)
-{
-  struct timespec t;
-
-  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &t);
-  return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
-}
-
-static int
-compare_doubles (const void *a, const void *b)
-{
-  double x = *(const double *) a, y = *(const double *) b;
-
-  return (x > y) - (x < y);
-}
-
-/* Multiply-adds per second of a product of 384 x 1024 x 1024. */
-static double
-product_speed (AkDevice *dev)
-{
-  size_t rows = 384, n = 1024;
-  g_autofree float *values = g_new (float, n *n);
-  AkPlan *plan = ak_plan_new (dev);
-  AkQueue *queue = ak_queue_new (dev);
-  AkMatrix *m;
-  AkStatus status;
-  double best = 1e9;
-
-  for (size_t i = 0; i < n * n; i++)
-    values[i] = (float) (i % 17) * 0.1f;
-  m = ak_matrix_new (dev, values, n, n, AK_F32, &status);
-  ak_linear (plan, &(AkLinear){ .y = ak_dense (ak_plan_memory (plan, rows * n * 4), rows, n),
-                       .x = ak_dense (ak_plan_memory (plan, rows * n * 4), rows, n),
-                       .matrix = m,
-                       .batch = 1,
-                       .rows = rows });
-  ak_plan_finish (plan);
-  for (int i = 0; i < 20; i++) {
-    double start = now ();
-
-    ak_plan_run (plan, queue, NULL);
-    ak_queue_sync (queue);
-    best = fmin (best, now () - start);
-  }
-  ak_plan_free (plan);
-  ak_queue_free (queue);
-  ak_matrix_free (m);
-  return (double) rows * (double) n * (double) n / best;
-}
 
 static double
 mimi_macs (const AmMimiConfig *c, const AmModelInfo *info)
@@ -119,7 +66,7 @@ motion_macs (const AmConfig *c)
 static void
 report (const char *what, double *times, unsigned n, double macs, double speed)
 {
-  qsort (times, n, sizeof *times, compare_doubles);
+  measure_sort (times, n);
   printf ("%s: %.2f ms, median %.2f (%.2f of the products' limit of %.2f ms)\n", what,
       1e3 * times[0], 1e3 * times[n / 2], times[0] * speed / macs, 1e3 * macs / speed);
 }
@@ -156,21 +103,21 @@ main (int argc, char **argv)
     else
       path = argv[i];
   }
-  start = now ();
+  start = measure_processor ();
   model = am_model_open (path, device, precision, threads, &error);
   if (!model) {
     printf ("SKIPPED: %s\n", error->message);
     return 77;
   }
-  printf ("model open: %.1f ms\n", 1e3 * (now () - start));
-  start = now ();
+  printf ("model open: %.1f ms\n", 1e3 * (measure_processor () - start));
+  start = measure_processor ();
   enc = am_audio_encoder_new (model, &error);
   motion = enc ? am_motion_new (model, &error) : NULL;
   if (!motion) {
     printf ("FAILED: %s\n", error->message);
     return 1;
   }
-  printf ("weights packed, plans recorded: %.1f ms\n", 1e3 * (now () - start));
+  printf ("weights packed, plans recorded: %.1f ms\n", 1e3 * (measure_processor () - start));
   info = am_model_info (model);
   n = (size_t) info->before_samples + info->window_samples + info->ahead_samples;
   samples = g_new (float, n);
@@ -180,19 +127,19 @@ main (int argc, char **argv)
   motion_times = g_new (double, windows);
   for (size_t i = 0; i < n; i++)
     samples[i] = 0.3f * sinf ((float) i * 0.05f) * sinf ((float) i * 0.0007f);
-  speed = product_speed (am_model_device (model));
+  speed = measure_product (am_model_device (model), 384, 1024);
   for (unsigned i = 0; i < windows; i++) {
-    gint64 begin = g_get_monotonic_time ();
+    double begin = measure_wall ();
 
-    start = now ();
+    start = measure_processor ();
     if (!am_audio_encoder_run (enc, samples, features, NULL, &error))
       break;
-    encoder_times[i] = now () - start;
-    start = now ();
+    encoder_times[i] = measure_processor () - start;
+    start = measure_processor ();
     if (!am_motion_run (motion, features, frames, NULL, &error))
       break;
-    motion_times[i] = now () - start;
-    least = fmin (least, 1e-6 * (double) (g_get_monotonic_time () - begin));
+    motion_times[i] = measure_processor () - start;
+    least = fmin (least, measure_wall () - begin);
     least_processors = fmin (least_processors, encoder_times[i] + motion_times[i]);
   }
   if (error) {

@@ -6,24 +6,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-static double
-now (void)
-{
-  struct timespec s;
-
-  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &s);
-  return (double) s.tv_sec + 1e-9 * (double) s.tv_nsec;
-}
-
-static int
-compare_doubles (const void *a, const void *b)
-{
-  double x = *(const double *) a, y = *(const double *) b;
-
-  return (x > y) - (x < y);
-}
+#include "measure.h"
 
 static AmAvatar *
 prepare (AmAvatarModel *model, char **rest, GError **error)
@@ -43,9 +27,9 @@ prepare (AmAvatarModel *model, char **rest, GError **error)
     if (!person)
       return NULL;
   }
-  start = now ();
+  start = measure_processor ();
   avatar = am_avatar_prepare (model, person, NULL, NULL, NULL, error);
-  printf ("prepared in %.2f s of processor time\n", now () - start);
+  printf ("prepared in %.2f s of processor time\n", measure_processor () - start);
   return avatar;
 }
 
@@ -98,15 +82,15 @@ main (int argc, char **argv)
   motion = g_new0 (float, am_head_info (head)->expressions + 6);
   times = g_new (double, frames);
   for (int i = -1; i < frames && !error; i++) { /* one to warm up */
-    double start = now ();
+    double start = measure_processor ();
 
     motion[0] = 0.3f * sinf ((float) i);
     motion[am_head_info (head)->expressions + 3] = 0.1f + 0.1f * cosf ((float) i);
     am_avatar_view_draw (view, motion, &picture, NULL, &error);
     if (i >= 0)
-      times[i] = now () - start;
+      times[i] = measure_processor () - start;
   }
-  qsort (times, (size_t) frames, sizeof *times, compare_doubles);
+  measure_sort (times, (size_t) frames);
   printf ("a frame of %ux%u: %.1f ms of processor time (median; best %.1f)\n", picture.width,
       picture.height, 1e3 * times[frames / 2], 1e3 * times[0]);
   return error != NULL;

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "measure.h"
 #include "spoken.h"
 #include "models/model_priv.h"
 
@@ -31,37 +31,10 @@ typedef struct
   AmModel *model;
   AmBatching batching;
   unsigned windows;
-  GMutex *lock; /* of started, go */
-  GCond *cond;
-  unsigned *started;
-  gboolean *go;
+  MeasureStreams *all;
   double encoder, motion; /* medians in seconds */
   GError *error;
 } Stream;
-
-static int
-compare_doubles (const void *a, const void *b)
-{
-  double x = *(const double *) a, y = *(const double *) b;
-
-  return (x > y) - (x < y);
-}
-
-static double
-now (void)
-{
-  return 1e-6 * (double) g_get_monotonic_time ();
-}
-
-/* Seconds of this process on all processors. */
-static double
-processor_now (void)
-{
-  struct timespec t;
-
-  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &t);
-  return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
-}
 
 /* One stream: two windows to warm up, then, when all are there, `windows` of them. */
 static gpointer
@@ -85,27 +58,21 @@ stream_run (gpointer data)
   for (unsigned i = 0; i < s->windows + 2; i++) {
     double start, middle;
 
-    if (i == 2) {
-      g_mutex_lock (s->lock);
-      ++*s->started;
-      g_cond_broadcast (s->cond);
-      while (!*s->go)
-        g_cond_wait (s->cond, s->lock);
-      g_mutex_unlock (s->lock);
-    }
+    if (i == 2)
+      measure_streams_ready (s->all);
     if (s->error)
       continue;
-    start = now ();
+    start = measure_wall ();
     if (!am_audio_encoder_run (encoder, samples, features, NULL, &s->error))
       continue;
-    middle = now ();
+    middle = measure_wall ();
     if (am_motion_run (motion, features, frames, NULL, &s->error) && i >= 2) {
       encoder_times[i - 2] = middle - start;
-      motion_times[i - 2] = now () - middle;
+      motion_times[i - 2] = measure_wall () - middle;
     }
   }
-  qsort (encoder_times, s->windows, sizeof (double), compare_doubles);
-  qsort (motion_times, s->windows, sizeof (double), compare_doubles);
+  measure_sort (encoder_times, s->windows);
+  measure_sort (motion_times, s->windows);
   s->encoder = encoder_times[s->windows / 2];
   s->motion = motion_times[s->windows / 2];
   return NULL;
@@ -123,34 +90,20 @@ static gboolean
 measure (AmModel *model, unsigned n, unsigned batch, unsigned windows, Measured *m)
 {
   g_autofree Stream *streams = g_new0 (Stream, n);
-  g_autofree GThread **threads = g_new (GThread *, n);
-  unsigned started = 0;
-  gboolean go = FALSE, good = TRUE;
+  gboolean good = TRUE;
   guint64 batches[2], members[2];
   double wall, processor;
-  GMutex lock;
-  GCond cond;
+  MeasureStreams all;
 
-  g_mutex_init (&lock);
-  g_cond_init (&cond);
-  for (unsigned i = 0; i < n; i++) {
-    streams[i] =
-        (Stream){ model, { batch, WAIT }, windows, &lock, &cond, &started, &go, 0, 0, NULL };
-    threads[i] = g_thread_new ("stream", stream_run, &streams[i]);
-  }
-  g_mutex_lock (&lock);
-  while (started < n)
-    g_cond_wait (&cond, &lock);
-  am_model_batch_counts (model, AM_NETWORK_MOTION, &batches[0], &members[0]);
-  go = TRUE;
-  wall = now ();
-  processor = processor_now ();
-  g_cond_broadcast (&cond);
-  g_mutex_unlock (&lock);
   for (unsigned i = 0; i < n; i++)
-    g_thread_join (threads[i]);
-  m->wall = now () - wall;
-  m->processor = processor_now () - processor;
+    streams[i] = (Stream){ model, { batch, WAIT }, windows, &all, 0, 0, NULL };
+  measure_streams_begin (&all, n, stream_run, streams, sizeof *streams);
+  am_model_batch_counts (model, AM_NETWORK_MOTION, &batches[0], &members[0]);
+  wall = measure_wall ();
+  processor = measure_processor ();
+  measure_streams_run (&all);
+  m->wall = measure_wall () - wall;
+  m->processor = measure_processor () - processor;
   m->encoder = streams[0].encoder;
   m->motion = streams[0].motion;
   am_model_batch_counts (model, AM_NETWORK_MOTION, &batches[1], &members[1]);
@@ -164,8 +117,6 @@ measure (AmModel *model, unsigned n, unsigned batch, unsigned windows, Measured 
       good = FALSE;
       g_clear_error (&streams[i].error);
     }
-  g_mutex_clear (&lock);
-  g_cond_clear (&cond);
   return good;
 }
 

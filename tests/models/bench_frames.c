@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "measure.h"
 #include "models/meshview.h"
 #include "published_avatar.h"
 
@@ -36,18 +37,10 @@ typedef struct
 typedef struct
 {
   const Subject *subject;
-  unsigned frames, *started;
-  GMutex *lock; /* of started, go */
-  GCond *cond;
-  gboolean *go;
+  unsigned frames;
+  MeasureStreams *all;
   GError *error;
 } Stream;
-
-static double
-now (void)
-{
-  return 1e-6 * (double) g_get_monotonic_time ();
-}
 
 static void
 move (float *motion, const AmHeadInfo *info, unsigned frame)
@@ -135,12 +128,7 @@ stream_run (gpointer data)
 
   for (unsigned i = 0; i < WARM && good; i++)
     good = drawer_draw (&drawer, i, &picture, &s->error);
-  g_mutex_lock (s->lock);
-  ++*s->started;
-  g_cond_broadcast (s->cond);
-  while (!*s->go)
-    g_cond_wait (s->cond, s->lock);
-  g_mutex_unlock (s->lock);
+  measure_streams_ready (s->all);
   for (unsigned i = 0; i < s->frames && good; i++)
     good = drawer_draw (&drawer, WARM + i, &picture, &s->error);
   drawer_close (&drawer);
@@ -153,29 +141,16 @@ static double
 speed (const Subject *subject, unsigned n, unsigned frames)
 {
   g_autofree Stream *streams = g_new0 (Stream, n);
-  g_autofree GThread **threads = g_new (GThread *, n);
-  unsigned started = 0;
-  gboolean go = FALSE, good = TRUE;
+  gboolean good = TRUE;
+  MeasureStreams all;
   double start;
-  GMutex lock;
-  GCond cond;
 
-  g_mutex_init (&lock);
-  g_cond_init (&cond);
-  for (unsigned i = 0; i < n; i++) {
-    streams[i] = (Stream){ subject, frames, &started, &lock, &cond, &go, NULL };
-    threads[i] = g_thread_new ("stream", stream_run, &streams[i]);
-  }
-  g_mutex_lock (&lock);
-  while (started < n)
-    g_cond_wait (&cond, &lock);
-  go = TRUE;
-  start = now ();
-  g_cond_broadcast (&cond);
-  g_mutex_unlock (&lock);
   for (unsigned i = 0; i < n; i++)
-    g_thread_join (threads[i]);
-  start = now () - start;
+    streams[i] = (Stream){ subject, frames, &all, NULL };
+  measure_streams_begin (&all, n, stream_run, streams, sizeof *streams);
+  start = measure_wall ();
+  measure_streams_run (&all);
+  start = measure_wall () - start;
   for (unsigned i = 0; i < n; i++)
     if (streams[i].error) {
       if (good)
@@ -183,8 +158,6 @@ speed (const Subject *subject, unsigned n, unsigned frames)
       good = FALSE;
       g_clear_error (&streams[i].error);
     }
-  g_mutex_clear (&lock);
-  g_cond_clear (&cond);
   return good ? n * frames / start : 0;
 }
 

@@ -9,24 +9,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-static double
-now (void)
-{
-  struct timespec t;
-
-  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &t);
-  return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
-}
-
-static int
-compare_doubles (const void *a, const void *b)
-{
-  double x = *(const double *) a, y = *(const double *) b;
-
-  return (x > y) - (x < y);
-}
+#include "measure.h"
 
 /* A talking head: some 30 channels at work, jaw and neck too. */
 static void
@@ -65,7 +49,7 @@ speed (Bench *b, int what, int frames)
   double times[20];
 
   for (int block = 0; block < 20; block++) {
-    double start = now ();
+    double start = measure_processor ();
 
     for (int i = 0; i < frames; i++) {
       move (b->motion, b->info, i);
@@ -76,9 +60,9 @@ speed (Bench *b, int what, int frames)
       if (what & FILL)
         memset (b->frame, i, b->bytes);
     }
-    times[block] = now () - start;
+    times[block] = measure_processor () - start;
   }
-  qsort (times, 20, sizeof *times, compare_doubles);
+  measure_sort (times, 20);
   return frames / times[10];
 }
 

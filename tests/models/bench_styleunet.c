@@ -9,60 +9,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "kernels/linear.h"
+#include "measure.h"
 #include "models/styleunet.h"
 #include "styleunet_synth.h"
 #include "synth.h"
-
-static double
-clock_of (clockid_t id)
-{
-  struct timespec t;
-
-  clock_gettime (id, &t);
-  return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
-}
 
 /* Seconds of this process on all processors, per thread. */
 static double
 now (unsigned threads)
 {
-  return clock_of (CLOCK_PROCESS_CPUTIME_ID) / threads;
+  return measure_processor () / threads;
 }
 
-/* Multiply-adds per second of a product of `rows` x n x n. */
+/* Multiply-adds per such second of a product of `rows` x n x n. */
 static double
 product_speed (AkDevice *dev, size_t rows, size_t n)
 {
-  g_autofree float *values = g_new (float, n *n);
-  AkPlan *plan = ak_plan_new (dev);
-  AkQueue *queue = ak_queue_new (dev);
-  AkMatrix *m;
-  AkStatus status;
-  double best = 1e9;
-
-  for (size_t i = 0; i < n * n; i++)
-    values[i] = (float) (i % 17) * 0.1f;
-  m = ak_matrix_new (dev, values, n, n, AK_F32, &status);
-  ak_linear (plan, &(AkLinear){ .y = ak_dense (ak_plan_memory (plan, rows * n * 4), rows, n),
-                       .x = ak_dense (ak_plan_memory (plan, rows * n * 4), rows, n),
-                       .matrix = m,
-                       .batch = 1,
-                       .rows = rows });
-  ak_plan_finish (plan);
-  for (int i = 0; i < 10; i++) {
-    double start = now (ak_device_threads (dev));
-
-    ak_plan_run (plan, queue, NULL);
-    ak_queue_sync (queue);
-    best = fmin (best, now (ak_device_threads (dev)) - start);
-  }
-  ak_plan_free (plan);
-  ak_queue_free (queue);
-  ak_matrix_free (m);
-  return (double) rows * (double) n * (double) n / best;
+  return ak_device_threads (dev) * measure_product (dev, rows, n);
 }
 
 typedef struct
@@ -174,7 +138,7 @@ main (int argc, char **argv)
   speed = fmax (fmax (product_speed (onednn, 2048, 1024), product_speed (onednn, 4096, 512)),
       product_speed (b.dev, 2048, 1024));
   for (unsigned f = 0; f < frames; f++) {
-    double start = clock_of (CLOCK_MONOTONIC);
+    double start = measure_wall ();
 
     for (guint i = 0; i < stages->len; i++) {
       Stage *s = &g_array_index (stages, Stage, i);
@@ -184,7 +148,7 @@ main (int argc, char **argv)
       ak_queue_sync (queue);
       s->best = fmin (s->best, now (threads) - begin);
     }
-    elapsed = fmin (elapsed, clock_of (CLOCK_MONOTONIC) - start);
+    elapsed = fmin (elapsed, measure_wall () - start);
   }
   report (&b, threads, speed, elapsed);
   for (guint i = 0; i < stages->len; i++)
