@@ -196,6 +196,7 @@ get_deadline (GstArtalkBase *base, gboolean live)
   GstArtalkPromise *promise = &priv->promise;
   g_autoptr (AmModel) model = NULL;
   GstClockTime deadline, took, wait;
+  AmBatching batching;
 
   GST_OBJECT_LOCK (base);
   promise->live = live;
@@ -206,7 +207,8 @@ get_deadline (GstArtalkBase *base, gboolean live)
   if (!model)
     return deadline == GST_CLOCK_TIME_NONE ? 0 : deadline;
 
-  took = GST_ARTALK_BASE_GET_CLASS (base)->measure (base, model, &priv->cancel);
+  gst_artalk_base_batching (base, &batching);
+  took = GST_ARTALK_BASE_GET_CLASS (base)->measure (model, &batching, &priv->cancel);
   GST_OBJECT_LOCK (base);
   wait = am_batch_most (model, priv->batch) > 1 ? priv->batch_deadline : 0;
   if (took)

@@ -36,9 +36,8 @@ struct _GstArtalkBaseClass
   void (*interrupt) (GstArtalkBase *base, GstClockTime time);
   /* How long data wait in this element, computing aside. */
   GstClockTime (*delay) (GstArtalkBase *base, const AmModelInfo *info);
-  /* Wall-clock time in ns of one window on a state of its own, computed as gst_artalk_base_batching() says, or 0 if it
-   * failed. Any thread. */
-  GstClockTime (*measure) (GstArtalkBase *base, AmModel *model, const atomic_int *cancel);
+  /* Wall-clock time in ns of one window on a state of its own, or 0 if it failed. Any thread. */
+  GstClockTime (*measure) (AmModel *model, const AmBatching *batching, const atomic_int *cancel);
   GstFlowReturn (*chain) (GstArtalkBase *base, GstBuffer *buffer);
   /* Serialised and other downstream events; takes `event`. Default: gst_pad_event_default(). */
   gboolean (*sink_event) (GstArtalkBase *base, GstEvent *event);

@@ -51,18 +51,22 @@ compare (gconstpointer a, gconstpointer b)
 }
 
 GstClockTime
-gst_artalk_promise_measure (gboolean (*run) (gpointer), gpointer data)
+gst_artalk_promise_measure (
+    GstArtalkCompute compute, gpointer network, gsize in, gsize out, const atomic_int *cancel)
 {
+  g_autofree float *given = g_new0 (float, in), *results = g_new (float, out);
   const gint64 start = g_get_monotonic_time ();
   GstClockTime took[RUNS];
   guint n = 0;
 
+  if (!network)
+    return 0;
   for (guint i = 0; n == 0 || (n < RUNS && g_get_monotonic_time () - start < LONG); i++) {
     gint64 begun;
 
     g_usleep (i > 0 ? REST : 0);
     begun = g_get_monotonic_time ();
-    if (!run (data))
+    if (!compute (network, given, results, cancel))
       return 0;
     took[n] = (g_get_monotonic_time () - begun) * GST_USECOND;
     if (i > 0 || took[n] > LONG * GST_USECOND) /* the first run also fetches the weights */

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <gst/gst.h>
+#include <stdatomic.h>
 
 G_BEGIN_DECLS
 
@@ -35,9 +36,13 @@ void gst_artalk_promise_init (GstArtalkPromise *self);
 /* READY to PAUSED: nothing has been promised yet. */
 void gst_artalk_promise_start (GstArtalkPromise *self);
 
-/* How long `run`, which computes a window, takes here with pauses as in live use: the median of several, or 0 if it
- * returned FALSE. */
-GstClockTime gst_artalk_promise_measure (gboolean (*run) (gpointer), gpointer data);
+/* Computes a window; FALSE if that failed. */
+typedef gboolean (*GstArtalkCompute) (
+    gpointer network, const float *in, float *out, const atomic_int *cancel);
+/* How long `compute` takes here for a window of `in` zeros, `out` numbers of results, with pauses as in live use: the
+ * median of several, or 0 if it failed or there is no `network`. */
+GstClockTime gst_artalk_promise_measure (
+    GstArtalkCompute compute, gpointer network, gsize in, gsize out, const atomic_int *cancel);
 /* Promises a little more than what was measured, `wait` besides, of an element in which data are delayed by `delay`
  * anyway; if nothing is promised yet. */
 void gst_artalk_promise_make (

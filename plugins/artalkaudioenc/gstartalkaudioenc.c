@@ -639,37 +639,20 @@ delay (GstArtalkBase *base, const AmModelInfo *info)
   return gst_artalk_samples_to_time ((guint64) hop->hop + hop->lookahead);
 }
 
-typedef struct
-{
-  AmAudioEncoder *encoder;
-  const float *samples;
-  float *features;
-  const atomic_int *cancel;
-} Trial;
-
 static gboolean
-try_window (gpointer data)
+compute (gpointer encoder, const float *samples, float *features, const atomic_int *cancel)
 {
-  const Trial *trial = data;
-
-  return am_audio_encoder_run (
-      trial->encoder, trial->samples, trial->features, trial->cancel, NULL);
+  return am_audio_encoder_run (encoder, samples, features, cancel, NULL);
 }
 
 static GstClockTime
-measure (GstArtalkBase *base, AmModel *model, const atomic_int *cancel)
+measure (AmModel *model, const AmBatching *batching, const atomic_int *cancel)
 {
   const AmModelInfo *info = am_model_info (model);
-  g_autoptr (AmAudioEncoder) encoder = NULL;
-  g_autofree float *samples = g_new0 (float, span_samples (info));
-  g_autofree float *features = g_new (float, (gsize) info->steps * info->channels);
-  AmBatching batching;
+  g_autoptr (AmAudioEncoder) encoder = am_audio_encoder_new_batched (model, batching, NULL);
 
-  gst_artalk_base_batching (base, &batching);
-  encoder = am_audio_encoder_new_batched (model, &batching, NULL);
-  return encoder ? gst_artalk_promise_measure (
-                       try_window, &(Trial){ encoder, samples, features, cancel })
-                 : 0;
+  return gst_artalk_promise_measure (
+      compute, encoder, span_samples (info), (gsize) info->steps * info->channels, cancel);
 }
 
 /* The class */

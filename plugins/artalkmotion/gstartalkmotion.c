@@ -398,36 +398,20 @@ delay (GstArtalkBase *base, const AmModelInfo *info)
   return 0;
 }
 
-typedef struct
-{
-  AmMotion *motion;
-  const float *features;
-  float *frames;
-  const atomic_int *cancel;
-} Trial;
-
 static gboolean
-try_window (gpointer data)
+compute (gpointer motion, const float *features, float *frames, const atomic_int *cancel)
 {
-  const Trial *trial = data;
-
-  return am_motion_run (trial->motion, trial->features, trial->frames, trial->cancel, NULL);
+  return am_motion_run (motion, features, frames, cancel, NULL);
 }
 
 static GstClockTime
-measure (GstArtalkBase *base, AmModel *model, const atomic_int *cancel)
+measure (AmModel *model, const AmBatching *batching, const atomic_int *cancel)
 {
   const AmModelInfo *info = am_model_info (model);
-  g_autoptr (AmMotion) motion = NULL;
-  g_autofree float *features = g_new0 (float, (gsize) info->steps * info->channels);
-  g_autofree float *frames = g_new (float, (gsize) info->window_frames * info->motion_dim);
-  AmBatching batching;
+  g_autoptr (AmMotion) motion = am_motion_new_batched (model, batching, NULL);
 
-  gst_artalk_base_batching (base, &batching);
-  motion = am_motion_new_batched (model, &batching, NULL);
-  return motion
-             ? gst_artalk_promise_measure (try_window, &(Trial){ motion, features, frames, cancel })
-             : 0;
+  return gst_artalk_promise_measure (compute, motion, (gsize) info->steps * info->channels,
+      (gsize) info->window_frames * info->motion_dim, cancel);
 }
 
 /* The class */

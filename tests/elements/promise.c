@@ -102,7 +102,7 @@ GST_END_TEST
 
 /* A window: the first one and another are held up. */
 static gboolean
-work (gpointer left)
+work (gpointer left, const float *in, float *out, const atomic_int *cancel)
 {
   const int n = --*(int *) left;
 
@@ -113,11 +113,11 @@ work (gpointer left)
 GST_START_TEST (test_measured)
 {
   int enough = 100, too_few = 3;
-  const GstClockTime took = gst_artalk_promise_measure (work, &enough);
+  const GstClockTime took = gst_artalk_promise_measure (work, &enough, 1, 1, NULL);
 
   fail_unless (took >= 2 * MS && took < 100 * MS);
   fail_unless (enough > 80);
-  fail_unless_equals_uint64 (gst_artalk_promise_measure (work, &too_few), 0);
+  fail_unless_equals_uint64 (gst_artalk_promise_measure (work, &too_few, 1, 1, NULL), 0);
 }
 GST_END_TEST
 
