@@ -121,21 +121,77 @@ golden_compare_error (GoldenCase *c, const char *name, double error, double tol)
     printf ("  %s %.3g of %.3g\n", name, error, tol);
 }
 
+const AmTensor *
+golden_find (GoldenCase *c, const AmWeights *io, const char *name, size_t n)
+{
+  const AmTensor *t = am_weights_find (io, name);
+
+  if (t && t->n == n)
+    return t;
+  printf ("%s: %s: %zu values instead of %zu\n", c->name, name, n, t ? t->n : 0);
+  c->compared++;
+  c->wrong++;
+  return NULL;
+}
+
 void
 golden_compare_tensor (
     GoldenCase *c, const AmWeights *io, const char *name, const float *got, size_t n, double tol)
 {
-  const AmTensor *t = am_weights_find (io, name);
-  g_autofree float *want = NULL;
+  const AmTensor *t = golden_find (c, io, name, n);
+  g_autofree float *want = t ? am_tensor_to_f32 (t) : NULL;
 
-  if (!t || t->n != n) {
-    printf ("%s: %s: %zu values instead of %zu\n", c->name, name, n, t ? t->n : 0);
-    c->compared++;
-    c->wrong++;
+  if (want)
+    golden_compare (c, name, got, want, n, tol);
+}
+
+AmWeights *
+golden_open_io (GoldenCase *c, const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  AmWeights *io = am_weights_open (path, &error);
+
+  if (!io)
+    golden_fail (c, "%s", error->message);
+  return io;
+}
+
+void *
+golden_fetch (AkQueue *queue, const void *from, size_t n)
+{
+  void *to = g_malloc (4 * MAX (n, 1));
+
+  ak_download (queue, to, from, 4 * n);
+  ak_queue_sync (queue);
+  return to;
+}
+
+void
+golden_cases (Golden *g, const char *dir, const char *kind, GoldenRun *run)
+{
+  g_autofree char *path = g_build_filename (dir, "cases.json", NULL);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (GList) names = NULL;
+  JsonObject *cases;
+
+  if (!json_parser_load_from_file (parser, path, NULL) ||
+      !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser)))
     return;
+  cases = json_node_get_object (json_parser_get_root (parser));
+  names = g_list_sort (json_object_get_members (cases), (GCompareFunc) strcmp);
+  for (GList *n = names; n; n = n->next) {
+    const char *name = n->data;
+    g_autofree char *io_path = g_strdup_printf ("%s/%s.safetensors", dir, name);
+    g_autoptr (AmWeights) io = NULL;
+    GoldenCase c;
+
+    if (!JSON_NODE_HOLDS_OBJECT (json_object_get_member (cases, name)) ||
+        !golden_begin (g, &c, "avatar/%s/%s", kind, name))
+      continue;
+    io = golden_open_io (&c, io_path);
+    if (io)
+      run (&c, io, json_object_get_object_member (cases, name));
   }
-  want = am_tensor_to_f32 (t);
-  golden_compare (c, name, got, want, n, tol);
 }
 
 int

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <glib.h>
+#include <json-glib/json-glib.h>
 
 #include "kernels/device.h"
 #include "models/config.h"
@@ -53,8 +54,19 @@ double golden_largest (const float *got, const float *want, size_t n);
 /* An error measured elsewhere must be at most `tol` (> 0); NaN fails. */
 void golden_compare_error (GoldenCase *c, const char *name, double error, double tol);
 
+/* The tensor `name` of n numbers, or NULL after counting it as wrong. */
+const AmTensor *golden_find (GoldenCase *c, const AmWeights *io, const char *name, size_t n);
+
 /* The tensors of `path`, or NULL after golden_fail(). */
 AmWeights *golden_open_io (GoldenCase *c, const char *path);
+
+/* n numbers of 4 bytes of the device, after what the queue does. (g_free) */
+void *golden_fetch (AkQueue *queue, const void *from, size_t n);
+
+/* Runs a case that has begun, with its entry of cases.json, and ends it. */
+typedef void GoldenRun (GoldenCase *c, const AmWeights *io, JsonObject *sizes);
+/* The cases avatar/KIND/NAME that dir/cases.json lists, each with its NAME.safetensors. */
+void golden_cases (Golden *g, const char *dir, const char *kind, GoldenRun *run);
 
 /* Kinds of cases, each in its own file: they find what there is below g->folder. */
 void golden_motion (Golden *g);

@@ -12,17 +12,6 @@
 #define POSE_TOL 3.5e-7
 #define ROTATION_TOL 2e-6
 
-AmWeights *
-golden_open_io (GoldenCase *c, const char *path)
-{
-  g_autoptr (GError) error = NULL;
-  AmWeights *io = am_weights_open (path, &error);
-
-  if (!io)
-    golden_fail (c, "%s", error->message);
-  return io;
-}
-
 /* Poses every row of `io` with `head` and compares with its tensor `name`. */
 static void
 compare_poses (GoldenCase *c, AmHead *head, const AmWeights *io, float scale, const char *name)

@@ -24,16 +24,6 @@ find (Builtin *x, const char *name)
   return am_weights_find (x->io, name);
 }
 
-static float *
-fetch (Builtin *x, const float *from, size_t n)
-{
-  float *to = g_new (float, n);
-
-  ak_download (x->in.queue, to, from, n * sizeof *to);
-  ak_queue_sync (x->in.queue);
-  return to;
-}
-
 /* Rows `at` of values [][cols]. */
 static float *
 pick (const float *values, size_t cols, const int64_t *at, size_t n)
@@ -82,9 +72,10 @@ compare_bound (Builtin *x)
                  *rotations_t = find (x, "rotations");
   size_t n = index_t ? index_t->n : 0, N = x->in.splats;
   g_autofree int64_t *at = index_t ? am_tensor_to_i64 (index_t) : NULL;
-  g_autofree float *means = fetch (x, x->in.means, 3 * N), *scales = fetch (x, x->in.scales, 3 * N),
-                   *rotations = fetch (x, x->in.rotations, 4 * N),
-                   *colors = fetch (x, x->in.colors, x->C * N);
+  g_autofree float *means = golden_fetch (x->in.queue, x->in.means, 3 * N),
+                   *scales = golden_fetch (x->in.queue, x->in.scales, 3 * N),
+                   *rotations = golden_fetch (x->in.queue, x->in.rotations, 4 * N),
+                   *colors = golden_fetch (x->in.queue, x->in.colors, x->C * N);
   g_autofree float *some_means = NULL, *some_colors = NULL, *want_s = NULL, *want_q = NULL;
   double worst = 0;
 
@@ -155,9 +146,9 @@ static void
 compare_pictures (Builtin *x, const uint8_t *white)
 {
   size_t pixels = x->side * x->side, R = x->network, n4 = x->side / 4, n16 = x->side / 16;
-  g_autofree float *image = fetch (x, x->in.image, pixels * x->C);
-  g_autofree float *t = fetch (x, x->in.transmittance, pixels);
-  g_autofree float *network = fetch (x, x->in.network, R * R * 3);
+  g_autofree float *image = golden_fetch (x->in.queue, x->in.image, pixels * x->C);
+  g_autofree float *t = golden_fetch (x->in.queue, x->in.transmittance, pixels);
+  g_autofree float *network = golden_fetch (x->in.queue, x->in.network, R * R * 3);
   g_autofree float *image16 = stride (image, x->side, x->C, 3, 5, 16);
   g_autofree float *t4 = stride (t, x->side, 1, 1, 2, 4);
   g_autofree float *network8 = stride (network, R, 3, 1, 2, 8);
@@ -218,7 +209,7 @@ check (Builtin *x, GError **error)
   if (!am_avatar_view_draw (view, motion, &picture, NULL, error))
     return FALSE;
   am_avatar_view_inside (view, &x->in);
-  vertices = fetch (x, x->in.points, 3 * V);
+  vertices = golden_fetch (x->in.queue, x->in.points, 3 * V);
   n = (V + 12) / 13;
   for (size_t i = 0; i < n; i++)
     memmove (vertices + 3 * i, vertices + 39 * i, 3 * sizeof *vertices);

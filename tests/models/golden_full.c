@@ -174,21 +174,11 @@ check_splats (Full *x)
   return TRUE;
 }
 
-static float *
-fetch (const AmAvatarInside *in, const float *from, size_t n)
-{
-  float *to = g_new (float, n);
-
-  ak_download (in->queue, to, from, n * sizeof *to);
-  ak_queue_sync (in->queue);
-  return to;
-}
-
 static void
 compare_splat_image (Full *x, const AmAvatarInside *in, size_t side, size_t C)
 {
-  g_autofree float *image = fetch (in, in->image, side * side * C);
-  g_autofree float *t = fetch (in, in->transmittance, side * side);
+  g_autofree float *image = golden_fetch (in->queue, in->image, side * side * C);
+  g_autofree float *t = golden_fetch (in->queue, in->transmittance, side * side);
   g_autofree float *picked = g_new (float, 64 * 64 * C), *t_picked = g_new (float, 128 * 128);
   const AmTensor *want_t = find (x, "splat_stride8", 64 * 64 * C);
   g_autofree float *want = want_t ? golden_read_rows (want_t, C) : NULL;
@@ -279,7 +269,7 @@ check_frame (Full *x, AmNoise noise)
   golden_compare_rows (x->c, x->io, "rgb_no_noise", rgb, 3 * pixels, 3, 2.5e-4 + 5e-5);
   am_avatar_view_inside (view, &in);
   {
-    g_autofree float *points = fetch (&in, in.points, 3 * V);
+    g_autofree float *points = golden_fetch (in.queue, in.points, 3 * V);
     size_t n = (V + 12) / 13;
 
     for (size_t i = 0; i < n; i++)

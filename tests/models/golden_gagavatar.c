@@ -235,16 +235,6 @@ compare_image (GoldenCase *c, const char *name, const float *got, const float *w
   golden_compare_error (c, name, worst, 0.05);
 }
 
-static float *
-fetch (const AmAvatarInside *in, const float *from, size_t n)
-{
-  float *to = g_new (float, n);
-
-  ak_download (in->queue, to, from, n * sizeof *to);
-  ak_queue_sync (in->queue);
-  return to;
-}
-
 /* Everything on the way to frame `i`'s colours. */
 static void
 compare_inside (Case *x, AmAvatarView *view, unsigned i)
@@ -263,10 +253,10 @@ compare_inside (Case *x, AmAvatarView *view, unsigned i)
   AmCamera camera;
 
   am_avatar_view_inside (view, &in);
-  points = fetch (&in, in.points, 3 * V);
-  average = fetch (&in, in.average, 3 * x->average->len);
-  image = fetch (&in, in.image, pixels * C);
-  t = fetch (&in, in.transmittance, pixels);
+  points = golden_fetch (in.queue, in.points, 3 * V);
+  average = golden_fetch (in.queue, in.average, 3 * x->average->len);
+  image = golden_fetch (in.queue, in.image, pixels * C);
+  t = golden_fetch (in.queue, in.transmittance, pixels);
   compare_frame (x, "points", i, points, 3 * V, 3, 1.5e-6);
   compare_frame (x, "forehead_average", i, average, 3 * (size_t) x->average->len, 3, 1.5e-6);
   am_camera_frame (&camera, x->people[i >= SWITCH]->transform, x->motion + i * x->dim + x->dim - 6);

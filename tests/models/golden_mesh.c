@@ -4,7 +4,6 @@
 
 #include "kernels/raster.h"
 
-#include <json-glib/json-glib.h>
 #include <math.h>
 #include <string.h>
 
@@ -190,37 +189,26 @@ compare (GoldenCase *c, const Case *m, const Drawn *d)
 }
 
 static void
-golden_mesh_case (Golden *g, const char *dir, const char *name, JsonObject *sizes)
+run_case (GoldenCase *c, const AmWeights *io, JsonObject *sizes)
 {
-  g_autofree char *path = g_strdup_printf ("%s/%s.safetensors", dir, name);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (AmWeights) io = NULL;
   Case m = { 0 };
-  GoldenCase c;
 
-  if (!golden_begin (g, &c, "avatar/mesh/%s", name))
-    return;
-  io = am_weights_open (path, &error);
-  if (!io) {
-    golden_fail (&c, "%s", error->message);
-    return;
-  }
   m.width = (unsigned) json_object_get_int_member_with_default (sizes, "width", 0);
   m.height = (unsigned) json_object_get_int_member_with_default (sizes, "height", 0);
   m.scale = (float) json_object_get_double_member_with_default (sizes, "scale", 1);
   if (!case_read (&m, io)) {
-    golden_fail (&c, "lacks tensors, or they do not fit one another");
+    golden_fail (c, "lacks tensors, or they do not fit one another");
   } else {
     size_t pixels = (size_t) m.width * m.height;
     Drawn d = { g_new (int32_t, pixels), g_new (float, pixels), g_new (float, 2 * pixels),
       g_new (float, 3 * pixels), g_new (float, 3 * m.V), g_new (uint8_t, 4 * pixels) };
-    AkStatus status = draw (g, &m, &d);
+    AkStatus status = draw (c->golden, &m, &d);
 
     if (status != AK_OK) {
-      golden_fail (&c, "%s", ak_status_text (status));
+      golden_fail (c, "%s", ak_status_text (status));
     } else {
-      compare (&c, &m, &d);
-      golden_end (&c);
+      compare (c, &m, &d);
+      golden_end (c);
     }
     g_free (d.face);
     g_free (d.z);
@@ -235,17 +223,5 @@ golden_mesh_case (Golden *g, const char *dir, const char *name, JsonObject *size
 void
 golden_mesh (Golden *g, const char *dir)
 {
-  g_autofree char *path = g_build_filename (dir, "cases.json", NULL);
-  g_autoptr (JsonParser) parser = json_parser_new ();
-  g_autoptr (GList) names = NULL;
-  JsonObject *cases;
-
-  if (!json_parser_load_from_file (parser, path, NULL) ||
-      !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser)))
-    return;
-  cases = json_node_get_object (json_parser_get_root (parser));
-  names = g_list_sort (json_object_get_members (cases), (GCompareFunc) strcmp);
-  for (GList *n = names; n; n = n->next)
-    if (JSON_NODE_HOLDS_OBJECT (json_object_get_member (cases, n->data)))
-      golden_mesh_case (g, dir, n->data, json_object_get_object_member (cases, n->data));
+  golden_cases (g, dir, "mesh", run_case);
 }

@@ -4,7 +4,6 @@
 
 #include "kernels/splat.h"
 
-#include <json-glib/json-glib.h>
 #include <math.h>
 #include <string.h>
 
@@ -38,15 +37,6 @@ upload (AkPlan *plan, AkQueue *queue, const AmWeights *io, const char *name, siz
 
   if (to)
     ak_upload (queue, to, values, n * sizeof *to);
-  return to;
-}
-
-static void *
-fetch (AkQueue *queue, const void *from, size_t bytes)
-{
-  void *to = g_malloc (bytes + 1);
-
-  ak_download (queue, to, from, bytes);
   return to;
 }
 
@@ -86,15 +76,15 @@ draw (Golden *g, const AmWeights *io, const AkSplat *sizes, gboolean details, Dr
     for (int run = 0; run < 2 && status == AK_OK; run++)
       status = ak_plan_run (plan, queue, NULL);
     if (status == AK_OK) {
-      d->image = fetch (queue, a.image, values * sizeof (float));
+      d->image = golden_fetch (queue, a.image, values);
       if (details) {
-        d->transmittance = fetch (queue, a.transmittance, pixels * sizeof (float));
-        d->center = fetch (queue, a.details.center, 2 * n * sizeof (float));
-        d->conic = fetch (queue, a.details.conic, 3 * n * sizeof (float));
-        d->depth = fetch (queue, a.details.depth, n * sizeof (float));
-        d->radius = fetch (queue, a.details.radius, n * sizeof (int32_t));
-        d->tiles = fetch (queue, a.details.tiles, 4 * n * sizeof (int32_t));
-        d->contributions = fetch (queue, a.details.contributions, pixels * sizeof (int32_t));
+        d->transmittance = golden_fetch (queue, a.transmittance, pixels);
+        d->center = golden_fetch (queue, a.details.center, 2 * n);
+        d->conic = golden_fetch (queue, a.details.conic, 3 * n);
+        d->depth = golden_fetch (queue, a.details.depth, n);
+        d->radius = golden_fetch (queue, a.details.radius, n);
+        d->tiles = golden_fetch (queue, a.details.tiles, 4 * n);
+        d->contributions = golden_fetch (queue, a.details.contributions, pixels);
       }
       status = ak_queue_sync (queue);
     }
@@ -188,24 +178,13 @@ compare_drawn (GoldenCase *c, const char *name, const AmWeights *io, const Drawn
 }
 
 static void
-golden_splat_case (Golden *g, const char *dir, const char *name, JsonObject *sizes)
+run_case (GoldenCase *c, const AmWeights *io, JsonObject *sizes)
 {
-  g_autofree char *path = g_strdup_printf ("%s/%s.safetensors", dir, name);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (AmWeights) io = NULL;
   AkSplat a = { 0 };
   Drawn with = { 0 }, without = { 0 };
   AkStatus status;
-  GoldenCase c;
   size_t pixels;
 
-  if (!golden_begin (g, &c, "avatar/splat/%s", name))
-    return;
-  io = am_weights_open (path, &error);
-  if (!io) {
-    golden_fail (&c, "%s", error->message);
-    return;
-  }
   a.width = (unsigned) json_object_get_int_member_with_default (sizes, "width", 0);
   a.height = (unsigned) json_object_get_int_member_with_default (sizes, "height", 0);
   a.channels = (size_t) json_object_get_int_member_with_default (sizes, "channels", 0);
@@ -213,29 +192,29 @@ golden_splat_case (Golden *g, const char *dir, const char *name, JsonObject *siz
   a.tan_fov_x = (float) json_object_get_double_member_with_default (sizes, "tan_fov_x", 0);
   a.tan_fov_y = (float) json_object_get_double_member_with_default (sizes, "tan_fov_y", 0);
   pixels = (size_t) a.width * a.height;
-  status = draw (g, io, &a, TRUE, &with);
+  status = draw (c->golden, io, &a, TRUE, &with);
   if (status == AK_OK)
-    status = draw (g, io, &a, FALSE, &without);
+    status = draw (c->golden, io, &a, FALSE, &without);
   if (status != AK_OK) {
-    golden_fail (&c, "%s", ak_status_text (status));
+    golden_fail (c, "%s", ak_status_text (status));
   } else {
     const Grid whole = { 0, 1, 0, 1 }, sparse = { 2, 4, 1, 4 };
 
     if (!am_weights_find (io, "image") && !am_weights_find (io, "image_stride4"))
-      golden_compare_error (&c, "image", NAN, 1);
-    compare_picture (&c, "image", io, &a, with.image, a.channels, whole);
-    compare_picture (&c, "image", io, &a, without.image, a.channels, whole);
-    compare_picture (&c, "image_stride4", io, &a, with.image, a.channels, sparse);
-    compare_picture (&c, "image_stride4", io, &a, without.image, a.channels, sparse);
-    compare_picture (&c, "image_ch0_3", io, &a, without.image, a.channels, whole);
-    compare_picture (&c, "final_T", io, &a, with.transmittance, 1, whole);
-    compare_whole (&c, "n_contrib", io, with.contributions, pixels);
-    compare_whole (&c, "radii", io, with.radius, a.splats);
-    compare_whole (&c, "tile_rect", io, with.tiles, 4 * a.splats);
-    compare_drawn (&c, "mean2d", io, &with, with.center, a.splats, 2, 1e-6);
-    compare_drawn (&c, "conic", io, &with, with.conic, a.splats, 3, 1e-6);
-    compare_drawn (&c, "depth", io, &with, with.depth, a.splats, 1, 1e-6);
-    golden_end (&c);
+      golden_compare_error (c, "image", NAN, 1);
+    compare_picture (c, "image", io, &a, with.image, a.channels, whole);
+    compare_picture (c, "image", io, &a, without.image, a.channels, whole);
+    compare_picture (c, "image_stride4", io, &a, with.image, a.channels, sparse);
+    compare_picture (c, "image_stride4", io, &a, without.image, a.channels, sparse);
+    compare_picture (c, "image_ch0_3", io, &a, without.image, a.channels, whole);
+    compare_picture (c, "final_T", io, &a, with.transmittance, 1, whole);
+    compare_whole (c, "n_contrib", io, with.contributions, pixels);
+    compare_whole (c, "radii", io, with.radius, a.splats);
+    compare_whole (c, "tile_rect", io, with.tiles, 4 * a.splats);
+    compare_drawn (c, "mean2d", io, &with, with.center, a.splats, 2, 1e-6);
+    compare_drawn (c, "conic", io, &with, with.conic, a.splats, 3, 1e-6);
+    compare_drawn (c, "depth", io, &with, with.depth, a.splats, 1, 1e-6);
+    golden_end (c);
   }
   drawn_clear (&with);
   drawn_clear (&without);
@@ -244,17 +223,5 @@ golden_splat_case (Golden *g, const char *dir, const char *name, JsonObject *siz
 void
 golden_splat (Golden *g, const char *dir)
 {
-  g_autofree char *path = g_build_filename (dir, "cases.json", NULL);
-  g_autoptr (JsonParser) parser = json_parser_new ();
-  g_autoptr (GList) names = NULL;
-  JsonObject *cases;
-
-  if (!json_parser_load_from_file (parser, path, NULL) ||
-      !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser)))
-    return;
-  cases = json_node_get_object (json_parser_get_root (parser));
-  names = g_list_sort (json_object_get_members (cases), (GCompareFunc) strcmp);
-  for (GList *n = names; n; n = n->next)
-    if (JSON_NODE_HOLDS_OBJECT (json_object_get_member (cases, n->data)))
-      golden_splat_case (g, dir, n->data, json_object_get_object_member (cases, n->data));
+  golden_cases (g, dir, "splat", run_case);
 }
