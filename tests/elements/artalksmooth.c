@@ -3,24 +3,19 @@
 #include <math.h>
 #include <string.h>
 
-#include "testharness.h"
+#include "testmotion.h"
 
 #define CAPS "motion/x-flame,format=F32LE,expression=100,pose=6,basis=any,framerate=25/1"
-#define DIM 106
 
 static GstBuffer *
 frame (guint i, float value)
 {
-  float numbers[DIM];
+  float numbers[TEST_MOTION];
   GstBuffer *b;
 
-  for (guint k = 0; k < DIM; k++)
+  for (guint k = 0; k < TEST_MOTION; k++)
     numbers[k] = value;
-  b = gst_buffer_new_memdup (numbers, sizeof numbers);
-  GST_BUFFER_PTS (b) = i * TEST_FRAME;
-  GST_BUFFER_DURATION (b) = TEST_FRAME;
-  GST_BUFFER_OFFSET (b) = i;
-  GST_BUFFER_OFFSET_END (b) = i + 1;
+  b = test_motion_buffer (i, numbers);
   if (i == 0)
     GST_BUFFER_FLAG_SET (b, GST_BUFFER_FLAG_DISCONT);
   return b;
@@ -47,14 +42,14 @@ check (GPtrArray *all, guint at, guint n, float value)
 {
   for (guint i = 0; i < n; i++) {
     GstBuffer *b = test_buffer (all, at + i);
-    float numbers[DIM];
+    float numbers[TEST_MOTION];
 
     fail_unless_equals_uint64 (GST_BUFFER_PTS (b), i * TEST_FRAME);
     fail_unless_equals_uint64 (GST_BUFFER_DURATION (b), TEST_FRAME);
     fail_unless_equals_uint64 (GST_BUFFER_OFFSET (b), i);
     fail_unless_equals_int (GST_BUFFER_IS_DISCONT (b), i == 0);
     fail_unless_equals_uint64 (gst_buffer_extract (b, 0, numbers, sizeof numbers), sizeof numbers);
-    for (guint k = 0; k < DIM; k++)
+    for (guint k = 0; k < TEST_MOTION; k++)
       fail_unless (fabsf (numbers[k] - (k >= 104 ? 0 : value)) < 1e-5f, "frame %u channel %u: %g",
           i, k, numbers[k]);
   }
@@ -130,7 +125,7 @@ GST_START_TEST (test_fix_pose)
 {
   GstHarness *h = start ();
   g_autoptr (GPtrArray) all = NULL;
-  float numbers[DIM];
+  float numbers[TEST_MOTION];
 
   g_object_set (h->element, "fix-pose", TRUE, NULL);
   push (h, 0, 20, 0.5);

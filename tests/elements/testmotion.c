@@ -2,6 +2,19 @@
 #include "testmotion.h"
 
 #include <math.h>
+#include <string.h>
+
+GstBuffer *
+test_motion_buffer (guint i, const float *numbers)
+{
+  GstBuffer *b = gst_buffer_new_memdup (numbers, TEST_MOTION * sizeof *numbers);
+
+  GST_BUFFER_PTS (b) = i * TEST_FRAME;
+  GST_BUFFER_DURATION (b) = TEST_FRAME;
+  GST_BUFFER_OFFSET (b) = i;
+  GST_BUFFER_OFFSET_END (b) = i + 1;
+  return b;
+}
 
 GstBuffer *
 test_motion_frame (guint i, float jaw)
@@ -11,11 +24,7 @@ test_motion_frame (guint i, float jaw)
 
   numbers[TEST_SMILE] = 0.25f;
   numbers[TEST_JAW] = jaw * (1.1f + sinf (i));
-  b = gst_buffer_new_memdup (numbers, sizeof numbers);
-  GST_BUFFER_PTS (b) = i * TEST_FRAME;
-  GST_BUFFER_DURATION (b) = TEST_FRAME;
-  GST_BUFFER_OFFSET (b) = i;
-  GST_BUFFER_OFFSET_END (b) = i + 1;
+  b = test_motion_buffer (i, numbers);
   if (i == 0)
     GST_BUFFER_FLAG_SET (b, GST_BUFFER_FLAG_DISCONT);
   return b;
@@ -51,6 +60,23 @@ test_check_motion (GPtrArray *all, guint from, guint n)
     fail_unless_equals_uint64 (GST_BUFFER_OFFSET_END (b), from + i + 1);
     fail_unless_equals_int (GST_BUFFER_IS_DISCONT (b), from + i == 0);
   }
+}
+
+void
+test_nonsense (GstHarness *h)
+{
+  g_autofree char *error = NULL;
+  float numbers[TEST_MOTION];
+  GstBuffer *b;
+
+  for (guint i = 0; i < TEST_MOTION; i++)
+    numbers[i] = i % 3 ? NAN : 1e30f;
+  b = gst_harness_push_and_pull (h, test_motion_buffer (0, numbers));
+  fail_unless (b != NULL);
+  gst_buffer_unref (b);
+  fail_unless_equals_int (gst_harness_push (h, gst_buffer_new_memdup (numbers, 5)), GST_FLOW_ERROR);
+  error = test_message (h->element, GST_MESSAGE_ERROR);
+  fail_unless (error && strstr (error, "106"));
 }
 
 void

@@ -13,6 +13,9 @@ G_BEGIN_DECLS
 #define TEST_JAW 103
 #define TEST_SMILE 23 /* stays in silence: 0.25 in every frame */
 
+/* Frame `i` of these numbers, [TEST_MOTION]. */
+GstBuffer *test_motion_buffer (guint i, const float *numbers);
+
 /* Frame `i` of speech with a jaw that opens up to about `jaw`, or with 0 of silence. */
 GstBuffer *test_motion_frame (guint i, float jaw);
 
@@ -24,6 +27,9 @@ float test_number (GstBuffer *frame, guint k);
 
 /* Fails unless `all` are `n` frames one after the other, from frame `from` on. */
 void test_check_motion (GPtrArray *all, guint from, guint n);
+
+/* Fails unless the element draws a frame of numbers that are none, and refuses half a number. */
+void test_nonsense (GstHarness *h);
 
 /* Fails unless `frame` holds test_motion_frame (i, jaw). */
 void test_same_motion (GstBuffer *frame, guint i, float jaw);
