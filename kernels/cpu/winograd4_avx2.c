@@ -8,7 +8,6 @@
 #include "winograd_avx2.h"
 
 #define SIDE 6
-#define PRODUCTS (SIDE * SIDE)
 #define A 0.70710678f
 #define B 1.41421356f
 
@@ -86,19 +85,6 @@ transform8 (
   }
 }
 
-static void
-transform (const AkWinograd *w, AkWinogradTile tile, const float *zeros, float *to, size_t step)
-{
-  const float *pixels[PRODUCTS];
-  size_t c;
-
-  ak_winograd_pixels (w, 4 * (size_t) tile.row, 4 * (size_t) tile.column, SIDE, zeros, pixels);
-  for (c = 0; c + 8 <= w->channels; c += 8)
-    transform8 (w, pixels, c, 1, to + c, step);
-  if (c < w->channels)
-    transform8 (w, pixels, c, 0, to + c, step);
-}
-
 AK_INLINE void
 finish8 (const AkWinograd *w, const AkPanels *p, AkWinogradTile tile, size_t col, int whole,
     const float *m, size_t step)
@@ -138,5 +124,5 @@ finish8 (const AkWinograd *w, const AkPanels *p, AkWinogradTile tile, size_t col
 void
 ak_winograd4_avx2 (const AkWinograd *w, const AkWinogradTile *tile, size_t tiles, float *scratch)
 {
-  ak_winograd_run (w, tile, tiles, scratch, PRODUCTS, transform, finish8);
+  ak_winograd_run (w, tile, tiles, scratch, 4, transform8, finish8);
 }

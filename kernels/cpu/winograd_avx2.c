@@ -84,19 +84,6 @@ transform8 (
   }
 }
 
-static void
-transform (const AkWinograd *w, AkWinogradTile tile, const float *zeros, float *to, size_t step)
-{
-  const float *pixels[16];
-  size_t c;
-
-  ak_winograd_pixels (w, 2 * (size_t) tile.row, 2 * (size_t) tile.column, 4, zeros, pixels);
-  for (c = 0; c + 8 <= w->channels; c += 8)
-    transform8 (w, pixels, c, 1, to + c, step);
-  if (c < w->channels)
-    transform8 (w, pixels, c, 0, to + c, step);
-}
-
 AK_INLINE void
 finish8 (const AkWinograd *w, const AkPanels *p, AkWinogradTile tile, size_t col, int whole,
     const float *m, size_t step)
@@ -133,5 +120,5 @@ finish8 (const AkWinograd *w, const AkPanels *p, AkWinogradTile tile, size_t col
 void
 ak_winograd2_avx2 (const AkWinograd *w, const AkWinogradTile *tile, size_t tiles, float *scratch)
 {
-  ak_winograd_run (w, tile, tiles, scratch, 16, transform, finish8);
+  ak_winograd_run (w, tile, tiles, scratch, 2, transform8, finish8);
 }

@@ -41,6 +41,7 @@ ak_winograd_pixels (const AkWinograd *w, size_t row, size_t col, size_t side, co
   }
 }
 
+#define AK_WINOGRAD_MOST 36  /* products */
 #define AK_WINOGRAD_NARROW 8 /* tiles at a time where half of a panel is empty */
 
 /* Only the first 8 columns of a panel, in ak_tile()'s order. */
@@ -80,9 +81,25 @@ ak_winograd_multiply (
   }
 }
 
-/* One tile's pixels to the products' places, `step` floats apart. */
+/* 8 channels of one tile's pixels, from c on, or what is left of them, to the products' places, `step` floats apart:
+ * Bᵀ d B. */
 typedef void AkWinogradTransform (
-    const AkWinograd *w, AkWinogradTile tile, const float *zeros, float *to, size_t step);
+    const AkWinograd *w, const float *const *pixels, size_t c, int whole, float *to, size_t step);
+
+/* All channels. */
+AK_INLINE void
+ak_winograd_transform (const AkWinograd *w, AkWinogradTile tile, size_t size, const float *zeros,
+    float *to, size_t step, AkWinogradTransform *transform)
+{
+  const float *pixels[AK_WINOGRAD_MOST];
+  size_t c;
+
+  ak_winograd_pixels (w, size * tile.row, size * tile.column, size + 2, zeros, pixels);
+  for (c = 0; c + 8 <= w->channels; c += 8)
+    transform (w, pixels, c, 1, to + c, step);
+  if (c < w->channels)
+    transform (w, pixels, c, 0, to + c, step);
+}
 
 /* 8 columns of one tile's products m, or what is left of them, to its pixels: Aᵀ m A and the epilogue. */
 typedef void AkWinogradFinish (const AkWinograd *w, const AkPanels *p, AkWinogradTile tile,
@@ -121,18 +138,19 @@ ak_winograd_finish_panel (const AkWinograd *w, const AkWinogradTile *tile, size_
   }
 }
 
-/* What an AkWinogradRun does; the last three arguments are constants of the caller. */
+/* What an AkWinogradRun does with tiles of size x size results; the last three arguments are constants of the caller. */
 AK_INLINE void
 ak_winograd_run (const AkWinograd *w, const AkWinogradTile *tile, size_t tiles, float *scratch,
-    size_t n_products, AkWinogradTransform *transform, AkWinogradFinish *finish)
+    size_t size, AkWinogradTransform *transform, AkWinogradFinish *finish)
 {
+  const size_t n_products = (size + 2) * (size + 2);
   size_t channels = w->channels, panels = (w->p.n + 15) / 16;
   size_t step = ak_winograd_place (tiles, channels), product_step = ak_winograd_place (tiles, 16);
   float *products = scratch + n_products * step, *zeros = products + n_products * product_step;
 
   memset (zeros, 0, channels * sizeof *zeros);
   for (size_t i = 0; i < tiles; i++)
-    transform (w, tile[i], zeros, scratch + i * channels, step);
+    ak_winograd_transform (w, tile[i], size, zeros, scratch + i * channels, step, transform);
   for (size_t p = 0; p < panels; p++) {
     for (size_t e = 0; e < n_products; e++)
       ak_winograd_multiply (products + e * product_step, scratch + e * step,

@@ -4,7 +4,6 @@
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <glib/gstdio.h>
 #include <gst/video/video.h>
-#include <math.h>
 #include <string.h>
 
 #include "testavatar.h"
