@@ -21,14 +21,8 @@ bind_run (const AkAt *at, const void *args)
   AK_LAUNCH (bind_kernel, ak_blocks (a->splats, 128), 128, 0, at, *a);
 }
 
-static void
-bind_record (AkPlan *plan, const AkBind *args)
-{
-  ak_cuda_append (plan, bind_run, NULL, args, sizeof *args);
-}
-
 void
 ak_cuda_bind_init (AkOps *ops)
 {
-  ops->bind = bind_record;
+  ops->bind = ak_record<bind_run>;
 }

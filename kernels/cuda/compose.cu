@@ -46,12 +46,6 @@ compose_run (const AkAt *at, const void *args)
   AK_LAUNCH (compose_kernel, ak_blocks (o->pixels, 256), 256, 0, at, *o);
 }
 
-static void
-compose_record (AkPlan *plan, const AkCompose *args)
-{
-  ak_cuda_append (plan, compose_run, NULL, args, sizeof *args);
-}
-
 static __global__ void
 bytes_kernel (AkBytes b)
 {
@@ -74,15 +68,9 @@ bytes_run (const AkAt *at, const void *args)
   AK_LAUNCH (bytes_kernel, ak_blocks ((size_t) b->side * b->side, 256), 256, 0, at, *b);
 }
 
-static void
-bytes_record (AkPlan *plan, const AkBytes *args)
-{
-  ak_cuda_append (plan, bytes_run, NULL, args, sizeof *args);
-}
-
 void
 ak_cuda_compose_init (AkOps *ops)
 {
-  ops->compose = compose_record;
-  ops->bytes = bytes_record;
+  ops->compose = ak_record<compose_run>;
+  ops->bytes = ak_record<bytes_run>;
 }

@@ -35,6 +35,14 @@ extern __shared__ __align__ (16) unsigned char ak_shared_memory[];
 #define AK_WARP 32
 #define AK_ALL 0xffffffffu /* every lane of a warp */
 
+/* Records a node of nothing but an operation's arguments: ops->resize = ak_record<run_resize>. */
+template <AkCudaRun *RUN, class Args>
+static void
+ak_record (AkPlan *plan, const Args *args)
+{
+  ak_cuda_append (plan, RUN, NULL, args, sizeof *args);
+}
+
 /* Where a node writes its results as bfloat16 as well, or NULL. */
 static inline uint16_t *
 ak_rounded (const AkAt *at, const AkAlso *also)

@@ -68,15 +68,9 @@ gather_record (AkPlan *plan, const AkMembers *args)
   ak_cuda_append (plan, gather_run, NULL, args, sizeof *args);
 }
 
-static void
-scatter_record (AkPlan *plan, const AkMembers *args)
-{
-  ak_cuda_append (plan, scatter_run, NULL, args, sizeof *args);
-}
-
 void
 ak_cuda_members_init (AkOps *ops)
 {
   ops->members_gather = gather_record;
-  ops->members_scatter = scatter_record;
+  ops->members_scatter = ak_record<scatter_run>;
 }

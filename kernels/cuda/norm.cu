@@ -254,22 +254,10 @@ record_layer_norm (AkPlan *plan, const AkLayerNorm *args)
     ak_offer (plan, args->y, args->batch, args->rows, args->cols, &kept->also, 0);
 }
 
-static void
-record_rms_norm (AkPlan *plan, const AkRmsNorm *args)
-{
-  ak_cuda_append (plan, run_rms_norm, NULL, args, sizeof *args);
-}
-
-static void
-record_unit_norm (AkPlan *plan, const AkUnitNorm *args)
-{
-  ak_cuda_append (plan, run_unit_norm, NULL, args, sizeof *args);
-}
-
 void
 ak_cuda_norm_init (AkOps *ops)
 {
   ops->layer_norm = record_layer_norm;
-  ops->rms_norm = record_rms_norm;
-  ops->unit_norm = record_unit_norm;
+  ops->rms_norm = ak_record<run_rms_norm>;
+  ops->unit_norm = ak_record<run_unit_norm>;
 }

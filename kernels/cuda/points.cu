@@ -31,14 +31,8 @@ average_run (const AkAt *at, const void *args)
   AK_LAUNCH (average_kernel, 1, THREADS, 0, at, *(const AkAveragePoints *) args);
 }
 
-static void
-average_record (AkPlan *plan, const AkAveragePoints *args)
-{
-  ak_cuda_append (plan, average_run, NULL, args, sizeof *args);
-}
-
 void
 ak_cuda_points_init (AkOps *ops)
 {
-  ops->average_points = average_record;
+  ops->average_points = ak_record<average_run>;
 }

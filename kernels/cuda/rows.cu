@@ -126,12 +126,6 @@ run_nearest (const AkAt *at, const void *args)
   AK_LAUNCH (nearest, (unsigned) (a->batch * a->rows), THREADS, 0, at, *a);
 }
 
-static void
-record_nearest (AkPlan *plan, const AkNearest *args)
-{
-  ak_cuda_append (plan, run_nearest, NULL, args, sizeof *args);
-}
-
 typedef enum { FROM_PAIRS, FROM_SIGNS, VALUES } BitsWay;
 
 static __global__ void
@@ -247,18 +241,6 @@ run_level_running (const AkAt *at, const void *args)
   AK_LAUNCH (level_running, (unsigned) a->batch, LONG, 0, at, *a);
 }
 
-static void
-record_level_window (AkPlan *plan, const AkLevelRunning *args)
-{
-  ak_cuda_append (plan, run_level_window, NULL, args, sizeof *args);
-}
-
-static void
-record_level_running (AkPlan *plan, const AkLevelRunning *args)
-{
-  ak_cuda_append (plan, run_level_running, NULL, args, sizeof *args);
-}
-
 static __device__ uint64_t
 split_mix (uint64_t number)
 {
@@ -298,12 +280,6 @@ run_normal (const AkAt *at, const void *args)
 
   AK_LAUNCH (normal, ak_blocks (pairs, THREADS), THREADS, 0, at, *a);
   AK_LAUNCH (advance, 1, 1, 0, at, a->state, (uint64_t) pairs);
-}
-
-static void
-record_normal (AkPlan *plan, const AkRandom *args)
-{
-  ak_cuda_append (plan, run_normal, NULL, args, sizeof *args);
 }
 
 static __global__ void
@@ -348,22 +324,16 @@ run_resize (const AkAt *at, const void *args)
   AK_LAUNCH (resize, ak_blocks (a->batch * a->out_rows * a->cols, THREADS), THREADS, 0, at, *a);
 }
 
-static void
-record_resize (AkPlan *plan, const AkResize *args)
-{
-  ak_cuda_append (plan, run_resize, NULL, args, sizeof *args);
-}
-
 void
 ak_cuda_rows_init (AkOps *ops)
 {
   ops->rotary = record_rotary;
-  ops->nearest = record_nearest;
+  ops->nearest = ak_record<run_nearest>;
   ops->bits_from_pairs = record_from_pairs;
   ops->bits_from_signs = record_from_signs;
   ops->bits_values = record_values;
-  ops->level_window = record_level_window;
-  ops->level_running = record_level_running;
-  ops->random_normal = record_normal;
-  ops->resize = record_resize;
+  ops->level_window = ak_record<run_level_window>;
+  ops->level_running = ak_record<run_level_running>;
+  ops->random_normal = ak_record<run_normal>;
+  ops->resize = ak_record<run_resize>;
 }

@@ -60,12 +60,6 @@ find_run (const AkAt *at, const void *args)
 }
 
 static void
-find_record (AkPlan *plan, const AkSpansFind *args)
-{
-  ak_cuda_append (plan, find_run, NULL, args, sizeof *args);
-}
-
-static void
 grow_run (const AkAt *at, const void *args)
 {
   const AkSpansGrow *a = (const AkSpansGrow *) args;
@@ -73,15 +67,9 @@ grow_run (const AkAt *at, const void *args)
   AK_LAUNCH (grow_kernel, ak_blocks (a->side / 2, THREADS), THREADS, 0, at, *a);
 }
 
-static void
-grow_record (AkPlan *plan, const AkSpansGrow *args)
-{
-  ak_cuda_append (plan, grow_run, NULL, args, sizeof *args);
-}
-
 void
 ak_cuda_spans_init (AkOps *ops)
 {
-  ops->spans_find = find_record;
-  ops->spans_grow = grow_record;
+  ops->spans_find = ak_record<find_run>;
+  ops->spans_grow = ak_record<grow_run>;
 }
