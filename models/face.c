@@ -5,44 +5,18 @@
 #include <math.h>
 #include <string.h>
 
-#define SUFFIX ".safetensors"
-
-/* The file of the built-in face `name`, whether there is one or not. */
-static char *
-built_in (const char *name)
-{
-  g_autofree char *file = g_strconcat (name, SUFFIX, NULL);
-  g_autofree char *path = g_build_filename ("faces", file, NULL);
-
-  return am_data_path (path);
-}
-
-static int
-compare_strings (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
+#define FOLDER "faces"
 
 char **
 am_face_list (void)
 {
-  g_autofree char *path = am_data_path ("faces");
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  GPtrArray *names = g_ptr_array_new ();
-  const char *name;
-
-  while (dir && (name = g_dir_read_name (dir)))
-    if (g_str_has_suffix (name, SUFFIX))
-      g_ptr_array_add (names, g_strndup (name, strlen (name) - strlen (SUFFIX)));
-  g_ptr_array_sort (names, compare_strings);
-  g_ptr_array_add (names, NULL);
-  return (char **) g_ptr_array_free (names, FALSE);
+  return am_data_names (FOLDER);
 }
 
 char *
 am_face_describe (const char *name, GError **error)
 {
-  g_autofree char *path = built_in (name);
+  g_autofree char *path = am_data_asset (FOLDER, name);
   g_autoptr (AmWeights) w = am_weights_open (path, error);
   const char *text = w ? am_weights_metadata (w, "description") : NULL;
 
@@ -52,20 +26,9 @@ am_face_describe (const char *name, GError **error)
 char *
 am_face_path (const char *name_or_path, GError **error)
 {
-  g_autofree char *path = built_in (name_or_path), *list = NULL;
-  g_auto (GStrv) names = NULL;
-
   if (strchr (name_or_path, G_DIR_SEPARATOR))
     return g_strdup (name_or_path);
-  if (g_file_test (path, G_FILE_TEST_EXISTS))
-    return g_steal_pointer (&path);
-  if (g_file_test (name_or_path, G_FILE_TEST_EXISTS))
-    return g_strdup (name_or_path);
-  names = am_face_list ();
-  list = g_strjoinv (", ", names);
-  g_set_error (error, AM_ERROR, AM_ERROR_OPEN, "%s: neither a file nor a built-in face (%s)",
-      name_or_path, *list ? list : "there are none");
-  return NULL;
+  return am_data_find (FOLDER, "face", name_or_path, error);
 }
 
 gboolean

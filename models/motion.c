@@ -25,6 +25,8 @@ enum {
 #define NEXT(c) ((c)->prev_ratio + 1)
 #define BIT(program) ((guint32) 1 << (program))
 
+#define STYLES "styles" /* the folder of built-in ones */
+
 struct _AmMotion
 {
   AmModel *model;
@@ -425,24 +427,11 @@ clip_basis (const AmWeights *w)
 float *
 am_style_load (const char *name_or_path, unsigned motion_dim, const char *basis, GError **error)
 {
-  g_autofree char *file = g_strconcat (name_or_path, ".safetensors", NULL);
-  g_autofree char *path = g_build_filename ("styles", file, NULL);
-  g_autofree char *builtin = am_data_path (path);
-  gboolean is_name =
-      !strchr (name_or_path, G_DIR_SEPARATOR) && g_file_test (builtin, G_FILE_TEST_EXISTS);
-  g_autoptr (AmWeights) w = NULL;
+  g_autofree char *path = am_data_find (STYLES, "style", name_or_path, error);
+  g_autoptr (AmWeights) w = path ? am_weights_open (path, error) : NULL;
   g_autofree float *clip = NULL;
   const AmTensor *t;
 
-  if (!is_name && !g_file_test (name_or_path, G_FILE_TEST_EXISTS)) {
-    g_auto (GStrv) names = am_style_list ();
-    g_autofree char *list = g_strjoinv (", ", names);
-
-    g_set_error (error, AM_ERROR, AM_ERROR_OPEN, "%s: neither a file nor a built-in style (%s)",
-        name_or_path, *list ? list : "there are none");
-    return NULL;
-  }
-  w = am_weights_open (is_name ? builtin : name_or_path, error);
   if (!w)
     return NULL;
   t = am_weights_count (w) == 1 ? am_weights_nth (w, 0) : NULL;
@@ -474,24 +463,8 @@ am_style_load (const char *name_or_path, unsigned motion_dim, const char *basis,
   return g_steal_pointer (&clip);
 }
 
-static int
-compare_strings (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
-
 char **
 am_style_list (void)
 {
-  g_autofree char *path = am_data_path ("styles");
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  GPtrArray *names = g_ptr_array_new ();
-  const char *name;
-
-  while (dir && (name = g_dir_read_name (dir)))
-    if (g_str_has_suffix (name, ".safetensors"))
-      g_ptr_array_add (names, g_strndup (name, strlen (name) - strlen (".safetensors")));
-  g_ptr_array_sort (names, compare_strings);
-  g_ptr_array_add (names, NULL);
-  return (char **) g_ptr_array_free (names, FALSE);
+  return am_data_names (STYLES);
 }
