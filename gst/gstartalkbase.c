@@ -173,7 +173,9 @@ gst_artalk_base_reload (GstArtalkBase *base)
     GST_ARTALK_BASE_GET_CLASS (base)->stop (base);
     gst_artalk_post_progress (
         GST_ELEMENT (base), GST_PROGRESS_TYPE_ERROR, "The model cannot be loaded");
-    if (g_error_matches (error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS))
+    if (!error)
+      GST_DEBUG_OBJECT (base, "the element has posted what is wrong");
+    else if (g_error_matches (error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS))
       GST_ELEMENT_ERROR (base, LIBRARY, SETTINGS, ("%s", error->message), (NULL));
     else
       gst_artalk_post_error (GST_ELEMENT (base), error, "Cannot load the model",

@@ -25,7 +25,7 @@ struct _GstArtalkBaseClass
   AmModel *(*open) (GstArtalkBase *base, const char *path, const char *device,
       AkPrecision precision, unsigned threads, GError **error);
   /* Makes the stream's state for `model`. READY to PAUSED, before any data, or from the streaming thread
-   * when the model is changed. */
+   * when the model is changed. FALSE with `error` unset: the element has posted a message that says why. */
   gboolean (*start) (GstArtalkBase *base, AmModel *model, GError **error);
   /* Frees it. No data flows. May be called without start(). */
   void (*stop) (GstArtalkBase *base);

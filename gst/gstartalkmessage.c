@@ -30,6 +30,8 @@ static void
 post (GstElement *element, GstMessageType type, const GError *error, const char *what,
     const char *advice)
 {
+  if (g_error_matches (error, AM_ERROR, AM_ERROR_DEVICE))
+    advice = NULL; /* it is about other properties than the one at fault, which the error names */
   gst_element_message_full (element, type, GST_RESOURCE_ERROR, resource_code (error),
       g_strdup_printf (
           "%s: %s.%s%s", what, error->message, advice ? " " : "", advice ? advice : ""),

@@ -7,7 +7,8 @@
 G_BEGIN_DECLS
 
 /* Posts `error` as the element's error message. The user reads "WHAT: the error. ADVICE"; `what` says what
- * was tried, `advice` (may be NULL) which property helps. Never call it under the object lock. */
+ * was tried, `advice` (may be NULL) which property helps, unless the device or the precision is what is wrong.
+ * Never call it under the object lock. */
 void gst_artalk_post_error (
     GstElement *element, const GError *error, const char *what, const char *advice);
 

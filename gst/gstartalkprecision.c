@@ -14,7 +14,7 @@ gst_artalk_precision_get_type (void)
     { GST_ARTALK_PRECISION_F32, "32-bit floating point", "f32" },
     { GST_ARTALK_PRECISION_BF16,
         "bfloat16 weights, half the memory; products too where the processor has them", "bf16" },
-    { GST_ARTALK_PRECISION_INT8, "8-bit integer products", "int8" },
+    { GST_ARTALK_PRECISION_INT8, "Refused: no network here has it", "int8" },
     { 0, NULL, NULL },
   };
 

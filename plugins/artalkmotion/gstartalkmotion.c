@@ -368,12 +368,17 @@ start (GstArtalkBase *base, AmModel *model, GError **error)
 {
   GstArtalkMotion *self = GST_ARTALK_MOTION (base);
   const AmModelInfo *info = am_model_info (model);
+  g_autoptr (GError) cause = NULL;
   AmBatching batching;
 
   gst_artalk_base_batching (base, &batching);
   self->motion = am_motion_new_batched (model, &batching, error);
-  if (!self->motion || !apply_style (self, self->motion, info, error))
+  if (!self->motion)
     return FALSE;
+  if (!apply_style (self, self->motion, info, &cause)) {
+    gst_artalk_post_error (GST_ELEMENT (self), cause, "Cannot load the style", STYLE_ADVICE);
+    return FALSE;
+  }
   self->frames = g_new (float, (gsize) info->window_frames * info->motion_dim);
   self->next = GST_BUFFER_OFFSET_NONE;
   set_info (self, info);

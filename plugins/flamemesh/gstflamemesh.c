@@ -121,8 +121,10 @@ refresh (GstFlameMesh *self, AmHead *head, GError **error)
     size_t n;
     g_autofree float *loaded = am_shape_load (shape_path, &n, error);
 
-    if (!loaded)
+    if (!loaded) {
+      g_prefix_error (error, "shape-file ");
       return FALSE;
+    }
     g_array_append_vals (shape, loaded, (guint) n);
   }
   poser = am_poser_new (head, device, (const float *) shape->data, shape->len, scale, error);

@@ -374,6 +374,8 @@ GST_START_TEST (test_style)
 
     g_object_set (e, "model", model (), "style", bad, NULL);
     test_fails_to_start (e, bad);
+    g_object_set (e, "style", "no-such-style", NULL);
+    test_fails_to_start (e, "Set style="); /* and not model=, which is good */
     g_object_set (e, "style", NULL, NULL);
     fail_unless_equals_int (gst_element_set_state (e, GST_STATE_PAUSED), GST_STATE_CHANGE_SUCCESS);
     gst_element_set_state (e, GST_STATE_NULL);

@@ -450,7 +450,9 @@ GST_START_TEST (test_bad_heads)
   test_fails_to_start (e, text);
   g_object_set (e, "head", dumb, NULL);
   test_fails_to_start (e, "expressions");
-  g_object_set (e, "head", NULL, NULL);
+  g_object_set (e, "head", NULL, "shape-file", text, NULL);
+  test_fails_to_start (e, "shape-file /");
+  g_object_set (e, "shape-file", NULL, NULL);
   fail_unless_equals_int (gst_element_set_state (e, GST_STATE_PAUSED), GST_STATE_CHANGE_SUCCESS);
   gst_element_set_state (e, GST_STATE_NULL);
   gst_object_unref (e);
