@@ -9,6 +9,13 @@
 #include "options.h"
 #include "render.h"
 
+/* Whether `argv` asks what a command is for; all but `style` are described with the rest. */
+static gboolean
+asks_for_help (int argc, char **argv)
+{
+  return argc == 3 && (strcmp (argv[2], "--help") == 0 || strcmp (argv[2], "-h") == 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -17,7 +24,7 @@ main (int argc, char **argv)
 
   setlocale (LC_ALL, "");
   setlocale (LC_NUMERIC, "C"); /* figures read the same everywhere */
-  if (argc >= 2 && strcmp (argv[1], "inspect") == 0) {
+  if (argc >= 2 && strcmp (argv[1], "inspect") == 0 && !asks_for_help (argc, argv)) {
     if (argc == 3 && strcmp (argv[2], "--verify") != 0)
       return inspect_file (argv[2]);
     if (argc == 4 && strcmp (argv[2], "--verify") == 0)
@@ -27,7 +34,7 @@ main (int argc, char **argv)
   }
   if (argc >= 2 && strcmp (argv[1], "style") == 0)
     return make_style (argc, argv);
-  if (argc >= 2 && strcmp (argv[1], "avatars") == 0) {
+  if (argc >= 2 && strcmp (argv[1], "avatars") == 0 && !asks_for_help (argc, argv)) {
     if (argc == 3 || argc == 4)
       return avatars_list (argv[2], argc == 4 ? argv[3] : NULL);
     complain ("avatars wants one file or folder, and perhaps the name of a PNG file to write");

@@ -101,6 +101,26 @@ choose_renderer (Options *o)
   return g_str_equal (o->renderer, "splat") || (g_str_equal (o->renderer, "mesh") && !named);
 }
 
+static gboolean
+is_precision (const char *text)
+{
+  static const char *const known[] = { "auto", "f32", "bf16", NULL };
+
+  return g_strv_contains (known, text);
+}
+
+/* The file that is to be written twice, or NULL. */
+static const char *
+written_twice (const Options *o)
+{
+  if (o->motion != NULL && g_strcmp0 (o->motion, o->output) == 0)
+    return o->motion;
+  if (o->mesh != NULL &&
+      (g_strcmp0 (o->mesh, o->output) == 0 || g_strcmp0 (o->mesh, o->motion) == 0))
+    return o->mesh;
+  return NULL;
+}
+
 /* What GOption cannot judge. Returns NULL if all is well, else what is wrong (g_free). */
 static char *
 judge (Options *o, const char *size, const char *background, int clip_length, int threads)
@@ -109,6 +129,8 @@ judge (Options *o, const char *size, const char *background, int clip_length, in
     return g_strdup ("no input file is named");
   if (o->output == NULL && o->motion == NULL && o->mesh == NULL)
     return g_strdup ("nothing to write: name a video with -o, or --motion or --mesh");
+  if (written_twice (o) != NULL)
+    return g_strdup_printf ("%s: named for two of -o, --motion and --mesh", written_twice (o));
   if (size != NULL && !parse_size (size, &o->width, &o->height))
     return g_strdup_printf (
         "--size %s: not WIDTHxHEIGHT with even numbers from 16 to %d", size, MAX_SIZE);
@@ -122,6 +144,8 @@ judge (Options *o, const char *size, const char *background, int clip_length, in
     return g_strdup_printf ("--clip-length %d: not a number of frames", clip_length);
   if (threads < 0 || threads > 1024)
     return g_strdup_printf ("--threads %d: not a number of threads", threads);
+  if (o->precision != NULL && !is_precision (o->precision))
+    return g_strdup_printf ("--precision %s: not auto, f32 or bf16", o->precision);
   o->clip_length = (unsigned) clip_length;
   o->threads = (unsigned) threads;
   return NULL;
@@ -166,8 +190,7 @@ options_parse (Options *o, int argc, char **argv, int *status)
         "Write the moving mesh: \"vertices\" [frames,V,3] in metres, \"faces\", \"region.*\"",
         "FILE.safetensors" },
     { "device", 0, 0, G_OPTION_ARG_STRING, &o->device, "auto, cpu, cuda or cuda:N", "DEVICE" },
-    { "precision", 0, 0, G_OPTION_ARG_STRING, &o->precision, "auto, f32, bf16 or int8",
-        "PRECISION" },
+    { "precision", 0, 0, G_OPTION_ARG_STRING, &o->precision, "auto, f32 or bf16", "PRECISION" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &threads, "Threads to compute with (0: all cores)", "N" },
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet, "No progress, only errors", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version", NULL },

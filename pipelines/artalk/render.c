@@ -321,20 +321,31 @@ input_uri (Render *r)
   return uri;
 }
 
+/* Whether nothing is going to be written over the recording. */
+static gboolean
+spares_input (Render *r)
+{
+  const char *paths[] = { r->options->output, r->options->motion, r->options->mesh };
+  GStatBuf in, out;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (paths); i++) {
+    if (paths[i] != NULL && g_stat (r->options->input, &in) == 0 && g_stat (paths[i], &out) == 0 &&
+        in.st_dev == out.st_dev && in.st_ino == out.st_ino) {
+      fail (r, "%s: input and output are the same file", paths[i]);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
 /* Makes sure that the video can be written, as PATH.part for now. */
 static gboolean
 open_part (Render *r)
 {
   const char *path = r->options->output;
   g_autofree char *part = g_strconcat (path, ".part", NULL);
-  GStatBuf in, out;
   int fd;
 
-  if (g_stat (r->options->input, &in) == 0 && g_stat (path, &out) == 0 && in.st_dev == out.st_dev &&
-      in.st_ino == out.st_ino) {
-    fail (r, "%s: input and output are the same file", path);
-    return FALSE;
-  }
   if (g_file_test (path, G_FILE_TEST_IS_DIR)) {
     fail (r, "%s: this is a folder", path);
     return FALSE;
@@ -431,7 +442,7 @@ build (Render *r)
   r->sound = gst_bin_get_by_name (GST_BIN (r->pipeline), "sound");
   g_signal_connect (r->source, "pad-added", G_CALLBACK (on_pad_added), r);
   g_signal_connect (r->source, "no-more-pads", G_CALLBACK (on_no_more_pads), r);
-  if (r->options->output != NULL && !open_part (r))
+  if (!spares_input (r) || (r->options->output != NULL && !open_part (r)))
     return FALSE;
   if (!apply_options (r))
     return FALSE;

@@ -203,6 +203,9 @@ def bad_inputs():
     with open(path("copy.mp4"), "wb") as file, open(good, "rb") as source:
         file.write(source.read())
     complains([ARTALK, path("copy.mp4"), "-q", "-o", path("copy.mp4")], 1, "same file")
+    for option in ("--motion", "--mesh"):
+        complains([ARTALK, good, "-q", option, good], 1, "same file")
+    check(open(good, "rb").read(4) == b"RIFF", "the recording was written over")
 
 
 def bad_assets():
@@ -223,7 +226,9 @@ def bad_assets():
     complains([ARTALK, *out, "--style", "no-such-style"], 1, "no-such-style")
     complains([ARTALK, *out, "--style", model], 1)
     complains([ARTALK, *out, "--device", "cuda:99"], 1, "cuda:99")
-    complains([ARTALK, *out, "--precision", "f99"], 1, "f99")
+    for option in (["--style", "no-such-style"], ["--style", path("absent.pt")], ["--device", "abacus"]):
+        error = run([ARTALK, good, "-q", "--motion", path("bad.safetensors"), *option]).stderr
+        check("model=" not in error, f"advice on something else: {error}")
 
 
 def keeps_old_file():
@@ -243,6 +248,10 @@ def usage():
     complains([ARTALK, "a.wav", "-o", "c.mp4", "--size", "3x3"], 2, "--size")
     complains([ARTALK, "a.wav", "-o", "c.mp4", "--background", "mauve-ish"], 2, "--background")
     complains([ARTALK, "a.wav", "-o", "c.mp4", "--clip-length", "-1"], 2, "--clip-length")
+    for precision in ("f99", "int8"):
+        complains([ARTALK, "a.wav", "-o", "c.mp4", "--precision", precision], 2, "--precision", "bf16")
+    complains([ARTALK, "a.wav", "-o", "c.mp4", "--motion", "c.mp4"], 2, "c.mp4")
+    complains([ARTALK, "a.wav", "--motion", "c.st", "--mesh", "c.st"], 2, "c.st")
     complains([ARTALK, "inspect"], 2)
     complains([ARTALK, "inspect", "--verify"], 2)
     complains([ARTALK, "style"], 2)
@@ -250,6 +259,8 @@ def usage():
     complains([ARTALK, "style", "m.safetensors", "-o", "s.safetensors", "--start", "1", "--start-frame", "1"], 2)
     check("--start" in run_well([ARTALK, "style", "--help"]).stdout, "style --help does not help")
     check("--output" in run_well([ARTALK, "--help"]).stdout, "--help does not help")
+    for command in ("inspect", "avatars", "styles", "heads"):
+        check(f"artalk {command}" in run_well([ARTALK, command, "--help"]).stdout, f"{command} --help does not help")
     check(run_well([ARTALK, "--version"]).stdout.startswith("artalk "), "--version")
 
 
