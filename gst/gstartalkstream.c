@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstartalkstream.h"
 
+/* The same file played again has the same id and the same segment, but belongs to another group. */
 gboolean
 gst_artalk_is_new_stream (GstPad *pad, GstEvent *event)
 {
-  g_autofree char *old = gst_pad_get_stream_id (pad);
-  const char *id;
+  g_autoptr (GstEvent) last = gst_pad_get_sticky_event (pad, GST_EVENT_STREAM_START, 0);
+  const char *old, *id;
+  guint old_group, group;
 
+  if (!last)
+    return FALSE;
+  gst_event_parse_stream_start (last, &old);
   gst_event_parse_stream_start (event, &id);
-  return old && g_strcmp0 (old, id) != 0;
+  if (g_strcmp0 (old, id) != 0)
+    return TRUE;
+  return gst_event_parse_group_id (last, &old_group) && gst_event_parse_group_id (event, &group) &&
+         old_group != group;
 }
 
 gboolean

@@ -348,6 +348,40 @@ GST_START_TEST (test_new_segment)
 }
 GST_END_TEST
 
+static void
+push_stream_start (GstHarness *h, guint group)
+{
+  GstEvent *event = gst_event_new_stream_start ("a file");
+
+  gst_event_set_group_id (event, group);
+  fail_unless (gst_harness_push_event (h, event));
+}
+
+/* A file that a player repeats has the id and the segment that it had before: what waits of it goes before both. */
+GST_START_TEST (test_same_file_again)
+{
+  GstHarness *h = start ();
+  g_autofree float *speech = test_speech (8000);
+  g_autoptr (GPtrArray) all = NULL;
+
+  push_stream_start (h, 1);
+  test_push_segment (h, 0, 0);
+  gst_harness_push (h, test_audio (speech, 0, 5000, TRUE));
+  push_stream_start (h, 1); /* said once more, as after a new link */
+  test_push_segment (h, 0, 0);
+  fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+  gst_harness_push (h, test_audio (speech, 5000, 3000, TRUE));
+  push_stream_start (h, 2);
+  fail_unless_equals_int (gst_harness_buffers_in_queue (h), 1);
+  test_push_segment (h, 0, 0);
+  gst_harness_push (h, test_audio (speech, 0, 8000, TRUE));
+  all = test_finish (h);
+  fail_unless_equals_int (all->len, 2);
+  test_check_window (test_buffer (all, 0), 0, 8000, 0, TRUE);
+  test_check_window (test_buffer (all, 1), 0, 8000, 0, TRUE);
+}
+GST_END_TEST
+
 GST_START_TEST (test_flush)
 {
   const guint n = TEST_WINDOW + 9000;
@@ -628,6 +662,7 @@ artalkaudioenc_suite (void)
   tcase_add_test (c, test_long_gap);
   tcase_add_test (c, test_segment_clips);
   tcase_add_test (c, test_new_segment);
+  tcase_add_test (c, test_same_file_again);
   tcase_add_test (c, test_flush);
   tcase_add_test (c, test_seek);
   tcase_add_test (c, test_not_numbers);
