@@ -338,6 +338,16 @@ note_latency (GstArtalkFilter *filter, gboolean live, GstClockTime latency)
     wake (self);
 }
 
+/* Sinks ask once they have something to show; but before that is what a live face that hears nothing yet must know. */
+static void
+ask_latency (GstArtalkIdle *self)
+{
+  GstQuery *query = gst_query_new_latency ();
+
+  gst_pad_query (gst_artalk_filter_src_pad (GST_ARTALK_FILTER (self)), query);
+  gst_query_unref (query);
+}
+
 /* After the streaming thread has changed what the timer goes by. */
 static void
 wake_if_resting (GstArtalkIdle *self)
@@ -534,8 +544,12 @@ change_state (GstElement *element, GstStateChange transition)
   }
   live = self->live;
   GST_OBJECT_UNLOCK (self);
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING && live)
-    wake (self);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
+    if (live)
+      wake (self);
+    else
+      ask_latency (self);
+  }
   return ret;
 }
 

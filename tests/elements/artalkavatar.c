@@ -202,6 +202,28 @@ GST_START_TEST (test_live)
 }
 GST_END_TEST
 
+/* Who has heard nothing yet lives all the same, though no sink has anything to begin with before the first picture. */
+GST_START_TEST (test_before_sound)
+{
+  g_autofree char *line =
+      g_strdup_printf ("appsrc is-live=true format=time do-timestamp=true caps=" TEST_AUDIO_CAPS
+                       " ! artalkavatar model=%s ! model/x-mesh ! fakesink sync=true name=v",
+          model ());
+  GstElement *p = parse (line);
+  Seen video;
+
+  watch (p, "v", &video);
+  fail_unless (gst_element_set_state (p, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE);
+  fail_unless_equals_int (
+      gst_element_get_state (p, NULL, NULL, 60 * GST_SECOND), GST_STATE_CHANGE_SUCCESS);
+  for (guint i = 0; i < 600 && video.buffers < 5; i++)
+    g_usleep (100000);
+  fail_unless (video.buffers >= 5, "%u pictures", video.buffers);
+  fail_unless_equals_uint64 (video.first, 0);
+  end (p);
+}
+GST_END_TEST
+
 /* Motion is written and played back: the same pictures at the same times. */
 GST_START_TEST (test_record_motion)
 {
@@ -442,6 +464,7 @@ artalkavatar_suite (void)
     tcase_add_test (c, test_live);
     tcase_add_test (c, test_splat);
   }
+  tcase_add_test (c, test_before_sound);
   tcase_add_test (c, test_record_motion);
   tcase_add_test (c, test_playbin);
   tcase_add_test (c, test_properties);

@@ -10,7 +10,7 @@
 static GstHarness *
 start (void)
 {
-  GstHarness *h = test_harness ("artalkidle", NULL);
+  GstHarness *h = test_motion_harness ("artalkidle");
 
   gst_harness_set_src_caps_str (h, TEST_MOTION_CAPS);
   return h;
@@ -197,7 +197,7 @@ GST_END_TEST
 static GPtrArray *
 silence (guint seed)
 {
-  GstHarness *h = test_harness ("artalkidle", NULL);
+  GstHarness *h = test_motion_harness ("artalkidle");
   GPtrArray *all;
 
   g_object_set (h->element, "seed", seed, NULL);

@@ -9,7 +9,7 @@ static const char *const filters[] = { "artalksmooth", "artalkidle" };
 static GstHarness *
 start (int i)
 {
-  GstHarness *h = test_harness (filters[i], NULL);
+  GstHarness *h = test_motion_harness (filters[i]);
 
   gst_harness_set_src_caps_str (h, TEST_MOTION_CAPS);
   return h;
@@ -29,7 +29,7 @@ GST_START_TEST (test_negotiation)
   fail_unless_equals_int (
       gst_harness_push (h, gst_buffer_new_memdup (g_alloca0 (56 * 4), 56 * 4)), GST_FLOW_OK);
   test_end (h);
-  h = test_harness (filters[__i__], NULL);
+  h = test_motion_harness (filters[__i__]);
   gst_harness_push_event (h, gst_event_new_stream_start ("some"));
   test_push_segment (h, 0, 0);
   fail_unless_equals_int (gst_harness_push (h, test_motion_frame (0, 0)), GST_FLOW_NOT_NEGOTIATED);

@@ -16,6 +16,16 @@ test_motion_buffer (guint i, const float *numbers)
   return b;
 }
 
+GstHarness *
+test_motion_harness (const char *element)
+{
+  GstHarness *h = test_harness (element, NULL);
+
+  gst_harness_set_live (h, FALSE);
+  gst_harness_query_latency (h);
+  return h;
+}
+
 GstBuffer *
 test_motion_frame (guint i, float jaw)
 {

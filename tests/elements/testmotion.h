@@ -16,6 +16,9 @@ G_BEGIN_DECLS
 /* Frame `i` of these numbers, [TEST_MOTION]. */
 GstBuffer *test_motion_buffer (guint i, const float *numbers);
 
+/* A harness around a filter of motion, which is told that nothing is live: a new harness says that it is. */
+GstHarness *test_motion_harness (const char *element);
+
 /* Frame `i` of speech with a jaw that opens up to about `jaw`, or with 0 of silence. */
 GstBuffer *test_motion_frame (guint i, float jaw);
 

@@ -11,9 +11,10 @@
 static GstHarness *
 start (void)
 {
-  GstHarness *h = test_harness ("artalkidle", NULL);
+  GstHarness *h = test_motion_harness ("artalkidle");
 
   gst_harness_set_src_caps_str (h, TEST_MOTION_CAPS);
+  gst_harness_set_live (h, TRUE);
   gst_harness_set_upstream_latency (h, LATENCY);
   fail_unless_equals_uint64 (gst_harness_query_latency (h), LATENCY);
   return h;
@@ -146,11 +147,9 @@ GST_END_TEST
 
 GST_START_TEST (test_not_live)
 {
-  GstHarness *h = test_harness ("artalkidle", NULL);
+  GstHarness *h = test_motion_harness ("artalkidle");
 
-  gst_harness_set_live (h, FALSE);
   gst_harness_set_src_caps_str (h, TEST_MOTION_CAPS);
-  gst_harness_query_latency (h);
   check_idle_of_timer (h);
 }
 GST_END_TEST
@@ -309,11 +308,10 @@ GST_END_TEST
 /* Also where nothing is live: frames are made on time until something comes. */
 GST_START_TEST (test_interrupt_not_live)
 {
-  GstHarness *h = test_harness ("artalkidle", NULL);
+  GstHarness *h = test_motion_harness ("artalkidle");
   g_autoptr (GstTestClock) clock = gst_harness_get_testclock (h);
   g_autoptr (GPtrArray) all = NULL;
 
-  gst_harness_set_live (h, FALSE);
   gst_harness_set_src_caps_str (h, TEST_MOTION_CAPS);
   test_push_motion (h, 0, 50, 0.1f);
   g_ptr_array_unref (test_pull_all (h));
