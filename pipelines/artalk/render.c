@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "container.h"
+#include "plugin.h"
 #include "progress.h"
 #include "record.h"
 
@@ -424,7 +425,7 @@ build (Render *r)
   const Encoder *sound_encoder = NULL;
 
   uri = input_uri (r);
-  text = uri != NULL ? describe (r->options, &sound_encoder, &error) : NULL;
+  text = uri != NULL && plugin_find (&error) ? describe (r->options, &sound_encoder, &error) : NULL;
   if (text != NULL)
     r->pipeline = gst_parse_launch_full (text, NULL, GST_PARSE_FLAG_FATAL_ERRORS, &error);
   if (r->pipeline == NULL) {

@@ -18,6 +18,9 @@
  * The request pad `audio_src` gives the input audio, cut to the segment and queued as long as the video
  * takes, so that it can go to the same muxer or player.
  *
+ * Any format, rate and number of channels will do; more than two channels must say where they stand (`channel-mask`),
+ * for else nobody, audioconvert included, knows how to mix them.
+ *
  * ## Example launch lines
  * |[
  * gst-launch-1.0 filesrc location=speech.wav ! decodebin ! artalkavatar name=a ! videoconvert ! autovideosink a.audio_src ! audioconvert ! autoaudiosink

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 import common
-from common import Media, check, run_well
+from common import Media, check, run, run_well
 
 BUILD, PROBE = map(os.path.abspath, sys.argv[1:3])
 FOLDER = tempfile.TemporaryDirectory(prefix="artalk-test-")
@@ -112,6 +112,18 @@ def recorded_motion():
         check(played.read() == direct.read(), "recorded motion gives other pictures")
 
 
+def program_finds_its_plugin():
+    """GStreamer does not look below a prefix of one's own; the program knows where it was installed."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GST_PLUGIN_PATH")}
+    environment["GST_REGISTRY"] = path("other-registry.bin")
+    program = glob.glob(path("root/**/bin/artalk"), recursive=True)[0]
+    run_well([program, "-q", path("speech.wav"), "--motion", path("m.safetensors")], env=environment)
+    os.rename(os.environ["GST_PLUGIN_PATH"], path("hidden"))
+    got = run([program, "-q", path("speech.wav"), "--motion", path("m.safetensors")], env=environment)
+    os.rename(path("hidden"), os.environ["GST_PLUGIN_PATH"])
+    check(got.returncode == 1 and "GST_PLUGIN_PATH" in got.stderr, f"without the plugin: {got.stderr}")
+
+
 def inspects():
     for element in ("artalkaudioenc", "artalkmotion", "artalksmooth", "flamemesh", "artalkavatar"):
         got = subprocess.run([*LAUNCH, "gst-inspect-1.0", "--exists", "--atleast-version=0.0", element], check=False)
@@ -121,4 +133,5 @@ def inspects():
 common.need_model()
 common.write_wav(path("speech.wav"), common.clicks(SECONDS))
 (use_tree if sys.argv[3] == "tree" else use_installed)()
-common.main([inspects, elements_in_a_row, one_bin, playbin_visualisation, live, recorded_motion])
+common.main([inspects, elements_in_a_row, one_bin, playbin_visualisation, live, recorded_motion] +
+            ([program_finds_its_plugin] if sys.argv[3] == "installed" else []))
