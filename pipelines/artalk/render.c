@@ -20,6 +20,7 @@
 #define FRAME_TIME (40 * GST_MSECOND)
 #define NO_SOUND "%s: there is no sound in it that can be decoded"
 #define SHOW_EVERY 100 /* milliseconds */
+#define MANY_EMPTY 1000
 
 /* The sound waits in the last queue until the picture of the same time is there: a window of speech and
  * what the video encoder holds back. It is compressed, a minute of it is small. */
@@ -33,9 +34,10 @@ typedef struct
   GMainLoop *loop;
   char *part; /* the video while it is not complete, NULL if there is none */
   Record *motion, *mesh;
-  char *wrong;           /* first error, NULL if there is none */
-  int signal;            /* that ended the work, 0 if none did */
-  gint frames;           /* finished, atomic */
+  char *wrong;    /* first error, NULL if there is none */
+  int signal;     /* that ended the work, 0 if none did */
+  gint frames;    /* finished, atomic */
+  unsigned empty; /* buffers without sound, one after the other; streaming thread of the decoder */
   gboolean clipped;      /* the clip length was reached; streaming thread of the decoder */
   GstSegment clip;       /* of the sound, in the format of its buffers; likewise */
   gboolean clip_started; /* likewise */
@@ -140,6 +142,22 @@ clip_probe (GstPad *pad, GstPadProbeInfo *probe, gpointer data)
     gst_pad_send_event (pad, gst_event_new_eos ());
   }
   return GST_PAD_PROBE_HANDLED;
+}
+
+/* Empty buffers are left out; of a wave file that ends with its header GStreamer 1.22 makes them for ever. */
+static GstPadProbeReturn
+empty_probe (GstPad *pad, GstPadProbeInfo *probe, gpointer data)
+{
+  Render *r = data;
+
+  if (gst_buffer_get_size (GST_PAD_PROBE_INFO_BUFFER (probe)) > 0) {
+    r->empty = 0;
+    return GST_PAD_PROBE_OK;
+  }
+  if (++r->empty == MANY_EMPTY)
+    GST_ELEMENT_ERROR (
+        r->pipeline, STREAM, WRONG_TYPE, ("There is no sound in it that can be decoded."), (NULL));
+  return GST_PAD_PROBE_DROP;
 }
 
 /* Resampling may round up to one frame more than was asked for. */
@@ -403,6 +421,7 @@ watch_pads (Render *r, const Encoder *sound_encoder)
                             : o->mesh != NULL ? pad_of (r, "poser", "src")
                                               : g_object_ref (smooth);
 
+  gst_pad_add_probe (sound, GST_PAD_PROBE_TYPE_BUFFER, empty_probe, r, NULL);
   if (o->clip_length > 0) {
     gst_pad_add_probe (sound, GST_PAD_PROBE_TYPE_BUFFER, clip_probe, r, NULL);
     gst_pad_add_probe (smooth, GST_PAD_PROBE_TYPE_BUFFER, limit_probe, r, NULL);

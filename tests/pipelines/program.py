@@ -195,6 +195,10 @@ def bad_inputs():
               f"location={path('silent.webm')}"])
     for name in ("empty.wav", "text.wav", "none.wav", "silent.webm", "absent.wav"):
         complains([ARTALK, path(name), *out], 1, name)
+    with open(good, "rb") as whole, open(path("header.wav"), "wb") as header:
+        header.write(whole.read(44))
+    got = run([ARTALK, path("header.wav"), *out], timeout=60)  # GStreamer complains in lines of its own
+    check(got.returncode == 1 and "no sound" in got.stderr, f"a header alone: {got.stderr}")
     complains([ARTALK, FOLDER.name, *out], 1, "folder")
     complains([ARTALK, good, "-q", "-o", path("no/such/folder.mp4")], 1, "folder.mp4")
     complains([ARTALK, good, "-q", "-o", path("bad.avi")], 1, "bad.avi")
