@@ -89,15 +89,34 @@ class Augment:
             out += torch.roll(x[order], self.shifts.randrange(self.n), 1)
         return out / (out.square().mean(-1, keepdim=True).sqrt() + 1e-3)
 
+    def music(self, b):
+        """Four parts of notes that ring off, and beats [B, n], of rms 1: each has its pace, pitches, harmonics, loudness."""
+        time = torch.arange(self.n, device=DEVICE) / 16000
+        beats = (time / self.uniform(0.18, 0.8, b, 1, 1) + self.uniform(0, 1, b, 1, 1)) * 2 ** torch.randint(-1, 2, (b, 4, 1), generator=self.rng, device=DEVICE)
+        beat, pitch = beats.long(), 70 * 2 ** (torch.randint(0, 48, (b, 4, 32), generator=self.rng, device=DEVICE) / 12)
+        ring = torch.exp(-(beats - beat) * self.uniform(0.3, 5, b, 4, 1)) * self.uniform(0.1, 1, b, 4, 1)
+        phase = torch.cumsum(pitch.gather(2, beat % 32) / 16000, 2) * math.tau
+        fall = self.uniform(0.6, 2, b, 4, 1)
+        notes = sum(torch.sin(h * phase) / h**fall for h in range(1, 9))
+        hits = self.normal(b, self.n) * torch.exp(-(beats - beat)[:, 0] * self.uniform(4, 20, b, 1)) * self.uniform(0, 1.5, b, 1)
+        x = (notes * ring).sum(1) + hits
+        return x / (x.square().mean(-1, keepdim=True).sqrt() + 1e-9)
+
     def __call__(self, x):
+        return self.line(self.voice(x))
+
+    def line(self, x, noise=(0.8, 4, 40), music=None, babble=(0.25, 10, 30)):
+        """Speech as it comes from a room, with sounds under it, over a line: of each kind the share of windows that have it, and
+        from how many dB to how many it is under the speech."""
         b = len(x)
         response = self.equaliser(b) * self.room(b)
-        y = torch.fft.irfft(torch.fft.rfft(self.voice(x), self.size) * response)[:, : self.n]
+        y = torch.fft.irfft(torch.fft.rfft(x, self.size) * response)[:, : self.n]
         rms = x.square().mean(-1, keepdim=True).sqrt()
         y = y * (rms / (y.square().mean(-1, keepdim=True).sqrt() + 1e-6)).clamp(max=8)
         level = torch.maximum(rms, SPEECH_RMS * self.chance(0.6, b))
-        y = y + self.noise(b) * level * 10 ** (-self.uniform(4, 40, b, 1) / 20) * self.chance(0.8, b)
-        y = y + self.babble(x) * level * 10 ** (-self.uniform(10, 30, b, 1) / 20) * self.chance(0.25, b)
+        for sound, (share, low, high) in ((self.noise, noise), (self.music, music or (0, 0, 0)), (lambda _: self.babble(x), babble)):
+            if share:
+                y = y + sound(b) * level * 10 ** (-self.uniform(low, high, b, 1) / 20) * self.chance(share, b)
         companded = y.clamp(-1, 1).sign() * torch.log1p(255 * y.clamp(-1, 1).abs()) / math.log(256)
         coarse = ((companded * 127).round() / 127).abs().mul(math.log(256)).expm1() / 255 * companded.sign()
         y = torch.where(self.chance(0.1, b) > 0, coarse, y)

@@ -4,8 +4,8 @@
 # CORPUS is what ../data/make_corpus.sh makes; WORK takes streams, checkpoints,
 # logs (6 GB). Every stage goes on from its checkpoint if it is run again.
 # 8 GB of memory; two cores, one process each, about two hours.
-# With START, an exported model, its encoder and then its transformer and decoder
-# go on by numbers of steps: WORK/new.safetensors. 12 GB of memory and of disk;
+# With START, an exported model, its encoder, then its transformer and decoder, then
+# the encoder under noise go on by numbers of steps: WORK/new.safetensors. 12 GB of memory and of disk;
 # two cores in less than eight hours, a CUDA card in ten minutes.
 set -euo pipefail
 corpus=$(realpath "${1:?folder of the corpus}")
@@ -28,13 +28,13 @@ both() {
   wait
 }
 
-# 64 windows a step: one process on a card, two on cores.
+# steps LOG WINDOWS ARGUMENT...: so many windows a step, in one process on a card, two on cores.
 steps() {
+  log=$1 windows=$2 && shift 2
   if $python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
-    log=$1 && shift
-    $python "$@" --batch 64 >>"$log" 2>&1
+    $python "$@" --batch "$windows" >>"$log" 2>&1
   else
-    both "$@" --batch 32
+    both "$log" "$@" --batch $((windows / 2))
   fi
 }
 
@@ -76,14 +76,16 @@ if [ -n "$start" ]; then
   streams valid valid 900
   two encoder_streams 8
   two motion_streams 5
-  steps "$work/encoder.log" encoder.py --start "$start" --train "$work/enc-*.npz" --valid "$work/valid.npz" \
+  steps "$work/encoder.log" 64 encoder.py --start "$start" --train "$work/enc-*.npz" --valid "$work/valid.npz" \
     --out "$work/encoder.pt" --steps 3000 --minutes 480 --peak 1e-3 --threads 1 --back 0.5
   features valid valid --clean 1 --cut 0
   two motion_features 5
-  steps "$work/ar.log" train_ar.py --start "$start" --encoder "$work/encoder.pt" --train "$work"/f[1-5].pt --valid "$work/valid.pt" \
-    --out "$work/ar.pt" --export "$work/new.safetensors" --steps 2000 --minutes 480 --peak 8e-4 --threads 1 --ema 0.999 \
+  steps "$work/ar.log" 64 train_ar.py --start "$start" --encoder "$work/encoder.pt" --train "$work"/f[1-5].pt --valid "$work/valid.pt" \
+    --out "$work/ar.pt" --export "$work/ar.safetensors" --steps 2000 --minutes 480 --peak 8e-4 --threads 1 --ema 0.999 \
     --seed 4 --back -0.25 \
     --worth shut=4,opened=9,early=8,apart=1.8,follow=2,bite=2.5,loose=1.2,rest=2,still=3,leap=0.4,narrow=1,wide=1
+  steps "$work/steady.log" 16 steady.py --start "$work/ar.safetensors" --train "$work/enc-*.npz" --valid "$work/valid.npz" \
+    --out "$work/steady.pt" --export "$work/new.safetensors" --steps 3150 --minutes 480 --threads 1
   exit
 fi
 
