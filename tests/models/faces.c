@@ -267,7 +267,7 @@ teeth (Face *f, float jaw, float *apart)
   am_mesh_view_draw (view, f->vertices, &picture, &error);
   g_assert_no_error (error);
   *apart = lips (f);
-  row = WIDE / 2 - (unsigned) (6 * WIDE * height (f, "inner_lip_upper") / 1900);
+  row = (unsigned) (WIDE / 2 - 6 * WIDE * height (f, "inner_lip_upper") / 1900);
   for (unsigned y = row - FAR; y < row + FAR; y++)
     for (unsigned x = WIDE / 2 - FAR; x < WIDE / 2 + FAR; x++) {
       const guint8 *p = pixels + 4 * (WIDE * (gsize) y + x);
