@@ -90,14 +90,6 @@ typedef struct
 
 /* Lists the blocks `first` … `last` of the block row `by`, not the band's last, that have such lanes; returns their number. */
 typedef size_t AkBordersFn (const AkBand *band, int by, AkBorder *borders);
-/* How far, as a share of q, a surface may come forward between its outline and the middle beside it (a round one
- * of 10 cm that is seen from 2 m: 12 mm in a pixel), and how much nearer must be what hides an outline. */
-#define AK_SAME_SURFACE 0.012f
-#define AK_NEARER 0.0002f
-/* How far behind an outline, as a share of q, the same part of the mesh makes a crease with it (4 mm from 2 m), as lips that
- * touch do: between the outline and the next middle is a dark that neither shows, so that it would be seen in some
- * columns only. There it is no lighter than the outline. */
-#define AK_CREASE 0.002f
 
 /* An outline to be followed along its longer axis, here called x, from a to b. */
 typedef struct

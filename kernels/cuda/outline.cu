@@ -2,12 +2,6 @@
 /* Smooth edges of the coloured look, as kernels/cpu/outline.h tells, whatever the order of threads. */
 #include "draw.cuh"
 
-/* As in kernels/cpu/outline.c: how far, as a share of q, a surface may come forward between its outline and the middle
- * beside it, and how much nearer must be what hides an outline. */
-#define SAME_SURFACE 0.012f
-#define NEARER 0.0002f
-#define CREASE 0.002f
-
 #define THREADS 128
 #define SETTLERS 256
 #define READY 0x80000000u
@@ -160,19 +154,19 @@ follow (const AkDraw *d, Stage stage, const AkOutline *o)
     const float offset = at * (1.0f / 256) - (float) j, share = 0.5f - fabsf (offset);
     const AkPixel here = pixel_at (d, x, y);
 
-    if (here.q > q * (1 + SAME_SURFACE))
+    if (here.q > q * (1 + AK_SAME_SURFACE))
       continue;
     if (offset * (float) inward > 0) { /* the middle is outside */
-      if (here.q < q * (1 + NEARER))
+      if (here.q < q * (1 + AK_NEARER))
         put_outer (d, stage, o->edge, x, y, share, la, lb, along);
-    } else if (here.color >> 24 == o->part && here.q > q * (1 - SAME_SURFACE)) {
+    } else if (here.color >> 24 == o->part && here.q > q * (1 - AK_SAME_SURFACE)) {
       const int bx = steep ? x - inward : x, by = steep ? y : y - inward;
       const AkPixel beyond = pixel_at (d, bx, by);
 
-      if (beyond.q < q * (1 + NEARER)) {
+      if (beyond.q < q * (1 + AK_NEARER)) {
         uint32_t color = ak_shown (d, beyond);
 
-        if (beyond.color >> 24 == o->part && beyond.q > q * (1 - CREASE))
+        if (beyond.color >> 24 == o->part && beyond.q > q * (1 - AK_CREASE))
           color = darker (color, mixed (la, lb, along));
         put_inner (d, stage, o->edge, x, y, bx, by, share, color);
       }
