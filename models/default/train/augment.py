@@ -105,7 +105,7 @@ class Augment:
     def __call__(self, x):
         return self.line(self.voice(x))
 
-    def line(self, x, noise=(0.8, 4, 40), music=None, babble=(0.25, 10, 30)):
+    def line(self, x, noise=(0.8, 4, 40), music=(0, 0, 0), babble=(0.25, 10, 30)):
         """Speech as it comes from a room, with sounds under it, over a line: of each kind the share of windows that have it, and
         from how many dB to how many it is under the speech."""
         b = len(x)
@@ -114,7 +114,7 @@ class Augment:
         rms = x.square().mean(-1, keepdim=True).sqrt()
         y = y * (rms / (y.square().mean(-1, keepdim=True).sqrt() + 1e-6)).clamp(max=8)
         level = torch.maximum(rms, SPEECH_RMS * self.chance(0.6, b))
-        for sound, (share, low, high) in ((self.noise, noise), (self.music, music or (0, 0, 0)), (lambda _: self.babble(x), babble)):
+        for sound, (share, low, high) in ((self.noise, noise), (self.music, music), (lambda _: self.babble(x), babble)):
             if share:
                 y = y + sound(b) * level * 10 ** (-self.uniform(low, high, b, 1) / 20) * self.chance(share, b)
         companded = y.clamp(-1, 1).sign() * torch.log1p(255 * y.clamp(-1, 1).abs()) / math.log(256)

@@ -2,6 +2,7 @@
 """What the training stages share: the device, weights of the channels, the
 schedule, checkpoints, averages, training with weights rounded to bfloat16."""
 
+import argparse
 import contextlib
 import json
 import math
@@ -105,6 +106,21 @@ def auc(low, high):
     order = torch.cat([low, high]).double().argsort().argsort().double()
     n, m = len(low), len(high)
     return ((order[n:].sum() - m * (m - 1) / 2) / (n * m)).item()
+
+
+def arguments(minutes, batch, peak, seed):
+    """Parser of what all stages of training are told, with a stage's own defaults."""
+    args = argparse.ArgumentParser()
+    args.add_argument("--train", nargs="+", required=True)
+    args.add_argument("--valid", required=True)
+    args.add_argument("--out", required=True)
+    args.add_argument("--minutes", type=float, default=minutes)
+    args.add_argument("--steps", type=int, default=0, help="end the schedule after so many, if the minutes are not over before")
+    args.add_argument("--threads", type=int, default=2)
+    args.add_argument("--batch", type=int, default=batch)
+    args.add_argument("--peak", type=float, default=peak)
+    args.add_argument("--seed", type=int, default=seed)
+    return args
 
 
 def shipped(path, part):

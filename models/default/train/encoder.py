@@ -12,7 +12,6 @@ A share of the windows is cut: silence for the rest of their sound, as where win
 then only what lies before the cut, less what the model hears ahead, is learned.
 """
 
-import argparse
 import glob
 import os
 import time
@@ -161,16 +160,7 @@ def measure(encoder, heads, batch, augment, weights, std, first):
 
 
 def main():
-    args = argparse.ArgumentParser()
-    args.add_argument("--train", nargs="+", required=True)
-    args.add_argument("--valid", required=True)
-    args.add_argument("--out", required=True)
-    args.add_argument("--minutes", type=float, default=40)
-    args.add_argument("--steps", type=int, default=0, help="end the schedule after so many, if the minutes are not over before")
-    args.add_argument("--threads", type=int, default=2)
-    args.add_argument("--batch", type=int, default=8)
-    args.add_argument("--peak", type=float, default=1e-3)
-    args.add_argument("--seed", type=int, default=1)
+    args = common.arguments(40, 8, 1e-3, 1)
     args.add_argument("--back", type=float, default=0.0, help="share of the way back to the weights of --start that the trained encoder goes at last")
     args.add_argument("--start", help="exported model or checkpoint to go on from")
     args = args.parse_args()

@@ -8,7 +8,6 @@ third of the windows stay undisturbed, so that little changes there. All else in
 these features. The first convolutions stay, as in encoder.py.
 """
 
-import argparse
 import copy
 import json
 import os
@@ -36,8 +35,8 @@ def miss(got, want, phones, std):
 
 
 @torch.no_grad()
-def measure(encoder, teacher, held, std, steps):
-    """By kind of disturbance 10 dB under the speech: the mean distance to the features of the undisturbed sound."""
+def measure(encoder, held, want, std):
+    """By kind of disturbance 10 dB under the speech: the mean distance to `want`, the features of the undisturbed sound."""
     encoder.eval()
     out = []
     for name in ("clean", "noise", "music", "babble"):
@@ -46,25 +45,16 @@ def measure(encoder, teacher, held, std, steps):
         for i in range(0, len(held[0]), 32):
             x = held[0][i : i + 32]
             y = x if name == "clean" else augment.line(x, **level)
-            total += miss(encoder(y)[:, :steps], teacher(x)[:, :steps], held[2][i : i + 32], std).item() * len(x)
+            total += miss(encoder(y)[:, : want.shape[1]], want[i : i + 32], held[2][i : i + 32], std).item() * len(x)
         out.append(f"{name} {total / len(held[0]):.4f}")
     encoder.train()
     return ", ".join(out)
 
 
 def main():
-    args = argparse.ArgumentParser()
+    args = common.arguments(70, 16, 4e-4, 1)
     args.add_argument("--start", required=True, help="exported model")
-    args.add_argument("--train", nargs="+", required=True)
-    args.add_argument("--valid", required=True)
-    args.add_argument("--out", required=True)
     args.add_argument("--export", required=True)
-    args.add_argument("--minutes", type=float, default=70)
-    args.add_argument("--steps", type=int, default=0, help="end the schedule after so many, if the minutes are not over before")
-    args.add_argument("--threads", type=int, default=2)
-    args.add_argument("--batch", type=int, default=16)
-    args.add_argument("--peak", type=float, default=4e-4)
-    args.add_argument("--seed", type=int, default=1)
     args = args.parse_args()
     torch.set_num_threads(args.threads)
     team = common.Team()
@@ -87,14 +77,15 @@ def main():
     steps = n // 320 - config["AUDIO_CONTEXT"]["AHEAD"] // 320
     augment = Augment(n, seed + 1000)
     with torch.no_grad():
-        std = teacher(held[0][:64])[:, :steps].flatten(0, 1).std(0)
+        wanted = torch.cat([teacher(x)[:, :steps] for x in held[0].split(32)])
+    std = wanted[:64].flatten(0, 1).std(0)
     clock, seen, mean, began = common.Clock(args.minutes, args.steps, done, step), 0, [], time.time()
 
     def keep():
         common.save(args.out, encoder=encoder.state_dict(), opt=opt.state_dict(), step=step, elapsed=clock.elapsed())
 
     if team.rank == 0:
-        print(f"{len(held[0])} windows held out: " + measure(encoder, teacher, held, std, steps), flush=True)
+        print(f"{len(held[0])} windows held out: " + measure(encoder, held, wanted, std), flush=True)
     while clock.progress() < 1:
         x, _, phones = windows.batch(args.batch)
         x = torch.where(torch.rand(len(x), 1, device=x.device) < WARPED, augment.voice(x), x)
@@ -118,7 +109,7 @@ def main():
                   f"{team.size * seen / (time.time() - began):.1f} windows/s", flush=True)
             mean.clear()
         if step % LOOK == 0 and team.rank == 0:
-            print("  " + measure(encoder, teacher, held, std, steps), flush=True)
+            print("  " + measure(encoder, held, wanted, std), flush=True)
             keep()
     if team.rank or step == begun:
         return
@@ -129,7 +120,7 @@ def main():
     model = load(args.start)
     model.audio_encoder.load_state_dict(encoder.state_dict())
     save(model, args.export, json.loads((HERE / "sources.json").read_text()))
-    print("at last: " + measure(encoder, teacher, held, std, steps))
+    print("at last: " + measure(encoder, held, wanted, std))
 
 
 if __name__ == "__main__":

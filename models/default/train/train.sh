@@ -5,8 +5,8 @@
 # logs (6 GB). Every stage goes on from its checkpoint if it is run again.
 # 8 GB of memory; two cores, one process each, about two hours.
 # With START, an exported model, its encoder, then its transformer and decoder, then
-# the encoder under noise go on by numbers of steps: WORK/new.safetensors. 12 GB of memory and of disk;
-# two cores in less than eight hours, a CUDA card in ten minutes.
+# the encoder under noise go on by numbers of steps: WORK/new.safetensors. 12 GB of
+# memory and of disk; two cores some eight hours, by the rates in ../MODEL.md.
 set -euo pipefail
 corpus=$(realpath "${1:?folder of the corpus}")
 work=$(realpath -m "${2:?folder for the work}")
@@ -85,7 +85,7 @@ if [ -n "$start" ]; then
     --seed 4 --back -0.25 \
     --worth shut=4,opened=9,early=8,apart=1.8,follow=2,bite=2.5,loose=1.2,rest=2,still=3,leap=0.4,narrow=1,wide=1
   steps "$work/steady.log" 16 steady.py --start "$work/ar.safetensors" --train "$work/enc-*.npz" --valid "$work/valid.npz" \
-    --out "$work/steady.pt" --export "$work/new.safetensors" --steps 3150 --minutes 480 --threads 1
+    --out "$work/steady.pt" --export "$work/new.safetensors" --steps 3092 --minutes 480 --threads 1
   exit
 fi
 

@@ -233,24 +233,15 @@ def misses(text):
 
 
 def main():
-    args = argparse.ArgumentParser()
+    args = common.arguments(38, 12, 8e-4, 3)
     args.add_argument("--encoder", help="default: that of --start")
     args.add_argument("--codec", help="default: that of --start")
     args.add_argument("--start", help="exported model to go on from")
-    args.add_argument("--train", nargs="+", required=True)
-    args.add_argument("--valid", required=True)
-    args.add_argument("--out", required=True)
     args.add_argument("--export", required=True)
-    args.add_argument("--minutes", type=float, default=38)
-    args.add_argument("--steps", type=int, default=0, help="end the schedule after so many, if the minutes are not over before")
     args.add_argument("--ema", type=float, default=0.0, help="how much of the average stays each step, 0.999 say; 0 for the last weights")
     args.add_argument("--back", type=float, default=0.0, help="share of the way back to the weights of --start at last; below 0: further away from them")
     args.add_argument("--worth", type=misses, default=MISSES, help=f"what kinds of misses count, as shut=2.2,early=1; else {MISSES}")
     args.add_argument("--look", type=float, default=12, help="minutes between measures")
-    args.add_argument("--threads", type=int, default=2)
-    args.add_argument("--batch", type=int, default=12)
-    args.add_argument("--peak", type=float, default=8e-4)
-    args.add_argument("--seed", type=int, default=3)
     args = args.parse_args()
     if not args.start and not (args.encoder and args.codec):
         raise SystemExit("--start, or --encoder and --codec, needed")

@@ -9,7 +9,6 @@ their deviation, those that move more than twice as much get the new deviation, 
 motion without the new channels keeps its bits, so that what the transformer knows of them holds.
 """
 
-import argparse
 import copy
 import glob
 import os
@@ -119,16 +118,7 @@ def measure(codec, pairs, weights):
 
 
 def main():
-    args = argparse.ArgumentParser()
-    args.add_argument("--train", nargs="+", required=True)
-    args.add_argument("--valid", required=True)
-    args.add_argument("--out", required=True)
-    args.add_argument("--minutes", type=float, default=18)
-    args.add_argument("--steps", type=int, default=0, help="end the schedule after so many, if the minutes are not over before")
-    args.add_argument("--threads", type=int, default=2)
-    args.add_argument("--batch", type=int, default=48)
-    args.add_argument("--peak", type=float, default=1.5e-3)
-    args.add_argument("--seed", type=int, default=2)
+    args = common.arguments(18, 48, 1.5e-3, 2)
     args.add_argument("--start", help="exported model to go on from")
     args = args.parse_args()
     torch.set_num_threads(args.threads)
